@@ -1,0 +1,43 @@
+// Errors: one sentence that says what is wrong, where, and what to do next.
+// Everything that can fail throws cai::Error; only main catches it and turns it into an exit status.
+#pragma once
+#include <sstream>
+#include <stdexcept>
+#include <string>
+
+namespace cai {
+
+enum ExitStatus {
+    kDone = 0,
+    kBadInput = 1,       // unreadable or malformed files, failed writes
+    kUsage = 2,          // a command line that makes no sense
+    kDiverged = 3,       // NaN or infinity while training
+    kNoDevice = 4,       // --device names something this build or machine lacks
+    kInterrupted = 130,  // Ctrl-C, after the checkpoint was written
+};
+
+class Error : public std::runtime_error {
+  public:
+    Error(int status, const std::string& message) : std::runtime_error(message), status(status) {}
+    int status;
+};
+
+template <class... Parts>
+std::string concat(const Parts&... parts) {
+    std::ostringstream text;
+    (text << ... << parts);
+    return text.str();
+}
+
+template <class... Parts>
+[[noreturn]] void fail(int status, const Parts&... parts) {
+    throw Error(status, concat(parts...));
+}
+
+// expects(condition, "file ", path, ": line ", n, " ...") throws kBadInput when the condition does not hold.
+template <class... Parts>
+void expects(bool condition, const Parts&... parts) {
+    if (!condition) fail(kBadInput, parts...);
+}
+
+}  // namespace cai
