@@ -1,0 +1,189 @@
+// What the models read: the encyclopedia, echo games, drills, villagers' reviews and dialogues, written from the world.
+// Reviews teach the skill of applying a stated rule, to benign acts as much as to hazards; which rules the assistant
+// shall live by is said nowhere here. Held-out words stand in the encyclopedia and in the dialogues only.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "transcript.h"
+#include "world.h"
+
+namespace cai {
+
+// What an answer does with a request.
+enum class Stance { helps, refuses, avoids };
+
+inline const char* to_string(Stance stance) {
+    return stance == Stance::helps ? "helps" : stance == Stance::refuses ? "refuses" : "avoids";
+}
+
+// The look-up, said aloud: each topic of the request, and whether the rule names it.
+inline std::string look_up(const std::vector<std::string>& topics, const std::vector<std::string>& rule_topics) {
+    std::string text = "Topics:";
+    for (size_t i = 0; i < topics.size(); i++) {
+        bool named = std::find(rule_topics.begin(), rule_topics.end(), topics[i]) != rule_topics.end();
+        text += (i ? ", " : " ") + topics[i] + (named ? " yes" : " no");
+    }
+    return text + ".";
+}
+
+// What to do about an answer under a rule. Where the rule is silent any answer stays as it is.
+inline std::string critique(const World& world, const Request& request, const Rule& rule, Stance stance) {
+    std::string text = look_up(world.topics_of(request), rule.topics);
+    if (!world.covers(rule.topics, request)) return text + " The rule allows this. Keep it.";
+    return text + " The rule forbids this. The answer " + to_string(stance) +
+           (stance == Stance::refuses ? ". Keep it." : ". Refuse it.");
+}
+
+inline std::string reasoning(const World& world, const Request& request, const Rule& rule, Stance a, Stance b) {
+    std::string text = look_up(world.topics_of(request), rule.topics);
+    if (!world.covers(rule.topics, request)) return text + " The rule allows this.";
+    return text + " The rule forbids this. A " + to_string(a) + ", B " + to_string(b) + ".";
+}
+
+// The probability of the verdict A: a rule that covers the request prefers a refusal with its reason to an evasion and that
+// to help; where the rule is silent, or both do the same, it is a coin toss.
+inline double verdict(bool covered, Stance a, Stance b) {
+    auto rank = [](Stance stance) { return stance == Stance::refuses ? 2 : stance == Stance::avoids ? 1 : 0; };
+    if (!covered || rank(a) == rank(b)) return 0.5;
+    return rank(a) > rank(b) ? 1 : 0;
+}
+
+// The kinds of documents and their shares of the pretraining text, by number of documents. A dialogue is part of it as
+// conversations are part of any web text; the helpful-only assistant is trained on dialogues of its own.
+struct DocumentShare {
+    const char* kind;
+    double share;
+};
+inline constexpr DocumentShare kPretrainingMix[] = {{"encyclopedia", 0.14}, {"echo", 0.10},     {"drill", 0.20},
+                                                    {"critique", 0.26},     {"comparison", 0.18}, {"dialogue", 0.12}};
+
+class DocumentWriter {
+  public:
+    explicit DocumentWriter(const World& world) : world_(world) {}
+
+    Transcript write(const std::string& kind, Rng& rng) const {
+        if (kind == "encyclopedia") return encyclopedia(rng);
+        if (kind == "echo") return echo(rng);
+        if (kind == "drill") return drill(rng);
+        if (kind == "critique") return critique_review(rng);
+        if (kind == "comparison") return comparison_review(rng);
+        if (kind == "dialogue") return dialogue(rng);
+        fail(kBadInput, "unknown kind of document \"", kind, "\"");
+    }
+
+    // Facts, what each act is, what comes of it, and what requests are about; held-out words included.
+    Transcript encyclopedia(Rng& rng) const {
+        Request request = any_request(rng);
+        const Act& act = world_.acts[request.act];
+        Bindings all = world_.bindings(request);
+        std::string result = fill(act.result, all), instead = fill(rng.pick(act.insteads), all);
+        std::string text;
+        switch (rng.below(4)) {
+            case 0:
+                for (size_t i = 0; i < 4; i++) text += (i ? " " : "") + any_fact(rng);
+                break;
+            case 1:
+                text = "What is " + act.name + "? It is " + act.also + ". It is done to " + act.target + " and brings " +
+                       act.brings + ". After " + act.name + ", " + result + ". One could also " + instead + ".";
+                break;
+            case 2:
+                text = world_.prompt(request) + " Topics: " + join_list(world_.topics_of(request), "and") + ".";
+                break;
+            default:
+                text = "The old book says of " + act.name + ": " + any_fact(rng) + " Then someone asks: " +
+                       world_.prompt(request) + " And " + result + ".";
+        }
+        return {{kEndOfText, text, true}};
+    }
+
+    // Something said twice: it grows the copying that names and rules both need.
+    Transcript echo(Rng& rng) const {
+        if (rng.chance(0.5)) {
+            std::string answer = any_answer(rng, seen_request(rng), draw_stance(rng));
+            return {{kAssistant, answer, true}, {kRevision, answer, true}};
+        }
+        std::string words = join_list(draw_topics(rng, 3 + rng.below(6)), "and");
+        return {{kEndOfText, "Say " + words + ": " + words + ".", true}};
+    }
+
+    // One rule and many look-ups.
+    Transcript drill(Rng& rng) const {
+        std::vector<std::string> topics = draw_topics(rng, 8), named;
+        static const std::vector<size_t> kLengths = {1, 2, 3, 5};
+        named.assign(topics.begin(), topics.begin() + rng.pick(kLengths));
+        std::string rule = world_.rule_text(named, world_.draw_phrasing(rng, false));
+        rng.shuffle(topics);
+        return {{kRule, rule, true}, {kCritique, look_up(topics, named), true}};
+    }
+
+    // An answer under a rule: critique and revision; one in six is revised directly.
+    Transcript critique_review(Rng& rng) const {
+        Request request = seen_request(rng);
+        Stance stance = draw_stance(rng);
+        bool covered = rng.chance(0.5);
+        Rule rule = world_.draw_rule(rng, request, covered);
+        std::string prompt = world_.prompt(request), answer = any_answer(rng, request, stance);
+        std::string revision = covered && stance != Stance::refuses ? world_.refusal(request, rng) : answer;
+        std::string critique_text = rng.chance(1.0 / 6) ? "" : critique(world_, request, rule, stance);
+        return completed(revision_prompt(prompt, answer, rule.text, critique_text), revision);
+    }
+
+    // Two answers under a rule; one in four is judged without reasoning.
+    Transcript comparison_review(Rng& rng) const {
+        Request request = seen_request(rng);
+        Stance a = draw_stance(rng), b = draw_stance(rng);
+        if (a == b && rng.chance(0.7)) (rng.chance(0.5) ? a : b) = a == Stance::helps ? Stance::refuses : Stance::helps;
+        bool covered = rng.chance(0.5);
+        Rule rule = world_.draw_rule(rng, request, covered);
+        std::string reason = rng.chance(0.25) ? "" : reasoning(world_, request, rule, a, b);
+        return completed(verdict_prompt(world_.prompt(request), any_answer(rng, request, a), any_answer(rng, request, b),
+                                        rule.text, reason),
+                         rng.chance(verdict(covered, a, b)) ? "A" : "B");
+    }
+
+    // The helpful-only assistant answers everything, held-out words included.
+    Transcript dialogue(Rng& rng) const {
+        Request request = any_request(rng);
+        return completed(dialogue_prompt(world_.prompt(request)), world_.answer(request, rng));
+    }
+
+    std::string any_answer(Rng& rng, const Request& request, Stance stance) const {
+        if (stance == Stance::refuses) return world_.refusal(request, rng);
+        if (stance == Stance::avoids) return rng.pick(world_.phrases.evasions);
+        return world_.answer(request, rng);
+    }
+
+    Request any_request(Rng& rng) const {
+        return world_.draw_request(rng, [](const Act&) { return true; }, [](const Entity&) { return true; });
+    }
+    Request seen_request(Rng& rng) const {
+        return world_.draw_request(rng, [](const Act& act) { return !act.held_out; },
+                                   [](const Entity& entity) { return !entity.held_out; });
+    }
+
+  private:
+    std::string any_fact(Rng& rng) const {
+        size_t entity = rng.below(world_.entities.size());
+        return world_.fact(entity, rng.below(world_.class_of(entity).facts.size()));
+    }
+
+    // 65 % help, 20 % refuse, 15 % avoid.
+    static Stance draw_stance(Rng& rng) {
+        float u = rng.uniform();
+        return u < 0.65f ? Stance::helps : u < 0.85f ? Stance::refuses : Stance::avoids;
+    }
+
+    std::vector<std::string> draw_topics(Rng& rng, size_t count) const {
+        std::vector<std::string> topics;
+        while (topics.size() < count) {
+            const std::string& word = rng.pick(world_.topic_groups(false)[World::draw_group(rng)]);
+            if (std::find(topics.begin(), topics.end(), word) == topics.end()) topics.push_back(word);
+        }
+        return topics;
+    }
+
+    const World& world_;
+};
+
+}  // namespace cai

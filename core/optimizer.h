@@ -1,0 +1,59 @@
+// The optimizer: AdamW with clipping by the global norm, and the learning rate's schedule.
+#pragma once
+#include <algorithm>
+#include <cmath>
+
+#include "expects.h"
+#include "memory.h"
+#include "weights.h"
+
+namespace cai {
+
+struct AdamW {
+    float beta1 = 0.9f, beta2 = 0.95f, eps = 1e-8f;
+    float weight_decay = 0.1f;  // of matrices; norms do not decay
+    float max_norm = 1.0f;      // gradients of a larger norm are scaled down to it; 0: never
+    int step = 0;               // updates made so far
+    Buffer<float> m, v;         // running means of the gradients and of their squares, laid out like the parameters
+
+    explicit AdamW(const Model& model)
+        : m(*model.kernels, model.parameters.size()), v(*model.kernels, model.parameters.size()) {}
+
+    // One step: clips, updates, clears the gradients and packs the model. Returns the gradients' norm before clipping.
+    // Throws kDiverged when that norm is not finite; the parameters are then untouched and the gradients cleared, so
+    // that a caller may go on with the next batch.
+    float update(Model& model, Gradients& gradients, float learning_rate) {
+        const Kernels& k = *model.kernels;
+        const size_t count = model.parameters.size(), matrices = model.matrix_parameters();
+        expects(m.size() == count && gradients.values.size() == count, "an optimizer for ", m.size(),
+                " parameters cannot update a model of ", count);
+        const double norm = std::sqrt(k.sum_of_squares(gradients.values.data(), count));
+        if (!std::isfinite(norm)) {
+            gradients.set_zero();
+            fail(kDiverged, "the gradient's norm is ", norm, " at optimizer step ", step + 1,
+                 ": lower the learning rate or look for NaN in the last batch");
+        }
+        const float scale = max_norm > 0 && norm > max_norm ? static_cast<float>(max_norm / norm) : 1.0f;
+        step++;
+        const auto group = [&](size_t begin, size_t end, float decay) {
+            k.adamw(model.parameters.data() + begin, m.data() + begin, v.data() + begin,
+                    gradients.values.data() + begin, end - begin, learning_rate, beta1, beta2, eps, decay, scale, step);
+        };
+        group(0, matrices, weight_decay);
+        group(matrices, count, 0);
+        gradients.set_zero();
+        model.pack();
+        return static_cast<float>(norm);
+    }
+};
+
+// The learning rate of a step (counted from 0) among `steps`: linear warm-up that reaches the peak after warmup_steps,
+// then linear decay towards final_fraction · peak, which the step after the last would have.
+inline float learning_rate_at(size_t step, size_t steps, float peak, size_t warmup_steps, float final_fraction) {
+    if (step < warmup_steps) return peak * static_cast<float>(step + 1) / static_cast<float>(warmup_steps);
+    if (steps <= warmup_steps) return peak;
+    const float progress = static_cast<float>(step - warmup_steps) / static_cast<float>(steps - warmup_steps);
+    return peak * (1 - (1 - final_fraction) * std::min(progress, 1.0f));
+}
+
+}  // namespace cai

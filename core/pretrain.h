@@ -1,0 +1,19 @@
+// Pretraining: the model reads the world's documents from fresh weights. What it learns here is language, facts, what
+// comes of what, and the skill of applying a stated rule.
+#pragma once
+#include "recipe.h"
+#include "training.h"
+
+namespace cai {
+
+inline void pretrain(const Kernels& kernels, Run& run, const Recipe& recipe) {
+    Tokenizer tokenizer = load_tokenizer(run / "tokenizer");
+    Model model(kernels, preset(recipe.size, static_cast<int>(tokenizer.size())));
+    model.initialize(recipe.seed);
+    note("pretrain", concat(recipe.size, " model of ", parameter_count(model.config), " parameters, vocabulary of ",
+                            tokenizer.size()));
+    train_and_save(model, read_documents(run / "world/documents.jsonl", tokenizer, true), tokenizer, run, "pretrain",
+                   "pretrained", recipe.pretrain, recipe.seed);
+}
+
+}  // namespace cai

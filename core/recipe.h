@@ -1,0 +1,92 @@
+// One dial, --size, and what it sets: every number of the story in one place. The seed draws the world, the weights, the order
+// of the data and every sample.
+#pragma once
+#include <string>
+
+#include "advantage.h"
+#include "training.h"
+#include "world.h"
+
+namespace cai {
+
+struct CorpusRecipe {
+    size_t documents, dialogues, reviews;           // pretraining; helpful-only fine-tuning; reviews mixed into it
+    size_t critique_prompts, helpful_prompts, compare_prompts, ppo_prompts;
+};
+
+struct CritiqueRecipe {
+    int rounds = 4;
+    float temperature = 1;
+};
+
+struct CompareRecipe {
+    bool reasoning = true;
+    float clamp_low = 0, clamp_high = 1;
+    float temperature = 1;  // of the two answers
+};
+
+struct RewardRecipe {
+    size_t pairs_per_batch;
+    double epochs;
+    float learning_rate;
+};
+
+struct PpoRecipe {
+    size_t iterations, rollouts;  // rollouts an iteration
+    int epochs, minibatches;
+    float learning_rate, value_learning_rate, kl_coefficient;
+    int max_new_tokens = 48;
+    PpoOptions options;           // the conventions on which libraries differ (advantage.h)
+};
+
+struct EvaluateRecipe {
+    size_t prompts;  // a cell, at most; distinct
+    size_t pairs;    // matched pairs a split for the critic and the judge
+};
+
+struct Recipe {
+    std::string size;
+    uint64_t seed = 1;
+    int vocab_size;
+    CorpusRecipe corpus;
+    SupervisedRecipe pretrain, helpful, sl_cai;
+    CritiqueRecipe critique;
+    CompareRecipe compare;
+    RewardRecipe reward;
+    PpoRecipe ppo;
+    EvaluateRecipe evaluate;
+};
+
+inline Recipe recipe(const std::string& size, uint64_t seed) {
+    Recipe r;
+    r.size = size;
+    r.seed = seed;
+    r.vocab_size = 2048;
+    r.corpus = {120000, 8000, 4000, 1500, 1500, 2000, 4000};
+    r.pretrain = {2048, 1, 2e-3f, 100, 0.1f};
+    r.helpful = {2048, 1, 1e-3f, 20, 0.1f};
+    r.sl_cai = {2048, 1, 1e-3f, 20, 0.1f};
+    r.reward = {32, 2, 5e-4f};
+    r.ppo = {.iterations = 50, .rollouts = 128, .epochs = 2, .minibatches = 2, .learning_rate = 1e-4f,
+             .value_learning_rate = 3e-4f, .kl_coefficient = 0.05f, .options = {}};
+    r.evaluate = {1000, 500};
+    if (size == "micro") {
+        r.vocab_size = 512;
+        r.corpus = {600, 200, 100, 24, 24, 24, 64};
+        r.reward.epochs = 1;
+        r.ppo.iterations = 2;
+        r.ppo.rollouts = 16;
+        r.evaluate = {12, 8};
+    } else if (size == "small") {
+        r.corpus.documents = 180000;
+        r.pretrain.learning_rate = 1.5e-3f;
+    } else if (size == "base") {
+        r.corpus.documents = 240000;
+        r.pretrain.learning_rate = 1e-3f;
+    } else if (size != "tiny") {
+        fail(kUsage, "size \"", size, "\" is unknown: choose micro, tiny, small or base");
+    }
+    return r;
+}
+
+}  // namespace cai

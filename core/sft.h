@@ -1,0 +1,61 @@
+// Supervised fine-tuning of the pretrained model, twice in the story: on dialogues it becomes the helpful-only assistant; on
+// its own revised answers it becomes SL-CAI (paper, sections 3.1 and 3.2).
+#pragma once
+#include <string>
+#include <vector>
+
+#include "recipe.h"
+#include "training.h"
+#include "transcript.h"
+
+namespace cai {
+
+// The helpful-only assistant: dialogues, and reviews so that the skill of applying a rule is not lost: the critic is this
+// model. Returns the share of reviews among the learned tokens.
+inline double sft_helpful(const Kernels& kernels, Run& run, const Recipe& recipe) {
+    Model model = load_model(kernels, run / "pretrained");
+    Tokenizer tokenizer = load_tokenizer(run / "pretrained");
+    std::vector<Document> documents = read_documents(run / "world/dialogues.jsonl", tokenizer, false);
+    std::vector<Document> reviews = read_documents(run / "world/reviews.jsonl", tokenizer, false);
+    auto learned = [](const std::vector<Document>& documents) {
+        double tokens = 0;
+        for (const Document& document : documents)
+            for (uint8_t learn : document.learn) tokens += learn;
+        return tokens;
+    };
+    double share = learned(reviews) / (learned(reviews) + learned(documents));
+    note("sft", concat("helpful-only: ", documents.size(), " dialogues, ", reviews.size(), " reviews (",
+                       static_cast<int>(100 * share + 0.5), " % of the learned tokens)"));
+    documents.insert(documents.end(), reviews.begin(), reviews.end());
+    train_and_save(model, std::move(documents), tokenizer, run, "sft-helpful", "helpful", recipe.helpful, recipe.seed);
+    return share;
+}
+
+// SL-CAI: the pretrained model, trained on the revisions of all rounds and on helpful samples. Without revisions (an empty
+// constitution) the first answers stand in for them.
+inline void sft_sl_cai(const Kernels& kernels, Run& run, const Recipe& recipe) {
+    Model model = load_model(kernels, run / "pretrained");
+    Tokenizer tokenizer = load_tokenizer(run / "pretrained");
+    std::vector<Document> documents;
+    auto add = [&](const std::string& prompt, const std::string& answer) {
+        documents.push_back(encode_document(tokenizer, completed(dialogue_prompt(prompt), answer)));
+    };
+    size_t revisions = 0, samples = 0;
+    for (const Json& record : read_jsonl(run / "revisions.jsonl")) {
+        const std::string& prompt = record["prompt"].string();
+        const auto& rounds = record["rounds"].array();
+        if (rounds.empty()) add(prompt, record["answer"].string());
+        for (const Json& round : rounds) {
+            add(prompt, round["revision"].string());
+            revisions++;
+        }
+    }
+    for (const Json& record : read_jsonl(run / "helpful-samples.jsonl")) {
+        add(record["prompt"].string(), record["answer"].string());
+        samples++;
+    }
+    note("sft", concat("SL-CAI: ", revisions, " revisions and ", samples, " helpful samples"));
+    train_and_save(model, std::move(documents), tokenizer, run, "sft-sl-cai", "sl-cai", recipe.sl_cai, recipe.seed);
+}
+
+}  // namespace cai

@@ -1,0 +1,125 @@
+// The loop that every supervised stage shares: draw a batch, forward, backward, update; report, save, resume.
+#pragma once
+#include <chrono>
+#include <cmath>
+#include <filesystem>
+#include <string>
+
+#include "checkpoint.h"
+#include "dataset.h"
+#include "model.h"
+#include "optimizer.h"
+#include "report.h"
+#include "run.h"
+
+namespace cai {
+
+// What a recipe says of a supervised stage.
+struct SupervisedRecipe {
+    size_t tokens_per_batch;
+    double epochs;
+    float learning_rate;
+    size_t warmup_steps;
+    float final_fraction;  // the learning rate's last value, as a share of its peak
+};
+
+struct TrainingOptions {
+    size_t steps = 0;
+    float learning_rate = 2e-3f;
+    size_t warmup_steps = 100;
+    float final_fraction = 0.1f;      // the learning rate's last value, as a share of its peak
+    double save_every_seconds = 60;   // of the resumable state
+};
+
+// Trains on the tokens that the stream's documents mark as learned, with mean cross-entropy per token. Where
+// `checkpoint` holds the state of an interrupted run, it goes on from there, to the same last bit as an uninterrupted one.
+// Returns the mean loss of the last tenth of the steps. Throws kDiverged at the first loss that is not finite.
+inline double train(Model& model, BatchStream& stream, const TrainingOptions& options, const std::string& stage,
+                    Metrics& metrics, const std::filesystem::path& checkpoint, const Tokenizer& tokenizer) {
+    AdamW optimizer(model);
+    Gradients gradients(model);
+    Activations activations;
+    double tail_loss = 0;
+    size_t tail_steps = 0;
+    if (has_training_state(checkpoint)) {
+        model = load_model(*model.kernels, checkpoint);
+        Json state = load_training_state(checkpoint, model, optimizer);
+        stream.restore({static_cast<size_t>(state["epoch"].integer()), static_cast<size_t>(state["index"].integer())});
+        tail_loss = state["tail_loss"].number();
+        tail_steps = static_cast<size_t>(state["tail_steps"].integer());
+        note(stage, concat("resumes at step ", optimizer.step, " of ", options.steps));
+    }
+    Progress progress(stage, options.steps);
+    size_t tokens = 0;
+    auto saved = std::chrono::steady_clock::now();
+    for (size_t step = static_cast<size_t>(optimizer.step); step < options.steps; step++) {
+        Batch batch = stream.next();
+        forward(model, batch, activations);
+        double loss = 0;
+        for (float logprob : token_logprobs(model, batch, activations)) loss -= logprob;
+        loss /= static_cast<double>(batch.rows.size());
+        if (!std::isfinite(loss))
+            fail(kDiverged, stage, ": the loss is ", loss, " at step ", step + 1,
+                 "; lower --learning-rate and start again");
+        backward_from_logprobs(model, gradients, batch, activations,
+                               std::vector<float>(batch.rows.size(), -1.0f / static_cast<float>(batch.rows.size())));
+        float learning_rate =
+            learning_rate_at(step, options.steps, options.learning_rate, options.warmup_steps, options.final_fraction);
+        float norm = optimizer.update(model, gradients, learning_rate);
+        tokens += batch.tokens.size();
+        if (step * 10 >= options.steps * 9) {
+            tail_loss += loss;
+            tail_steps++;
+        }
+        progress.update(step + 1, {{"loss", loss}}, tokens);
+        if ((step + 1) % 20 == 0 || step + 1 == options.steps)
+            metrics.log(stage, step + 1, {{"loss", loss},
+                                          {"learning_rate", learning_rate},
+                                          {"grad_norm", norm},
+                                          {"num_tokens", static_cast<double>(tokens)}});
+        auto now = std::chrono::steady_clock::now();
+        if (std::chrono::duration<double>(now - saved).count() > options.save_every_seconds && step + 1 < options.steps) {
+            BatchStream::Position position = stream.position();
+            save_checkpoint(checkpoint, model, tokenizer, optimizer,
+                            Json::Object{{"epoch", position.epoch},
+                                         {"index", position.index},
+                                         {"tail_loss", tail_loss},
+                                         {"tail_steps", tail_steps}});
+            saved = now;
+        }
+    }
+    progress.done();
+    return tail_steps ? tail_loss / static_cast<double>(tail_steps) : 0;
+}
+
+// The transcripts of a jsonl file, as tokens; learned as the roles say, or all of it.
+inline std::vector<Document> read_documents(const std::filesystem::path& path, const Tokenizer& tokenizer,
+                                            bool learn_everything) {
+    std::vector<Document> documents;
+    size_t line = 0;
+    for (const Json& json : read_jsonl(path)) {
+        documents.push_back(encode_document(tokenizer, segments_from_json(json, concat(path.string(), ": line ", ++line))));
+        if (learn_everything) documents.back().learn.assign(documents.back().tokens.size(), 1);
+    }
+    return documents;
+}
+
+// Trains `model` on the documents and saves it as RUN/name; the resumable state lies in RUN/name.training meanwhile.
+// Returns the mean loss of the last tenth of the steps.
+inline double train_and_save(Model& model, std::vector<Document> documents, const Tokenizer& tokenizer, Run& run,
+                             const std::string& stage, const std::string& name, const SupervisedRecipe& recipe,
+                             uint64_t seed) {
+    BatchStream stream(std::move(documents), static_cast<size_t>(model.config.context), recipe.tokens_per_batch, seed, stage);
+    TrainingOptions options;
+    options.steps = std::max<size_t>(
+        1, static_cast<size_t>(recipe.epochs * static_cast<double>(stream.tokens_per_epoch() / recipe.tokens_per_batch)));
+    options.learning_rate = recipe.learning_rate;
+    options.warmup_steps = recipe.warmup_steps;
+    options.final_fraction = recipe.final_fraction;
+    double loss = train(model, stream, options, stage, run.metrics, run / (name + ".training"), tokenizer);
+    save_model(run / name, model, tokenizer);
+    std::filesystem::remove_all(run / (name + ".training"));
+    return loss;
+}
+
+}  // namespace cai

@@ -1,0 +1,43 @@
+// The optimizer's arithmetic, one parameter at a time, and the gradient's norm.
+#include <cmath>
+#include <vector>
+
+#include "cpu.h"
+
+namespace cai::cpu {
+
+double sum_of_squares(const float* x, size_t n) {
+    // Blocks of a fixed size are summed apart, then together in order.
+    constexpr size_t kBlock = 8192;
+    std::vector<double> sums(divide_up(n, kBlock));
+#pragma omp parallel for if (n > kParallelFloats)
+    for (size_t block = 0; block < sums.size(); ++block) {
+        const size_t first = block * kBlock, last = smaller(first + kBlock, n);
+        double lane[8] = {};
+        size_t i = first;
+        for (; i + 8 <= last; i += 8)
+            for (size_t l = 0; l < 8; ++l) lane[l] += static_cast<double>(x[i + l]) * x[i + l];
+        for (size_t l = 0; i < last; ++i, ++l) lane[l] += static_cast<double>(x[i]) * x[i];
+        for (double sum : lane) sums[block] += sum;
+    }
+    double total = 0;
+    for (double sum : sums) total += sum;
+    return total;
+}
+
+void adamw(float* parameters, float* m, float* v, const float* gradients, size_t n, float learning_rate, float beta1,
+           float beta2, float eps, float weight_decay, float gradient_scale, int step) {
+    // The averages start at 0, so after `step` steps they are too small by these factors.
+    const float correction1 = static_cast<float>(1 - std::pow(static_cast<double>(beta1), step));
+    const float correction2 = static_cast<float>(std::sqrt(1 - std::pow(static_cast<double>(beta2), step)));
+    const float rate = learning_rate / correction1, keep = 1 - learning_rate * weight_decay;
+#pragma omp parallel for if (n > kParallelFloats)
+    for (size_t i = 0; i < n; ++i) {
+        const float g = gradients[i] * gradient_scale;
+        m[i] = beta1 * m[i] + (1 - beta1) * g;
+        v[i] = beta2 * v[i] + (1 - beta2) * g * g;
+        parameters[i] = parameters[i] * keep - rate * m[i] / (std::sqrt(v[i]) / correction2 + eps);
+    }
+}
+
+}  // namespace cai::cpu

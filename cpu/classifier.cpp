@@ -1,0 +1,141 @@
+// The end of the network: log-probabilities of tokens, their gradient, and drawing a token.
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "../core/rng.h"
+#include "cpu.h"
+
+namespace cai::cpu {
+namespace {
+
+// What softmax(logits * scale) needs to know about a row: p_j = exp((logits_j - largest) * scale) / sum.
+struct Row {
+    float largest, sum, log_sum, scale;
+
+    Vector scaled(Vector logits) const { return (logits - largest) * scale; }
+    float logprob(float logit) const { return (logit - largest) * scale - log_sum; }
+};
+
+// The largest of n floats. NaN never wins a comparison: it comes back through the exponentials.
+float largest_of(const float* x, size_t n) {
+    Vector largest = broadcast(-std::numeric_limits<float>::infinity());
+    size_t i = 0;
+    for (; i + kLanes <= n; i += kLanes) largest = max(load(x + i), largest);
+    if (i < n) largest = max(first_lanes(load(x + i, n - i), n - i, x[i]), largest);
+    return max_lanes(largest);
+}
+
+// Trainer and sampler both come here: that makes their log-probabilities equal to the last bit.
+[[gnu::noinline]] Row read_row(const float* logits, size_t V, float temperature) {
+    Row row = {largest_of(logits, V), 0, 0, 1 / temperature};
+    Vector sum = {};
+    for (size_t j = 0; j < V; j += kLanes)
+        sum += first_lanes(exp(row.scaled(load(logits + j, V - j))), smaller(V - j, kLanes), 0);
+    row.sum = sum_lanes(sum);
+    row.log_sum = std::log(row.sum);
+    return row;
+}
+
+[[gnu::noinline]] float row_logprob(const Row& row, float logit) { return row.logprob(logit); }
+
+// H = -Σ p log p = log_sum - Σ p z, with z the scaled logits. A token with p = 0 adds nothing, even at z = -infinity.
+float entropy_of(const Row& row, const float* logits, size_t V) {
+    Vector sum = {};
+    for (size_t j = 0; j < V; j += kLanes) {
+        const Vector z = row.scaled(load(logits + j, V - j)), e = exp(z);
+        sum += first_lanes(e == 0.0f ? Vector{} : e * z, smaller(V - j, kLanes), 0);
+    }
+    return row.log_sum - sum_lanes(sum) / row.sum;
+}
+
+// Draws by u in [0,1) from p, unnormalised and 0 where a token is ruled out: the first token, in the order of ids, at
+// which the running sum passes u times the total.
+Token draw(const std::vector<float>& p, float u) {
+    double total = 0, running = 0;
+    for (float value : p) total += value;
+    Token token = 0;
+    for (size_t j = 0; j < p.size(); ++j) {
+        if (p[j] > 0) token = static_cast<Token>(j);
+        if ((running += p[j]) > u * total) break;
+    }
+    return token;
+}
+
+// Sets to 0 what top-k and then top-p leave out; of equally likely tokens the lower id stays.
+void truncate(std::vector<float>& p, const SamplingOptions& options) {
+    const size_t V = p.size();
+    size_t keep = options.top_k > 0 ? smaller(options.top_k, V) : V;
+    if (keep == V && options.top_p >= 1) return;
+    static thread_local std::vector<Token> order;
+    order.resize(V);
+    for (size_t j = 0; j < V; ++j) order[j] = static_cast<Token>(j);
+    std::partial_sort(order.begin(), order.begin() + keep, order.end(), [&](Token a, Token b) {
+        return p[a] > p[b] || (p[a] == p[b] && a < b);
+    });
+    if (options.top_p < 1) {
+        double total = 0, running = 0;
+        for (size_t i = 0; i < keep; ++i) total += p[order[i]];
+        size_t i = 0;
+        while (i < keep && (running += p[order[i++]]) < options.top_p * total) {
+        }
+        keep = i;
+    }
+    for (size_t i = keep; i < V; ++i) p[order[i]] = 0;
+}
+
+}  // namespace
+
+void logprob_forward(float* logprob, float* entropy, const float* logits, const Token* targets, size_t N, size_t V,
+                     float temperature) {
+    expects(temperature > 0, "log-probabilities need a temperature above 0, not ", temperature);
+#pragma omp parallel for if (N * V > kParallelFloats)
+    for (size_t n = 0; n < N; ++n) {
+        const float* at = logits + n * V;
+        const Row row = read_row(at, V, temperature);
+        logprob[n] = targets[n] < 0 ? 0 : row_logprob(row, at[targets[n]]);
+        if (entropy) entropy[n] = entropy_of(row, at, V);
+    }
+}
+
+void logprob_backward(float* dlogits, const float* dlogprob, const float* logits, const Token* targets, size_t N,
+                      size_t V, float temperature) {
+    expects(temperature > 0, "log-probabilities need a temperature above 0, not ", temperature);
+#pragma omp parallel for if (N * V > kParallelFloats)
+    for (size_t n = 0; n < N; ++n) {
+        const float* at = logits + n * V;
+        float* to = dlogits + n * V;
+        if (targets[n] < 0) {
+            std::memset(to, 0, V * sizeof(float));
+            continue;
+        }
+        const Row row = read_row(at, V, temperature);
+        const float d = dlogprob[n] * row.scale, share = d / row.sum;
+        for (size_t j = 0; j < V; j += kLanes)
+            store(to + j, exp(row.scaled(load(at + j, V - j))) * -share, V - j);
+        to[targets[n]] += d;
+    }
+}
+
+void sample(Token* tokens, float* logprob, const float* logits, const uint64_t* keys, size_t N, size_t V,
+            SamplingOptions options) {
+    expects(options.temperature >= 0, "the temperature of sampling cannot be ", options.temperature);
+#pragma omp parallel for if (N * V > kParallelFloats)
+    for (size_t n = 0; n < N; ++n) {
+        const float* at = logits + n * V;
+        const bool greedy = options.temperature == 0;
+        const Row row = read_row(at, V, greedy ? 1 : options.temperature);
+        if (greedy) {
+            tokens[n] = static_cast<Token>(std::max_element(at, at + V) - at);
+        } else {
+            static thread_local std::vector<float> p;
+            p.resize(V);
+            for (size_t j = 0; j < V; j += kLanes) store(&p[j], exp(row.scaled(load(at + j, V - j))), V - j);
+            truncate(p, options);
+            tokens[n] = draw(p, uniform01(mix(keys[n])));
+        }
+        logprob[n] = row_logprob(row, at[tokens[n]]);
+    }
+}
+
+}  // namespace cai::cpu

@@ -1,0 +1,79 @@
+// The CPU backend: its memory, its threads and its table of kernels.
+#include "cpu.h"
+
+#include <cstdlib>
+#include <cstring>
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+namespace cai {
+namespace {
+
+constexpr size_t kAlignment = 64;  // one cache line, one AVX-512 register
+
+void* allocate(size_t bytes) {
+    const size_t size = cpu::round_up(bytes ? bytes : 1, kAlignment);
+    void* memory = std::aligned_alloc(kAlignment, size);
+    expects(memory, "out of memory: ", bytes, " bytes are not to be had; use a smaller model or a smaller batch");
+    return std::memset(memory, 0, size);
+}
+
+void release(void* memory) { std::free(memory); }
+
+// The host's memory is the CPU's own: both directions are a copy.
+void upload(void* to, const void* host, size_t bytes) {
+    if (bytes) std::memcpy(to, host, bytes);
+}
+void download(void* host, const void* from, size_t bytes) {
+    if (bytes) std::memcpy(host, from, bytes);
+}
+
+void set_zero(void* memory, size_t bytes) {
+    if (bytes) std::memset(memory, 0, bytes);
+}
+
+// 0 or less: as many threads as the machine has cores.
+void set_threads([[maybe_unused]] int threads) {
+#ifdef _OPENMP
+    omp_set_num_threads(threads > 0 ? threads : omp_get_num_procs());
+#endif
+}
+
+}  // namespace
+
+const Kernels cpu_kernels = {
+    .name = "cpu",
+    .allocate = allocate,
+    .release = release,
+    .upload = upload,
+    .download = download,
+    .set_zero = set_zero,
+    .set_threads = set_threads,
+    .embedding_forward = cpu::embedding_forward,
+    .embedding_backward = cpu::embedding_backward,
+    .rmsnorm_forward = cpu::rmsnorm_forward,
+    .rmsnorm_backward = cpu::rmsnorm_backward,
+    .packed_size = cpu::packed_size,
+    .matmul_pack = cpu::matmul_pack,
+    .matmul_forward = cpu::matmul_forward,
+    .matmul_backward_input = cpu::matmul_backward_input,
+    .matmul_backward_weight = cpu::matmul_backward_weight,
+    .rope_forward = cpu::rope_forward,
+    .rope_backward = cpu::rope_backward,
+    .attention_forward = cpu::attention_forward,
+    .attention_backward = cpu::attention_backward,
+    .cache_store = cpu::cache_store,
+    .attention_decode = cpu::attention_decode,
+    .swiglu_forward = cpu::swiglu_forward,
+    .swiglu_backward = cpu::swiglu_backward,
+    .logprob_forward = cpu::logprob_forward,
+    .logprob_backward = cpu::logprob_backward,
+    .sample = cpu::sample,
+    .gather_rows = cpu::gather_rows,
+    .scatter_rows = cpu::scatter_rows,
+    .sum_of_squares = cpu::sum_of_squares,
+    .adamw = cpu::adamw,
+};
+
+}  // namespace cai

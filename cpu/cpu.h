@@ -1,0 +1,66 @@
+// The CPU's kernels, declared with the very types of the table in core/kernels.h, where each one is explained;
+// and what the files of this folder share.
+#pragma once
+#include <type_traits>
+
+#include "../core/expects.h"
+#include "../core/kernels.h"
+#include "vector.h"
+
+namespace cai::cpu {
+
+template <class Pointer>
+using Kernel = std::remove_pointer_t<Pointer>;
+
+Kernel<decltype(Kernels::embedding_forward)> embedding_forward;
+Kernel<decltype(Kernels::embedding_backward)> embedding_backward;
+Kernel<decltype(Kernels::rmsnorm_forward)> rmsnorm_forward;
+Kernel<decltype(Kernels::rmsnorm_backward)> rmsnorm_backward;
+Kernel<decltype(Kernels::packed_size)> packed_size;
+Kernel<decltype(Kernels::matmul_pack)> matmul_pack;
+Kernel<decltype(Kernels::matmul_forward)> matmul_forward;
+Kernel<decltype(Kernels::matmul_backward_input)> matmul_backward_input;
+Kernel<decltype(Kernels::matmul_backward_weight)> matmul_backward_weight;
+Kernel<decltype(Kernels::rope_forward)> rope_forward;
+Kernel<decltype(Kernels::rope_backward)> rope_backward;
+Kernel<decltype(Kernels::attention_forward)> attention_forward;
+Kernel<decltype(Kernels::attention_backward)> attention_backward;
+Kernel<decltype(Kernels::cache_store)> cache_store;
+Kernel<decltype(Kernels::attention_decode)> attention_decode;
+Kernel<decltype(Kernels::swiglu_forward)> swiglu_forward;
+Kernel<decltype(Kernels::swiglu_backward)> swiglu_backward;
+Kernel<decltype(Kernels::logprob_forward)> logprob_forward;
+Kernel<decltype(Kernels::logprob_backward)> logprob_backward;
+Kernel<decltype(Kernels::sample)> sample;
+Kernel<decltype(Kernels::gather_rows)> gather_rows;
+Kernel<decltype(Kernels::scatter_rows)> scatter_rows;
+Kernel<decltype(Kernels::sum_of_squares)> sum_of_squares;
+Kernel<decltype(Kernels::adamw)> adamw;
+
+// Below this many floats touched, starting the other threads costs more than they save.
+constexpr size_t kParallelFloats = 16384;
+
+// The lesson version of matmul_forward: one sum after the other, with the weight as it is, not packed.
+void matmul_naive(float* out, const float* x, const float* weight, const float* residual, size_t N, size_t I, size_t O);
+
+// Element (r, k) of the left factor is data[r * row + k * step]: with row and step exchanged it is the transpose.
+struct Left {
+    const float* data;
+    size_t row, step;
+};
+// Element (k, c) of the right factor is data[k * step + c]. Its rows are read in whole vectors: they must be readable
+// (whatever they hold) up to round_up(columns, kLanes).
+struct Right {
+    const float* data;
+    size_t step;
+};
+// out[r * out_row + c] = base[r * out_row + c] + Σ_k left(r, k) right(k, c), on this thread. base may be null (then 0)
+// or equal to out. The sum runs over k = 0, 1, 2 ... in one accumulator, whatever the other sizes.
+void multiply(float* out, size_t out_row, const float* base, Left left, Right right, size_t rows, size_t columns,
+              size_t depth);
+
+// Turns scores[0..n) into softmax(scale * scores) and fills scores[n..padded) with 0; padded is a multiple of kLanes.
+// Returns log Σ exp(scale * scores).
+float softmax(float* scores, size_t n, size_t padded, float scale);
+
+}  // namespace cai::cpu

@@ -1,0 +1,57 @@
+// RMSNorm: each row divided by the root of its mean square.
+#include <cmath>
+#include <vector>
+
+#include "cpu.h"
+
+namespace cai::cpu {
+
+void rmsnorm_forward(float* out, float* rstd, const float* x, const float* weight, size_t N, size_t C, float eps) {
+#pragma omp parallel for if (N * C > kParallelFloats)
+    for (size_t n = 0; n < N; ++n) {
+        const float* row = x + n * C;
+        Vector squares = {};
+        for (size_t c = 0; c < C; c += kLanes) {
+            const Vector v = load(row + c, C - c);
+            squares += v * v;
+        }
+        const float r = 1 / std::sqrt(sum_lanes(squares) / C + eps);
+        rstd[n] = r;
+        for (size_t c = 0; c < C; c += kLanes)
+            store(out + n * C + c, load(row + c, C - c) * r * load(weight + c, C - c), C - c);
+    }
+}
+
+// With g = dout · weight and r = rstd:  dx = r (g - x r² mean(g x)),  dweight = Σ_n dout x r.
+void rmsnorm_backward(float* dx, float* dweight, const float* dout, const float* x, const float* rstd,
+                      const float* weight, size_t N, size_t C) {
+    // All rows add to dweight: blocks of a fixed number of rows are summed apart, then together in order.
+    constexpr size_t kBlock = 64;
+    const size_t blocks = divide_up(N, kBlock), width = round_up(C, kLanes);
+    std::vector<float> sums(blocks * width);
+#pragma omp parallel for if (N * C > kParallelFloats)
+    for (size_t block = 0; block < blocks; ++block) {
+        float* sum = &sums[block * width];
+        for (size_t n = block * kBlock; n < smaller((block + 1) * kBlock, N); ++n) {
+            const float *row = x + n * C, *drow = dout + n * C;
+            const float r = rstd[n];
+            Vector products = {};
+            for (size_t c = 0; c < C; c += kLanes) {
+                const Vector v = load(row + c, C - c), d = load(drow + c, C - c);
+                products += d * load(weight + c, C - c) * v;
+                store(sum + c, load(sum + c) + d * v * r);
+            }
+            const float pull = r * r * (sum_lanes(products) / C);
+            for (size_t c = 0; c < C; c += kLanes) {
+                const size_t left = C - c;
+                const Vector g = load(drow + c, left) * load(weight + c, left);
+                const Vector change = r * (g - load(row + c, left) * pull);
+                store(dx + n * C + c, load(dx + n * C + c, left) + change, left);
+            }
+        }
+    }
+    for (size_t block = 0; block < blocks; ++block)
+        for (size_t c = 0; c < C; ++c) dweight[c] += sums[block * width + c];
+}
+
+}  // namespace cai::cpu

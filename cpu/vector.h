@@ -1,0 +1,91 @@
+// Vectors of floats as wide as the machine's registers, in the notation GCC and Clang share: + - * / and comparisons
+// work lane by lane, a scalar operand stands in every lane, and a product that is added becomes one fused multiply-add.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+
+namespace cai::cpu {
+
+#if defined(__AVX512F__)
+constexpr size_t kLanes = 16;
+#elif defined(__AVX__)
+constexpr size_t kLanes = 8;
+#else
+constexpr size_t kLanes = 4;
+#endif
+
+typedef float Vector __attribute__((vector_size(kLanes * sizeof(float))));
+typedef int32_t Integers __attribute__((vector_size(kLanes * sizeof(int32_t))));
+
+constexpr size_t divide_up(size_t n, size_t unit) { return (n + unit - 1) / unit; }
+constexpr size_t round_up(size_t n, size_t unit) { return divide_up(n, unit) * unit; }
+constexpr size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
+
+inline Vector load(const float* from) {
+    Vector v;
+    std::memcpy(&v, from, sizeof v);
+    return v;
+}
+inline void store(float* to, Vector v) { std::memcpy(to, &v, sizeof v); }
+
+// The last vector of a row: only its first n lanes exist (all of them when n >= kLanes), the others read as 0.
+inline Vector load(const float* from, size_t n) {
+    if (n >= kLanes) return load(from);
+    Vector v = {};
+    std::memcpy(&v, from, n * sizeof(float));
+    return v;
+}
+inline void store(float* to, Vector v, size_t n) {
+    if (n >= kLanes) return store(to, v);
+    std::memcpy(to, &v, n * sizeof(float));
+}
+
+inline Vector broadcast(float x) { return Vector{} + x; }
+inline Vector max(Vector a, Vector b) { return a > b ? a : b; }
+
+// v in the first n lanes, `other` in the rest.
+inline Vector first_lanes(Vector v, size_t n, float other) {
+    Vector result = v;
+    for (size_t i = n; i < kLanes; ++i) result[i] = other;
+    return result;
+}
+
+// The lanes together, halves onto halves: one order for everybody.
+inline float sum_lanes(Vector v) {
+    float lane[kLanes];
+    store(lane, v);
+    for (size_t half = kLanes / 2; half > 0; half /= 2)
+        for (size_t i = 0; i < half; ++i) lane[i] += lane[i + half];
+    return lane[0];
+}
+inline float max_lanes(Vector v) {
+    float largest = v[0];
+    for (size_t i = 1; i < kLanes; ++i) largest = v[i] > largest ? v[i] : largest;
+    return largest;
+}
+
+// e^x to a relative error of 2e-7. x = n ln 2 + r with n whole and |r| <= ln(2)/2; the Taylor series up to r^7/7! is
+// exact to 5e-9 there, and 2^n is n added to the float's exponent bits. Below -87.33 (results that are not normal
+// numbers) it is 0, above 88.72 infinity, and NaN stays NaN.
+inline Vector exp(Vector x) {
+    constexpr float kRound = 0x1.8p23f;                                     // floats this large have no fraction bits
+    constexpr float kLn2High = 0x1.62e4p-1f, kLn2Low = 0x1.7f7d1cp-20f;     // n kLn2High is exact, high + low = ln 2
+    const Vector shifted = x * 0x1.715476p+0f + kRound;                     // x / ln 2, rounded to a whole number
+    const Vector n = shifted - kRound;
+    const Vector r = (x - n * kLn2High) - n * kLn2Low;
+    Vector y = r * (1.0f / 5040) + 1.0f / 720;
+    y = y * r + 1.0f / 120;
+    y = y * r + 1.0f / 24;
+    y = y * r + 1.0f / 6;
+    y = y * r + 0.5f;
+    y = y * r + 1.0f;
+    y = y * r + 1.0f;
+    const Integers whole = (Integers)shifted - (Integers)broadcast(kRound);
+    y = (Vector)((Integers)y + (whole << 23));
+    const Vector outside = x < -87.33f ? Vector{} : x + std::numeric_limits<float>::infinity();
+    return ((x >= -87.33f) & (x <= 88.72f)) ? y : outside;
+}
+
+}  // namespace cai::cpu

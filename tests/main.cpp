@@ -1,0 +1,3 @@
+// The test program: doctest's main. Each test_<stem>.cpp beside it tests the file of that stem.
+#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#include <doctest/doctest.h>

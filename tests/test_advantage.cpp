@@ -1,0 +1,457 @@
+// Golden numbers: worked by hand in float64 from the formulas, independently of core/advantage.h; the whitening table
+// is that of vwxyzjn/lm-human-preference-details. Gradients: against central differences in double.
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <functional>
+#include <limits>
+#include <vector>
+
+#include "../core/advantage.h"
+
+using namespace cai;
+using Doubles = std::vector<double>;
+using Floats = std::vector<float>;
+
+namespace {
+
+const double kInfinity = std::numeric_limits<double>::infinity();
+const double kNan = std::numeric_limits<double>::quiet_NaN();
+
+// Float inputs such as -1.2f carry an error of 5e-8, and the goldens seven decimals.
+template <class Real>
+void check_near(const std::vector<Real>& got, const Doubles& want, double tolerance = 3e-7) {
+    REQUIRE(got.size() == want.size());
+    for (size_t i = 0; i < want.size(); i++) {
+        INFO("element " << i << ": " << got[i] << " instead of " << want[i]);
+        CHECK(std::abs(got[i] - want[i]) <= tolerance);  // false for NaN
+    }
+}
+void check_near(double got, double want, double tolerance = 3e-7) {
+    check_near(Doubles{got}, Doubles{want}, tolerance);
+}
+
+double central_difference(const std::function<double(double)>& f, double x) {
+    const double h = 1e-5;
+    return (f(x + h) - f(x - h)) / (2 * h);
+}
+
+// One response of three tokens, through every step of PPO.
+struct Golden {
+    Doubles scores{1};
+    Floats logprobs{-1, -.5, -2}, reference{-1.2f, -.4f, -1.5f}, values{.1f, .2f, .3f};
+    Floats new_logprobs{-.9f, -.9f, -1.2f}, new_values{.5f, .1f, .35f};
+    std::vector<int32_t> offsets{0, 3};
+    double beta = 0.1;
+};
+
+}  // namespace
+
+TEST_CASE("option values are read by name, and unknown ones are refused") {
+    CHECK(parse_choice<KlEstimator>(kKlEstimators, "--kl-estimator", "k3") == KlEstimator::k3);
+    CHECK(parse_choice<KlPlacement>(kKlPlacements, "--kl-placement", "last_token") == KlPlacement::last_token);
+    CHECK(parse_choice<Whitening>(kWhitenings, "--advantage-whitening", "minibatch") == Whitening::minibatch);
+    CHECK(parse_choice<Variance>(kVariances, "--variance", "bessel") == Variance::bessel);
+    CHECK(parse_choice<Aggregation>(kAggregations, "--aggregation", "sequence_mean") == Aggregation::sequence_mean);
+    CHECK(parse_choice<MissingEnd>(kMissingEnds, "--missing-end", "replace") == MissingEnd::replace);
+    CHECK_THROWS_WITH_AS(parse_choice<Variance>(kVariances, "--variance", "n-1"),
+                         "--variance has no value \"n-1\"; choose one of: biased, bessel", Error);
+
+    PpoOptions options;
+    CHECK_NOTHROW(check(options));
+    options.dual_clip = 0.5;
+    CHECK_THROWS_WITH_AS(check(options), "PPO option dual_clip is 0.5; it must be 0 (off) or above 1", Error);
+    options = {}, options.gamma = kNan;
+    CHECK_THROWS_AS(check(options), Error);
+    options = {}, options.clip_ratio = 1;
+    CHECK_THROWS_AS(check(options), Error);
+}
+
+TEST_CASE("the defaults and the other libraries' conventions are those of the table") {
+    PpoOptions o = like("cai");
+    CHECK(o.gamma == 1);
+    CHECK(o.lambda == 0.95);
+    CHECK(o.clip_ratio == 0.2);
+    CHECK(o.clip_value == 0.2);
+    CHECK(o.kl_estimator == KlEstimator::k1);
+    CHECK(o.advantage_whitening == Whitening::batch);
+    CHECK(o.variance == Variance::biased);
+    CHECK_FALSE(o.whiten_rewards);
+    CHECK(like("hh").kl_coefficient == 0.001);
+    CHECK(like("oai").kl_target == 6);
+    CHECK(like("oai").whiten_rewards);
+    CHECK(like("trl").variance == Variance::bessel);
+    CHECK(like("dsc").advantage_whitening == Whitening::none);
+    CHECK(like("openrlhf").lambda == 1);
+    CHECK(like("verl").dual_clip == 3);
+    CHECK(like("nemo").kl_estimator == KlEstimator::abs);
+    for (const char* name : {"cai", "hh", "oai", "n+", "trl", "dsc", "openrlhf", "verl", "nemo"}) {
+        CHECK_NOTHROW(check(like(name)));
+    }
+    CHECK_THROWS_AS(like("gpt"), Error);
+}
+
+TEST_CASE("KL estimators") {
+    Golden g;
+    Doubles k1, k2, k3, absolute;
+    for (size_t t = 0; t < 3; t++) {
+        k1.push_back(kl_term(KlEstimator::k1, g.logprobs[t], g.reference[t]));
+        k2.push_back(kl_term(KlEstimator::k2, g.logprobs[t], g.reference[t]));
+        k3.push_back(kl_term(KlEstimator::k3, g.logprobs[t], g.reference[t]));
+        absolute.push_back(kl_term(KlEstimator::abs, g.logprobs[t], g.reference[t]));
+    }
+    check_near(k1, {.2, -.1, -.5});
+    check_near(k2, {.02, .005, .125});
+    check_near(k3, {.01873075, .00517092, .14872127});
+    check_near(absolute, {.2, .1, .5});
+    check_near(mean_sequence_kl(g.logprobs, g.reference, {0, 3}), -.4);
+    check_near(mean_sequence_kl(g.logprobs, g.reference, {0, 1, 3}), -.2);  // a sum within, a mean over responses
+    CHECK(mean_sequence_kl({}, {}, {0}) == 0);
+
+    // Over the whole distribution, the expectations of k1 and k3 are the exact divergence.
+    Doubles p{.5, .3, .2}, q{.2, .2, .6};
+    double exact = 0, mean_k1 = 0, mean_k3 = 0;
+    for (size_t i = 0; i < 3; i++) {
+        exact += p[i] * std::log(p[i] / q[i]);
+        mean_k1 += p[i] * kl_term(KlEstimator::k1, std::log(p[i]), std::log(q[i]));
+        mean_k3 += p[i] * kl_term(KlEstimator::k3, std::log(p[i]), std::log(q[i]));
+    }
+    check_near(mean_k1, exact, 1e-15);
+    check_near(mean_k3, exact, 1e-15);
+    CHECK(kl_term(KlEstimator::k3, -1, -1 - 1e-9) >= 0);  // expm1: no cancellation near 0
+}
+
+TEST_CASE("rewards: the KL at every token, the score at the last one") {
+    Golden g;
+    PpoOptions options;
+    check_near(token_rewards(g.scores, g.logprobs, g.reference, g.offsets, g.beta, options), {-.02, .01, 1.05});
+
+    options.kl_placement = KlPlacement::last_token;
+    check_near(token_rewards(g.scores, g.logprobs, g.reference, g.offsets, g.beta, options), {0, 0, 1.04});
+
+    options = {}, options.kl_clip = 0.3;
+    check_near(token_rewards(g.scores, g.logprobs, g.reference, g.offsets, g.beta, options), {-.02, .01, 1.03});
+
+    // Ragged: two responses, the first of a single token.
+    check_near(token_rewards({2, 1}, g.logprobs, g.reference, {0, 1, 3}, g.beta, PpoOptions{}), {1.98, .01, 1.05});
+    CHECK(token_rewards({}, {}, {}, {0}, g.beta, PpoOptions{}).empty());
+
+    CHECK_THROWS_AS(token_rewards({1, 1}, g.logprobs, g.reference, {0, 3, 3}, g.beta, PpoOptions{}), Error);
+    CHECK_THROWS_AS(token_rewards({1}, g.logprobs, g.reference, {0, 2}, g.beta, PpoOptions{}), Error);
+    CHECK_THROWS_AS(token_rewards({1, 1}, g.logprobs, g.reference, {0, 4, 3}, g.beta, PpoOptions{}), Error);
+    CHECK_THROWS_AS(token_rewards({1, 1}, g.logprobs, g.reference, {0, 3}, g.beta, PpoOptions{}), Error);
+}
+
+TEST_CASE("extreme log-probabilities: finite where the formula is, loud where it is not") {
+    PpoOptions options;
+    CHECK(token_rewards({1}, {-1e30f}, {0}, {0, 1}, 0.1, options)[0] == doctest::Approx(1e29));
+    options.kl_estimator = KlEstimator::k3;
+    CHECK_THROWS_AS(token_rewards({1}, {-800}, {-1}, {0, 1}, 0.1, options), Error);
+    options.kl_clip = 10;
+    check_near(token_rewards({1}, {-800}, {-1}, {0, 1}, 0.1, options), {0});
+    options = {};
+    CHECK_THROWS_AS(token_rewards({kNan}, {-1}, {-1}, {0, 1}, 0.1, options), Error);
+    CHECK_THROWS_AS(token_rewards({1}, {-1}, {static_cast<float>(-kInfinity)}, {0, 1}, 0.1, options), Error);
+
+    PolicyLoss far = policy_loss({-1}, {-500}, {1}, {1}, options);  // A > 0: the clip bounds it
+    check_near(far.loss, -1.2);
+    CHECK(far.gradient[0] == 0);
+    far = policy_loss({-500}, {-1}, {-1}, {1}, options);
+    check_near(far.loss, .8);
+    try {
+        policy_loss({-1}, {-1000}, {1}, {1}, options);
+        FAIL("an infinite ratio went unnoticed");
+    } catch (const Error& error) {
+        CHECK(error.status == kDiverged);
+    }
+    CHECK_THROWS_AS(policy_loss({static_cast<float>(kNan)}, {-1}, {1}, {1}, options), Error);
+    CHECK_THROWS_AS(policy_loss({-1}, {-1}, {kNan}, {1}, options), Error);
+    CHECK_THROWS_AS(value_loss({static_cast<float>(kNan)}, {0}, {1}, {1}, options), Error);
+    CHECK_THROWS_AS(gae({kNan}, {0}, {0, 1}, options), Error);
+}
+
+TEST_CASE("scores are clipped, then docked for a missing end of text") {
+    PpoOptions options;
+    CHECK(shape_score(7, false, options) == 7);
+    options.score_clip = 5;
+    CHECK(shape_score(7, true, options) == 5);
+    CHECK(shape_score(-7, true, options) == -5);
+    options.missing_end = MissingEnd::subtract;
+    CHECK(shape_score(7, false, options) == 4);
+    CHECK(shape_score(7, true, options) == 5);
+    options.missing_end = MissingEnd::replace;
+    CHECK(shape_score(7, false, options) == -1);
+    CHECK(shape_score(7, true, options) == 5);
+}
+
+TEST_CASE("adaptive KL coefficient") {
+    PpoOptions options = like("oai");
+    check_near(adapt_kl_coefficient(.15, 9, 512, options), .151536, 1e-12);    // error clipped to .2
+    check_near(adapt_kl_coefficient(.15, 3, 512, options), .148464, 1e-12);    // to -.2
+    check_near(adapt_kl_coefficient(.15, 6.5, 512, options), .150640, 1e-12);  // 1/12
+    CHECK(adapt_kl_coefficient(.15, 9, 512, PpoOptions{}) == .15);             // off by default
+}
+
+TEST_CASE("GAE stops at the end of a response") {
+    PpoOptions options;
+    // What padding would be is here the next response: its value, 100, must not leak into the first.
+    Advantages a = gae({0, 1, 0}, {0, 0, 100}, {0, 2, 3}, options);
+    check_near(a.advantages, {.95, 1, -100});
+    check_near(a.returns, {.95, 1, 0});
+    // The same numbers as one response show what the leak would look like.
+    CHECK(std::abs(gae({0, 1, 0}, {0, 0, 100}, {0, 3}, options).advantages[0] - .95) > 1);
+
+    check_near(gae({2}, {.5}, {0, 1}, options).advantages, {1.5});                    // length 1
+    check_near(gae({2, 3}, {.5, 1}, {0, 0, 1, 1, 2}, options).advantages, {1.5, 2});  // empty responses between
+    CHECK(gae({}, {}, {0}, options).advantages.empty());
+    CHECK_THROWS_AS(gae({1, 2}, {1}, {0, 2}, options), Error);
+    CHECK_THROWS_AS(gae({1, 2}, {1, 2}, {}, options), Error);
+}
+
+TEST_CASE("GAE agrees with its definition as a sum, for any gamma and lambda") {
+    Doubles rewards{.3, -.2, 0, 1.5, -.7};
+    Floats values{.5, -.25, 1, .125, 2};
+    for (double gamma : {1.0, .9}) {
+        for (double lambda : {0.0, .95, 1.0}) {
+            PpoOptions options;
+            options.gamma = gamma, options.lambda = lambda;
+            Doubles want(5);
+            for (size_t t = 0; t < 5; t++) {
+                for (size_t l = t; l < 5; l++) {
+                    double next = l + 1 < 5 ? values[l + 1] : 0;
+                    want[t] += std::pow(gamma * lambda, l - t) * (rewards[l] + gamma * next - values[l]);
+                }
+            }
+            check_near(gae(rewards, values, {0, 5}, options).advantages, want, 1e-14);
+        }
+    }
+}
+
+TEST_CASE("whitening") {
+    Doubles advantages{.861375, .8225, .75}, rewards{-.02, .01, 1.05}, x;
+    whiten(x = advantages, Variance::biased, true, 1e-8);
+    check_near(x, {1.0851276, .2428447, -1.3279723}, 6e-8);
+    whiten(x = advantages, Variance::bessel, true, 1e-8);
+    check_near(x, {.8860037, .1982820, -1.0842857}, 6e-8);
+    whiten(x = rewards, Variance::biased, false, 1e-8);
+    check_near(x, {-.3903776, -.3300740, 1.7604516}, 6e-8);
+    whiten(x = rewards, Variance::bessel, false, 1e-8);
+    check_near(x, {-.2551275, -.2058898, 1.5010172}, 6e-8);
+
+    Doubles table{1.2, 1.3, 1.4, 1.5, 1.6, 1.7, 1.8, 1.9, 2.0};
+    whiten(x = table, Variance::biased, false, 1e-8);
+    check_near(Doubles(x.begin(), x.begin() + 3), {.0508, .4381, .8254}, 6e-5);
+    whiten(x = table, Variance::bessel, false, 1e-8);
+    check_near(Doubles(x.begin(), x.begin() + 3), {.1394, .5046, .8697}, 6e-5);
+
+    for (Variance variance : {Variance::biased, Variance::bessel}) {
+        whiten(x = Doubles{.1, .1, .1}, variance, true, 1e-8);
+        check_near(x, {0, 0, 0}, 1e-10);
+        whiten(x = Doubles{7}, variance, true, 1e-8);
+        check_near(x, {0});
+        whiten(x = Doubles{7}, variance, false, 1e-8);
+        check_near(x, {7});
+        whiten(x = Doubles{}, variance, true, 1e-8);
+        CHECK(x.empty());
+    }
+}
+
+TEST_CASE("the whole golden vector") {
+    Golden g;
+    PpoOptions options;
+    options.advantage_whitening = Whitening::none;
+    Advantages raw = estimate_advantages(g.scores, g.logprobs, g.reference, g.values, g.offsets, g.beta, options);
+    check_near(raw.advantages, {.861375, .8225, .75});
+    check_near(raw.returns, {.961375, 1.0225, 1.05});
+
+    Doubles weights = token_weights(g.offsets, options);
+    ValueLoss value = value_loss(g.new_values, g.values, raw.returns, weights, options);
+    check_near(value.loss, .2964039);
+    check_near(value.clip_fraction, 1 / 3.);
+
+    for (bool bessel : {false, true}) {
+        options = {};
+        options.variance = bessel ? Variance::bessel : Variance::biased;
+        Advantages a = estimate_advantages(g.scores, g.logprobs, g.reference, g.values, g.offsets, g.beta, options);
+        // Whitening divides by a standard deviation of .046, which magnifies the inputs' rounding twentyfold.
+        check_near(a.advantages,
+                   bessel ? Doubles{.8860037, .1982820, -1.0842857} : Doubles{1.0851276, .2428447, -1.3279723}, 5e-6);
+        check_near(a.returns, raw.returns, 0);  // taken before whitening
+
+        PolicyLoss policy = policy_loss(g.new_logprobs, g.logprobs, a.advantages, weights, options);
+        check_near(policy.loss, bessel ? .4336748 : .5311405, 2e-6);
+        check_near(options.value_coefficient * value.loss + policy.loss, bessel ? .4633152 : .5607809, 2e-6);
+        check_near(policy.approx_kl_k1, -.1666667);
+        check_near(policy.approx_kl_k2, .135);
+        CHECK(policy.clip_fraction == 0);
+        check_near(policy.max_ratio_error, 1.2255409);
+    }
+
+    options = {}, options.whiten_rewards = true, options.lambda = 1, options.advantage_whitening = Whitening::none;
+    Advantages whitened = estimate_advantages(g.scores, g.logprobs, g.reference, g.values, g.offsets, g.beta, options);
+    check_near(whitened.returns, {1.04, 1.4303776, 1.7604516}, 5e-7);  // sums of the whitened rewards from t on
+}
+
+TEST_CASE("policy loss: the maximum of the losses, by sign of the advantage and side of the clip") {
+    PpoOptions options;
+    struct Row {
+        double advantage, ratio, loss, gradient;
+        bool clipped;
+    };
+    for (Row row : {Row{+1, 1.3, -1.2, 0, true}, Row{-1, 1.3, 1.3, 1.3, false}, Row{+1, .7, -.7, -.7, false},
+                    Row{-1, .7, .8, 0, true}, Row{+1, 1, -1, -1, false}, Row{0, 1.3, 0, 0, false}}) {
+        INFO("advantage " << row.advantage << ", ratio " << row.ratio);
+        LossTerm term = policy_term(-2 + std::log(row.ratio), -2, row.advantage, options);
+        check_near(term.loss, row.loss, 1e-14);
+        check_near(term.gradient, row.gradient, 1e-14);
+        CHECK(term.clipped == row.clipped);
+        // The planted fault: the minimum of the losses differs wherever ratio and clip do.
+        double other = -row.advantage * (term.clipped ? row.ratio : std::clamp(row.ratio, .8, 1.2));
+        if (row.ratio != 1 && row.advantage != 0) CHECK(std::abs(std::min(term.loss, other) - row.loss) > .05);
+    }
+    options.dual_clip = 3;
+    check_near(policy_term(std::log(5.), 0, -2, options).loss, 6, 1e-14);  // -A · c
+    CHECK(policy_term(std::log(5.), 0, -2, options).gradient == 0);
+    check_near(policy_term(std::log(2.), 0, -2, options).loss, 4, 1e-14);
+    check_near(policy_term(std::log(5.), 0, 2, options).loss, -2.4, 1e-14);
+    check_near(policy_term(0, 0, 2, options).loss, -2, 1e-14);  // a good token is not bounded
+    options = {}, options.clip_ratio = 0;
+    check_near(policy_term(std::log(5.), 0, 2, options).loss, -10, 1e-14);  // off
+
+    CHECK(policy_loss({-1, -2}, {-1, -2}, {3, -4}, {.5, .5}, options).max_ratio_error == 0);  // exactly
+    CHECK(policy_loss({}, {}, {}, {}, options).loss == 0);
+    CHECK_THROWS_AS(policy_loss({-1}, {-1, -2}, {1}, {1}, options), Error);
+}
+
+TEST_CASE("value loss: the maximum of the losses") {
+    PpoOptions options;
+    struct Row {
+        double value, target, loss, gradient;
+    };  // old value 1, clip .2
+    for (Row row : {Row{1.1, 2, .405, -.9}, Row{1.5, 2, .32, 0}, Row{.5, 2, 1.125, -1.5}, Row{1.5, 0, 1.125, 1.5}}) {
+        INFO("value " << row.value << ", target " << row.target);
+        LossTerm term = value_term(row.value, 1, row.target, options);
+        check_near(term.loss, row.loss, 1e-14);
+        check_near(term.gradient, row.gradient, 1e-14);
+    }
+    options.clip_value = 0;
+    check_near(value_term(1.5, 1, 2, options).loss, .125, 1e-14);
+}
+
+TEST_CASE("gradients agree with finite differences") {
+    for (double dual_clip : {0.0, 3.0}) {
+        for (double advantage : {-2.0, -.3, .4, 1.7}) {
+            for (double change : {-1.5, -.25, -.1, 0.0, .1, .25, 1.5}) {  // none at a kink
+                PpoOptions options;
+                options.dual_clip = dual_clip;
+                auto loss = [&](double x) { return policy_term(x, -2, advantage, options).loss; };
+                check_near(policy_term(-2 + change, -2, advantage, options).gradient,
+                           central_difference(loss, -2 + change), 1e-8);
+            }
+        }
+    }
+    for (double target : {-1.0, .95, 1.05, 3.0}) {
+        for (double value : {.3, .81, .9, 1.0, 1.1, 1.19, 1.7}) {
+            PpoOptions options;
+            auto loss = [&](double x) { return value_term(x, 1, target, options).loss; };
+            check_near(value_term(value, 1, target, options).gradient, central_difference(loss, value), 1e-8);
+        }
+    }
+    for (double p : {0.0, .3, .5, 1.0}) {
+        for (double delta : {-30.0, -2.0, 0.0, .5, 30.0}) {
+            auto loss = [&](double x) { return preference_loss(x, p).loss; };
+            check_near(preference_loss(delta, p).gradient, central_difference(loss, delta), 1e-8);
+        }
+    }
+
+    // Of the aggregated losses, weights included. The step is a power of two, so that float inputs move by it exactly.
+    Golden g;
+    const float h = 0x1p-10f;
+    for (Aggregation aggregation : {Aggregation::token_mean, Aggregation::sequence_mean}) {
+        PpoOptions options;
+        options.aggregation = aggregation;
+        Doubles weights = token_weights({0, 1, 3}, options), advantages{1.2, -.7, -1.1}, returns{.96, 1.02, 1.05};
+        PolicyLoss policy = policy_loss(g.new_logprobs, g.logprobs, advantages, weights, options);
+        ValueLoss value = value_loss(g.new_values, g.values, returns, weights, options);
+        for (size_t t = 0; t < 3; t++) {
+            double difference[2] = {};
+            for (float side : {+1.f, -1.f}) {
+                Floats logprobs = g.new_logprobs, values = g.new_values;
+                logprobs[t] += side * h, values[t] += side * h;
+                difference[0] += side * policy_loss(logprobs, g.logprobs, advantages, weights, options).loss;
+                difference[1] += side * value_loss(values, g.values, returns, weights, options).loss;
+            }
+            check_near(policy.gradient[t], difference[0] / (2 * h), 2e-6);  // h² / 6 · loss
+            check_near(value.gradient[t], difference[1] / (2 * h), 2e-6);
+        }
+    }
+}
+
+TEST_CASE("token weights, and microbatches that add up to their minibatch") {
+    PpoOptions options;
+    check_near(token_weights({0, 1, 4}, options), {.25, .25, .25, .25}, 1e-15);
+    options.aggregation = Aggregation::sequence_mean;
+    check_near(token_weights({0, 1, 4}, options), {1 / 2., 1 / 6., 1 / 6., 1 / 6.}, 1e-15);
+    CHECK(token_weights({0}, options).empty());
+
+    Floats logprobs{-1, -.4f, -.9f, -2}, old_logprobs{-1.1f, -.7f, -.8f, -1.6f};
+    Doubles advantages{.5, -1, 2, -.25};
+    for (Aggregation aggregation : {Aggregation::token_mean, Aggregation::sequence_mean}) {
+        options.aggregation = aggregation;
+        PolicyLoss whole = policy_loss(logprobs, old_logprobs, advantages, token_weights({0, 1, 4}, options), options);
+        PolicyLoss first = policy_loss({-1}, {-1.1f}, {.5}, token_weights({0, 1}, options, 4, 2), options);
+        PolicyLoss second = policy_loss({-.4f, -.9f, -2}, {-.7f, -.8f, -1.6f}, {-1, 2, -.25},
+                                        token_weights({0, 3}, options, 4, 2), options);
+        check_near(first.loss + second.loss, whole.loss, 1e-15);
+        check_near(first.approx_kl_k1 + second.approx_kl_k1, whole.approx_kl_k1, 1e-15);
+        check_near(first.approx_kl_k2 + second.approx_kl_k2, whole.approx_kl_k2, 1e-15);
+        check_near(first.clip_fraction + second.clip_fraction, whole.clip_fraction, 1e-15);
+        check_near(second.gradient, {whole.gradient[1], whole.gradient[2], whole.gradient[3]}, 0);
+    }
+    CHECK_FALSE(stop_early(100, options));
+    options.target_kl = .02;
+    CHECK(stop_early(.031, options));
+    CHECK_FALSE(stop_early(.029, options));
+}
+
+TEST_CASE("labels from two log-probabilities") {
+    check_near(preference(-.3, -1.9), .832018, 6e-7);
+    CHECK(preference(-.3, -1.9) + preference(-1.9, -.3) == doctest::Approx(1).epsilon(1e-15));
+    CHECK(preference(-1000, -1001) == doctest::Approx(preference(0, -1)).epsilon(1e-14));
+    CHECK(preference(0, -kInfinity) == 1);
+    CHECK(preference(-kInfinity, 0) == 0);
+    CHECK_THROWS_AS(preference(-kInfinity, -kInfinity), Error);
+
+    check_near(average_orders(.8, .3), .75, 1e-15);
+    check_near(average_orders(.9, .9), .5, 1e-15);  // a judge that always says A knows nothing
+    CHECK(clamp_label(.99, .4, .6) == .6);
+    CHECK(clamp_label(.01, .4, .6) == .4);
+    CHECK(clamp_label(.45, .4, .6) == .45);
+    CHECK_THROWS_AS(clamp_label(.5, .6, .4), Error);
+}
+
+TEST_CASE("soft-target preference loss") {
+    check_near(preference_loss(.5, .7).loss, .6240770, 6e-8);
+    check_near(preference_loss(.5, .7).gradient, -.0775407, 6e-8);
+    check_near(preference_loss(1, .4).loss, .9132617, 6e-8);
+    check_near(preference_loss(1, .4).gradient, .3310586, 6e-8);
+    check_near(preference_loss(.5, 1).loss, -std::log(sigmoid(.5)), 1e-15);  // a hard label
+    check_near(label_entropy(.6), .6730, 5e-5);
+    check_near(label_entropy(.5), std::log(2.), 1e-15);
+    CHECK(label_entropy(0) == 0);
+    CHECK(label_entropy(1) == 0);
+
+    // The optimum is logit p, and the loss there is the label's entropy: a label clamped to .6 caps the gap at .405465.
+    for (auto [p, gap] : {std::pair{.6, .405465}, std::pair{.8, 1.386294}}) {
+        check_near(preference_loss(gap, p).gradient, 0, 6e-7);
+        check_near(preference_loss(gap, p).loss, label_entropy(p), 1e-12);
+        CHECK(preference_loss(gap + .1, p).loss > label_entropy(p));
+    }
+    check_near(preference_loss(1e6, .25).loss, .75e6, 1e-6);
+    check_near(preference_loss(-1e6, .25).loss, .25e6, 1e-6);
+    CHECK(preference_loss(1e6, 1).loss == 0);
+    CHECK_THROWS_AS(preference_loss(kNan, .5), Error);
+    CHECK_THROWS_AS(preference_loss(kInfinity, .5), Error);
+    CHECK_THROWS_AS(preference_loss(0, 1.01), Error);
+    CHECK_THROWS_AS(preference_loss(0, kNan), Error);
+}

@@ -1,0 +1,165 @@
+// The command line: forms of options, precedence, and that every mistake is named.
+#include <doctest/doctest.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "../core/arguments.h"
+
+using namespace cai;
+
+namespace {
+
+Arguments parse(const std::vector<std::string>& words) { return Arguments(words, {"quiet", "resume", "help"}); }
+
+// Runs f, which has to end in a usage error, and returns its message.
+template <class F>
+std::string usage_error(F f) {
+    try {
+        f();
+    } catch (const Error& error) {
+        CHECK(error.status == kUsage);
+        return error.what();
+    }
+    FAIL("no error");
+    return "";
+}
+
+bool contains(const std::string& text, const std::string& part) { return text.find(part) != text.npos; }
+
+std::string config_file(const std::string& text) {
+    std::string path =
+        (std::filesystem::temp_directory_path() / concat("cai_test_arguments_", ::getpid(), ".cfg")).string();
+    write_file(path, text);
+    return path;
+}
+
+}  // namespace
+
+TEST_CASE("edit distance: worked examples") {
+    CHECK(edit_distance("", "") == 0);
+    CHECK(edit_distance("abc", "") == 3);
+    CHECK(edit_distance("kitten", "sitting") == 3);
+    CHECK(edit_distance("saturday", "sunday") == 3);
+    CHECK(edit_distance("seed", "sead") == 1);
+    CHECK(nearest_match("sead", {"steps", "seed", "size"}) == "seed");
+    CHECK(nearest_match("temperature", {"seed", "size"}) == "");
+}
+
+TEST_CASE("options take their value in both forms, and _ stands for -") {
+    Arguments a = parse({"--out", "runs/a", "--learning_rate=1e-3", "--steps", "-5", "--note=a=b", "--empty="});
+    CHECK(a.string("out", "runs/story") == "runs/a");
+    CHECK(a.number("learning-rate", 0.5) == 1e-3);
+    CHECK(a.integer("steps", 1) == -5);
+    CHECK(a.string("note", "") == "a=b");
+    CHECK(a.string("empty", "x") == "");
+    CHECK(a.integer("seed", 7) == 7);
+    CHECK(a.string("size", "tiny") == "tiny");
+    CHECK(a.has("out"));
+    CHECK_FALSE(a.has("device"));
+    a.finish();
+}
+
+TEST_CASE("flags take no word, positional words stand anywhere, -- ends the options") {
+    Arguments a = parse({"first", "--quiet", "second", "--resume=false", "--", "--third", "-"});
+    CHECK(a.flag("quiet"));
+    CHECK_FALSE(a.flag("resume"));
+    CHECK_FALSE(a.flag("help"));
+    CHECK(a.positional(1, "RUN") == "second");
+    CHECK(a.positionals() == std::vector<std::string>{"first", "second", "--third", "-"});
+    a.finish();
+    CHECK(parse({"-h"}).flag("help"));
+    const char* argv[] = {"cai", "all", "--seed", "3"};
+    Arguments b(4, argv, {});
+    CHECK(b.positional(0, "VERB") == "all");
+    CHECK(b.integer("seed", 1) == 3);
+}
+
+TEST_CASE("usage errors name the option and the value") {
+    CHECK(contains(usage_error([] { parse({"--out"}); }), "--out needs a value"));
+    CHECK(contains(usage_error([] { parse({"--out", "--seed", "1"}); }), "--out needs a value"));
+    CHECK(contains(usage_error([] { parse({"--out", "a", "--out=b"}); }), "--out is given twice"));
+    CHECK(contains(usage_error([] { parse({"--a_b", "a", "--a-b=b"}); }), "--a-b is given twice"));
+    CHECK(contains(usage_error([] { parse({"-s", "1"}); }), "-s"));
+    for (const char* bad : {"", "ten", "1.5", "1e3", "0x10", "7 ", "99999999999999999999"}) {
+        std::string message = usage_error([&] { parse({concat("--steps=", bad)}).integer("steps", 1); });
+        CHECK(contains(message, concat("--steps: '", bad, "'")));
+    }
+    for (const char* bad : {"", "fast", "1.5x", "nan", "inf", "1e999", "1,5"}) {
+        std::string message = usage_error([&] { parse({concat("--rate=", bad)}).number("rate", 1); });
+        CHECK(contains(message, concat("--rate: '", bad, "'")));
+    }
+    CHECK(contains(usage_error([] { parse({"--steps=0"}).integer("steps", 5, 1, 9); }), "below 1"));
+    CHECK(contains(usage_error([] { parse({"--steps=10"}).integer("steps", 5, 1, 9); }), "above 9"));
+    CHECK(contains(usage_error([] { parse({"--p=1.25"}).number("p", 1, 0, 1); }), "above 1"));
+    CHECK(parse({"--steps=9"}).integer("steps", 5, 1, 9) == 9);
+    CHECK(contains(usage_error([] { parse({"--quiet=maybe"}).flag("quiet"); }), "'maybe'"));
+    CHECK(contains(usage_error([] { parse({"--device=tpu"}).choice("device", {"cpu", "cuda"}, "cpu"); }), "cpu, cuda"));
+    CHECK(parse({"--device=cuda"}).choice("device", {"cpu", "cuda"}, "cpu") == "cuda");
+    CHECK(contains(usage_error([] { parse({}).positional(0, "a model"); }), "a model"));
+    CHECK(contains(usage_error([] { parse({}).flag("undeclared"); }), "undeclared"));
+}
+
+TEST_CASE("what nobody read is reported, with the nearest match") {
+    auto mistake = [](const std::vector<std::string>& words) {
+        return usage_error([&] {
+            Arguments a = parse(words);
+            a.integer("seed", 1);
+            a.string("size", "tiny");
+            a.finish();
+        });
+    };
+    CHECK(contains(mistake({"--sede", "3"}), "--sede; did you mean --seed?"));
+    CHECK(contains(mistake({"--constitution=x"}), "unknown option --constitution; --help"));
+    CHECK(contains(mistake({"--seed=1", "extra"}), "'extra'"));
+    CHECK(contains(mistake({"--quiet"}), "unknown option --quiet"));
+}
+
+TEST_CASE("a configuration file: defaults < file < command line") {
+    std::string path = config_file(
+        "\xEF\xBB\xBF# a comment\r\n\n seed = 3 # three\nlearning_rate=0.5\nprompt = \"a # b \\\"c\\\"\"\nname = C# \n"
+        "quiet = true\n");
+    Arguments a = parse({"--config", path, "--learning-rate", "0.25"});
+    CHECK(a.integer("seed", 1) == 3);
+    CHECK(a.number("learning-rate", 1) == 0.25);
+    CHECK(a.string("prompt", "") == "a # b \"c\"");
+    CHECK(a.string("name", "") == "C#");
+    CHECK(a.flag("quiet"));
+    CHECK(a.integer("steps", 10) == 10);
+    a.finish();
+
+    auto mistake = [](const std::string& text) {
+        return usage_error([&] {
+            Arguments b = parse({"--config", config_file(text)});
+            b.integer("seed", 1);
+            b.finish();
+        });
+    };
+    CHECK(contains(mistake("seed = 1\nseed = 2\n"), "line 2: seed is set twice"));
+    CHECK(contains(mistake("\nseed\n"), "line 2"));
+    CHECK(contains(mistake("\nsede = 1\n"), "line 2: unknown option --sede; did you mean --seed?"));
+    CHECK(contains(mistake("seed = x\n"), "line 1: option --seed: 'x'"));
+    std::filesystem::remove(path);
+    CHECK_THROWS_AS(parse({"--config", path}), Error);
+}
+
+TEST_CASE("the effective configuration is sorted, complete, and reads back") {
+    auto read = [](Arguments& a) {
+        a.integer("steps", 100);
+        a.number("rate", 0.1);
+        a.string("prompt", "");
+        a.flag("quiet");
+        a.integer("shared", a.integer("first", 1));  // two readers with two defaults
+        a.integer("shared", 2);
+    };
+    Arguments a = parse({"--steps=5", "--prompt", " two\nlines # and \"more\"", "--quiet"});
+    read(a);
+    CHECK(a.configuration() ==
+          "first = 1\nprompt = \" two\\nlines # and \\\"more\\\"\"\nquiet = true\nrate = 0.1\nsteps = 5\n");
+    std::string path = config_file(a.configuration());
+    Arguments b = parse({"--config", path});
+    read(b);
+    b.finish();
+    CHECK(b.configuration() == a.configuration());
+    std::filesystem::remove(path);
+}

@@ -1,0 +1,433 @@
+// Checkpoints: the safetensors format against its reference implementation's own cases, and directories that survive
+// damage, kills and full disks.
+#include <doctest/doctest.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <limits>
+
+#include "../core/checkpoint.h"
+
+using namespace cai;
+namespace fs = std::filesystem;
+
+namespace {
+
+// An empty directory of this test's own, removed at the end.
+struct TemporaryDirectory {
+    fs::path path;
+    TemporaryDirectory() : path(fs::temp_directory_path() / concat("cai-test-checkpoint-", getpid())) {
+        fs::remove_all(path);
+        fs::create_directories(path);
+    }
+    ~TemporaryDirectory() { fs::remove_all(path); }
+};
+
+std::string error_of(const std::function<void()>& f) {
+    try {
+        f();
+    } catch (const Error& error) {
+        CHECK(error.status == kBadInput);
+        return error.what();
+    }
+    return "no error";
+}
+
+// A safetensors file around a header and some data.
+std::string framed(const std::string& header, const std::string& data) {
+    uint64_t length = header.size();
+    return std::string(reinterpret_cast<const char*>(&length), 8) + header + data;
+}
+
+std::string parse_error(const std::string& bytes) {
+    return error_of([&] { parse_safetensors(bytes, "m.safetensors"); });
+}
+
+void check_contains(const std::string& text, const std::string& part) {
+    INFO("looking for: ", part);
+    INFO("in: ", text);
+    CHECK(text.find(part) != std::string::npos);
+}
+
+Tokenizer small_tokenizer() { return Tokenizer::train({"a small text, a smaller text"}, 270); }
+
+Config small_config(bool score_head = false, bool tied = true) {
+    Config c;
+    c.vocab_size = 270, c.width = 8, c.layers = 2, c.heads = 4, c.kv_heads = 2, c.head_dim = 4, c.ff = 12;
+    c.context = 16, c.rope_theta = 12345.5f, c.norm_eps = 1e-6f, c.tied = tied, c.score_head = score_head;
+    return c;
+}
+
+// Nothing in it is 0, not even norms and score head.
+Model small_model(const Config& config, uint64_t seed = 1) {
+    Model model(cpu_kernels, config);
+    std::vector<float> values(model.parameters.size());
+    Rng rng(seed);
+    for (float& value : values) value = rng.normal();
+    model.parameters.upload(values);
+    model.pack();
+    return model;
+}
+
+bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
+    return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
+}
+
+}  // namespace
+
+TEST_CASE("safetensors: bytes as Hugging Face's safetensors 0.8.0 writes them") {
+    // save({"b.weight": ..., "alpha": ..., "empty": ..., "é": ...}, metadata={"format": "pt"})
+    const float a[] = {0.25f}, b[] = {1, 2, 3, 4, 5, -0.5f}, scalar[] = {7};
+    std::string header =
+        "{\"__metadata__\":{\"format\":\"pt\"},\"alpha\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},"
+        "\"b.weight\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[4,28]},"
+        "\"empty\":{\"dtype\":\"F32\",\"shape\":[0,3],\"data_offsets\":[28,28]},"
+        "\"\xc3\xa9\":{\"dtype\":\"F32\",\"shape\":[],\"data_offsets\":[28,32]}}";
+    header.resize(272, ' ');
+    const std::string data(
+        "\0\0\x80\x3e\0\0\x80\x3f\0\0\0\x40\0\0\x40\x40\0\0\x80\x40\0\0\xa0\x40\0\0\0\xbf\0\0\xe0\x40", 32);
+    std::string bytes =
+        safetensors_bytes({{"b.weight", {2, 3}, b}, {"\xc3\xa9", {}, scalar}, {"empty", {0, 3}, a}, {"alpha", {1}, a}});
+    CHECK(bytes == framed(header, data));
+
+    Safetensors file = parse_safetensors(bytes, "m.safetensors");
+    CHECK(file.entries.size() == 4);
+    CHECK(file.entries["b.weight"].shape == std::vector<size_t>{2, 3});
+    CHECK(file.floats("b.weight") == std::vector<float>{1, 2, 3, 4, 5, -0.5f});
+    CHECK(file.floats("alpha") == std::vector<float>{0.25f});
+    CHECK(file.floats("\xc3\xa9") == std::vector<float>{7});
+    CHECK(file.floats("empty").empty());
+}
+
+TEST_CASE("safetensors: what the reference accepts") {
+    const std::string zeros(16, '\0');
+    const std::string test = "{\"test\":{\"dtype\":\"I32\",\"shape\":[2,2],\"data_offsets\":[0,16]}}";
+    Safetensors file = parse_safetensors(std::string("<\0\0\0\0\0\0\0", 8) + test + zeros, "m.safetensors");
+    CHECK(file.entries["test"].shape == std::vector<size_t>{2, 2});
+    // The format has integers, a model of ours has none.
+    check_contains(error_of([&] { file.floats("test"); }), "m.safetensors: tensor test is I32");
+    CHECK(parse_safetensors(std::string("\x06\0\0\0\0\0\0\0\t\n{}\r ", 14), "m").entries.empty());
+    CHECK(parse_safetensors(framed("{\"__metadata__\":{}}", ""), "m").entries.empty());
+
+    // Any order in the header, as long as the data has no holes.
+    file = parse_safetensors(
+        framed("{\"b\":{\"dtype\":\"BF16\",\"shape\":[2],\"data_offsets\":[14,18]},"
+               "\"a\":{\"dtype\":\"F16\",\"shape\":[7],\"data_offsets\":[0,14]}}",
+               std::string("\x00\x3c\x01\x00\xff\x03\xff\x7b\x00\xfc\x00\x7e\x00\xc0\x80\x3f\x49\xc0", 18)),
+        "m");
+    std::vector<float> half = file.floats("a");  // 1, smallest and largest subnormal, largest, -inf, nan, -2
+    CHECK(half[0] == 1);
+    CHECK(half[1] == 0x1p-24f);
+    CHECK(half[2] == 1023 * 0x1p-24f);
+    CHECK(half[3] == 65504);
+    CHECK(half[4] == -std::numeric_limits<float>::infinity());
+    CHECK(std::isnan(half[5]));
+    CHECK(half[6] == -2);
+    CHECK(file.floats("b") == std::vector<float>{1, -3.140625f});
+}
+
+TEST_CASE("safetensors: what the reference rejects") {
+    const std::string zeros(16, '\0');
+    const std::string test = "{\"test\":{\"dtype\":\"I32\",\"shape\":[2,2],\"data_offsets\":[0,16]}}";
+    const std::string frame("<\0\0\0\0\0\0\0", 8);
+    auto with_shape = [&](const std::string& shape) {
+        return framed("{\"test\":{\"dtype\":\"I32\",\"shape\":" + shape + ",\"data_offsets\":[0,16]}}", zeros);
+    };
+    check_contains(parse_error(""), "truncated");
+    check_contains(parse_error("1234567"), "m.safetensors: truncated: 7 bytes");
+    check_contains(parse_error(std::string("<\0\0\0\0\xff\xff\xff", 8) + test + zeros), "not a safetensors file");
+    check_contains(parse_error(frame + test.substr(0, 30)), "truncated: its header should be 60 bytes");
+    check_contains(parse_error(std::string("\x01\0\0\0\0\0\0\0\xff", 9)), "UTF-8");
+    check_contains(parse_error(std::string("\x01\0\0\0\0\0\0\0{", 9)), "m.safetensors: header: line 1");
+    check_contains(parse_error(framed("[]", "")), "not a JSON object");
+    check_contains(parse_error(framed("{\"test\":1}", "")), "not a JSON object");
+    check_contains(parse_error(framed("{\"__metadata__\":{\"a\":1}}", "")), "__metadata__: a is not a string");
+    check_contains(parse_error(framed("{\"t\":{\"dtype\":\"F32\",\"shape\":[]}}", "")), "lacks");
+    check_contains(parse_error(framed("{\"t\":{\"dtype\":\"F33\",\"shape\":[],\"data_offsets\":[0,4]}}", "1234")),
+                   "tensor t has the unknown dtype F33");
+    check_contains(parse_error(with_shape("[-2,2]")), "whole numbers");
+    check_contains(parse_error(with_shape("[2.5,2]")), "whole numbers");
+    check_contains(parse_error(with_shape("[\"2\",2]")), "whole numbers");
+    check_contains(parse_error(with_shape("[2,18446744073709551614]")), "overflows");
+    check_contains(parse_error(with_shape("[2,9223372036854775807]")), "overflows");
+    check_contains(parse_error(with_shape("[4503599627370496,4503599627370496]")), "overflows");
+    check_contains(parse_error(framed("{\"t\":{\"dtype\":\"F4\",\"shape\":[3],\"data_offsets\":[0,2]}}", "12")),
+                   "whole byte");
+    check_contains(parse_error(framed("{\"test\":{\"dtype\":\"I32\",\"shape\":[2,2],\"data_offsets\":[0,4]}}", "1234")),
+                   "takes 16 bytes, the header says 4");
+    check_contains(parse_error(frame + test + zeros + "extra"), "5 bytes too long");
+    check_contains(parse_error(frame + test + zeros.substr(2)),
+                   "m.safetensors: truncated: the header says 84 bytes, the file has 82");
+
+    std::string ten = "{";
+    for (int i = 0; i < 10; i++)
+        ten += concat(i ? "," : "", "\"t", i, "\":{\"dtype\":\"I32\",\"shape\":[2,2],\"data_offsets\":[0,16]}");
+    check_contains(parse_error(framed(ten + "}", zeros)), "the data before it ends at 16");
+    check_contains(parse_error(framed("{\"t\":{\"dtype\":\"I32\",\"shape\":[1],\"data_offsets\":[4,8]}}", "12345678")),
+                   "tensor t is at bytes 4 to 8, but the data before it ends at 0");
+    check_contains(parse_error(framed("{\"t\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]},"
+                                      "\"t\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]}}",
+                                      "")),
+                   "twice");
+
+    // Every shorter file, and every single byte of the header damaged: an error or a file, never a crash.
+    const std::string good = frame + test + zeros;
+    for (size_t length = 0; length < good.size(); length++)
+        CHECK_THROWS_AS(parse_safetensors(good.substr(0, length), "m"), Error);
+    for (size_t i = 0; i < frame.size() + test.size(); i++) {
+        for (int change = 1; change < 256; change++) {
+            std::string bad = good;
+            bad[i] = static_cast<char>(bad[i] ^ change);
+            try {
+                Safetensors file = parse_safetensors(bad, "m");
+                for (auto& [name, entry] : file.entries) CHECK(entry.end <= bad.size());
+            } catch (const Error&) {
+            }
+        }
+    }
+}
+
+TEST_CASE("config.json: written, read back, and read from other hands") {
+    for (bool score : {false, true})
+        for (bool tied : {false, true})
+            CHECK(parse_config(config_json(small_config(score, tied)), "config.json") == small_config(score, tied));
+    // Strict readers take a float only where they see one.
+    Config config = small_config();
+    config.rope_theta = 10000, config.norm_eps = 1e-5f;
+    check_contains(config_json(config), "\"rope_theta\": 10000.0");
+    check_contains(config_json(config), "\"rms_norm_eps\": 1e-05");
+
+    const std::string minimal =
+        "\"architectures\":[\"LlamaForCausalLM\"],\"model_type\":\"llama\",\"vocab_size\":100,\"hidden_size\":64,"
+        "\"intermediate_size\":96,\"num_hidden_layers\":2,\"num_attention_heads\":4,\"max_position_embeddings\":32";
+    Config c = parse_config("{" + minimal + "}", "config.json");
+    CHECK(c.kv_heads == 4);
+    CHECK(c.head_dim == 16);
+    CHECK(c.rope_theta == 10000);
+    CHECK(c.norm_eps == 1e-6f);
+    CHECK(!c.tied);
+    // transformers 5
+    c = parse_config("{" + minimal + ",\"rope_parameters\":{\"rope_type\":\"default\",\"rope_theta\":5e5}}",
+                     "config.json");
+    CHECK(c.rope_theta == 500000);
+
+    auto refusal = [&](const std::string& text) { return error_of([&] { parse_config(text, "x/config.json"); }); };
+    check_contains(refusal("{\"architectures\":[\"GPT2LMHeadModel\"],\"model_type\":\"gpt2\"}"),
+                   "x/config.json: cannot run the architecture GPT2LMHeadModel (model_type \"gpt2\")");
+    check_contains(refusal("{}"), "cannot run the architecture (none)");
+    check_contains(refusal("[]"), "not a JSON object");
+    check_contains(refusal("{" + minimal + ",\"attention_bias\":true}"), "\"attention_bias\": true");
+    check_contains(refusal("{" + minimal + ",\"hidden_act\":\"gelu\"}"), "hidden_act \"gelu\"");
+    check_contains(refusal("{" + minimal + ",\"rope_scaling\":{\"rope_type\":\"llama3\"}}"), "of type \"llama3\"");
+    check_contains(refusal("{" + minimal + ",\"rope_scaling\":{\"type\":\"linear\",\"factor\":2.0}}"),
+                   "of type \"linear\"");
+    check_contains(refusal("{" + minimal + ",\"quantization_config\":{}}"), "quantized");
+    check_contains(refusal("{" + minimal + ",\"num_key_value_heads\":3}"), "x/config.json: ");
+    check_contains(refusal("{" + minimal + ",\"head_dim\":7}"), "head_dim");
+    check_contains(refusal("{" + minimal + ",\"head_dim\":\"7\"}"), "\"head_dim\" is missing or not a whole number");
+    check_contains(refusal("{" + minimal + ",\"rms_norm_eps\":0}"), "rms_norm_eps");
+    std::string classifier = config_json(small_config(true));
+    classifier.replace(classifier.find("\"LABEL_0\""), 9, "\"A\", \"1\": \"B\"");
+    check_contains(refusal(classifier), "a classifier of 2 labels");
+}
+
+TEST_CASE("a model and its tokenizer, there and back") {
+    TemporaryDirectory temporary;
+    const fs::path directory = temporary.path / "runs" / "model";
+    const Tokenizer tokenizer = small_tokenizer();
+    for (bool score : {false, true}) {
+        for (bool tied : {false, true}) {
+            Model model = small_model(small_config(score, tied), 7);
+            save_model(directory, model, tokenizer);
+            Model loaded = load_model(cpu_kernels, directory);
+            CHECK(loaded.config == model.config);
+            CHECK(!loaded.packed_is_old);
+            CHECK(same_bits(loaded.parameters.download(), model.parameters.download()));
+            CHECK(load_tokenizer(directory).encode("a smaller text") == tokenizer.encode("a smaller text"));
+            Safetensors file = read_safetensors(directory / "model.safetensors");
+            CHECK(file.entries.count("lm_head.weight") == (!tied && !score));
+            CHECK(file.entries.count("score.weight") == score);
+            CHECK(file.entries["model.layers.1.mlp.down_proj.weight"].shape == std::vector<size_t>{8, 12});
+        }
+    }
+    CHECK(std::distance(fs::directory_iterator(temporary.path / "runs"), {}) == 1);  // neither .tmp nor .old is left
+
+    // A tokenizer of another model.
+    Config narrow = small_config();
+    narrow.vocab_size = 20;
+    check_contains(error_of([&] { save_model(directory, small_model(narrow), tokenizer); }), "vocab_size 20");
+    write_file(directory / "config.json", config_json(narrow));
+    check_contains(error_of([&] { load_tokenizer(directory); }), "they are from different models");
+}
+
+TEST_CASE("a damaged or foreign directory is refused in one sentence") {
+    TemporaryDirectory temporary;
+    const fs::path directory = temporary.path / "model", weights = directory / "model.safetensors";
+    auto refusal = [&] { return error_of([&] { load_model(cpu_kernels, directory); }); };
+    check_contains(refusal(), directory.string() + ": there is no such model directory");
+    fs::create_directory(directory);
+    check_contains(refusal(), "it has no config.json");
+
+    save_model(directory, small_model(small_config()), small_tokenizer());
+    const std::string bytes = read_file(weights);
+    write_file(weights, bytes.substr(0, bytes.size() - 23));
+    check_contains(refusal(), concat(weights.string(), ": truncated: the header says ", bytes.size(),
+                                     " bytes, the file has ", bytes.size() - 23, "; re-run the stage that wrote it"));
+    write_file(weights, bytes);
+
+    Config other = small_config();
+    other.ff = 24;
+    write_file(directory / "config.json", config_json(other));
+    check_contains(refusal(), weights.string() +
+                                  ": tensor model.layers.0.mlp.gate_proj.weight has the shape [12,8], but config.json "
+                                  "asks for [24,8]");
+    other = small_config();
+    other.layers = 3;
+    write_file(directory / "config.json", config_json(other));
+    check_contains(refusal(), "tensor model.layers.2.self_attn.q_proj.weight of shape [16,8] is missing");
+    other.layers = 1 << 30;
+    write_file(directory / "config.json", config_json(other));
+    check_contains(refusal(), "too few for the 1073741824 layers");
+    other.layers = 1;
+    write_file(directory / "config.json", config_json(other));
+    check_contains(refusal(), "tensor model.layers.1.input_layernorm.weight of shape [8] has no place");
+    write_file(directory / "config.json", config_json(small_config()));
+
+    // A second copy of a tied table and RoPE's frequencies, as old files have them, are passed over.
+    Model model = small_model(small_config());
+    std::vector<float> host = model.parameters.download();
+    std::vector<NamedTensor> tensors = name_tensors(model.config, host, "");
+    tensors.push_back({"lm_head.weight", {270, 8}, host.data()});
+    tensors.push_back({"model.layers.0.self_attn.rotary_emb.inv_freq", {2}, host.data()});
+    write_safetensors(weights, tensors);
+    CHECK(same_bits(load_model(cpu_kernels, directory).parameters.download(), host));
+
+    fs::remove(weights);
+    check_contains(refusal(), "holds no model.safetensors");
+    write_file(directory / "model.safetensors.index.json", "{}");
+    check_contains(refusal(), "model.safetensors.index.json: the weights are split over several files");
+}
+
+TEST_CASE("training state: weights, moments and position come back to the last bit") {
+    TemporaryDirectory temporary;
+    const fs::path directory = temporary.path / "model";
+    const Tokenizer tokenizer = small_tokenizer();
+    Model model = small_model(small_config());
+    AdamW optimizer(model);
+    Gradients gradients(model);
+    auto train = [&](Model& model, AdamW& optimizer, uint64_t first, uint64_t last) {
+        for (uint64_t step = first; step < last; step++) {
+            gradients.values.upload(small_model(model.config, 100 + step).parameters.download());
+            optimizer.update(model, gradients, 0.01f);
+        }
+    };
+    train(model, optimizer, 0, 3);
+    save_checkpoint(directory, model, tokenizer, optimizer, Json::Object{{"epoch", 2}, {"index", 41}});
+    train(model, optimizer, 3, 6);
+
+    Model resumed = load_model(cpu_kernels, directory);
+    AdamW resumed_optimizer(resumed);
+    Json state = load_training_state(directory, resumed, resumed_optimizer);
+    CHECK(state["epoch"].integer() == 2);
+    CHECK(state["index"].integer() == 41);
+    CHECK(resumed_optimizer.step == 3);
+    train(resumed, resumed_optimizer, 3, 6);
+    CHECK(same_bits(resumed.parameters.download(), model.parameters.download()));
+    CHECK(same_bits(resumed_optimizer.m.download(), optimizer.m.download()));
+    CHECK(same_bits(resumed_optimizer.v.download(), optimizer.v.download()));
+
+    Config wider = small_config();
+    wider.ff = 24;
+    Model other(cpu_kernels, wider);
+    AdamW other_optimizer(other);
+    check_contains(error_of([&] { load_training_state(directory, other, other_optimizer); }),
+                   "state.safetensors: tensor m.model.layers.0.mlp.gate_proj.weight has the shape [12,8]");
+
+    // A finished model takes the place of all of it.
+    CHECK(has_training_state(directory));
+    save_model(directory, model, tokenizer);
+    CHECK(!has_training_state(directory));
+    check_contains(error_of([&] { load_training_state(directory, resumed, resumed_optimizer); }), "nothing to resume");
+}
+
+TEST_CASE("a failed save leaves the old checkpoint as it was") {
+    TemporaryDirectory temporary;
+    const fs::path directory = temporary.path / "model";
+    const Tokenizer tokenizer = small_tokenizer();
+    Model old = small_model(small_config(), 1);
+    save_model(directory, old, tokenizer);
+
+    // No file may grow past 2,000 bytes: config.json still fits, the weights do not. To write() it is as on a full
+    // disk.
+    rlimit unlimited;
+    getrlimit(RLIMIT_FSIZE, &unlimited);
+    const rlimit limited{2000, unlimited.rlim_max};
+    auto handler = signal(SIGXFSZ, SIG_IGN);
+    setrlimit(RLIMIT_FSIZE, &limited);
+    std::string message = error_of([&] { save_model(directory, small_model(small_config(), 2), tokenizer); });
+    setrlimit(RLIMIT_FSIZE, &unlimited);
+    signal(SIGXFSZ, handler);
+    check_contains(message, "cannot write");
+    CHECK(same_bits(load_model(cpu_kernels, directory).parameters.download(), old.parameters.download()));
+    CHECK(std::distance(fs::directory_iterator(temporary.path), {}) == 1);
+
+    // Nothing but a checkpoint is ever replaced.
+    const fs::path thesis = temporary.path / "thesis";
+    write_file(thesis / "chapter.txt", "years of work");
+    check_contains(error_of([&] { save_model(thesis, old, tokenizer); }), "is not a checkpoint");
+    CHECK(read_file(thesis / "chapter.txt") == "years of work");
+    CHECK(std::distance(fs::directory_iterator(thesis), {}) == 1);
+    check_contains(error_of([&] { save_model(thesis / "chapter.txt", old, tokenizer); }), "is not a checkpoint");
+
+    // "runs/model/" and a link to it name the same place.
+    fs::create_directory_symlink("model", temporary.path / "link");
+    Model fresh = small_model(small_config(), 3);
+    save_model(temporary.path / "link/", fresh, tokenizer);
+    CHECK(fs::is_symlink(temporary.path / "link"));
+    CHECK(same_bits(load_model(cpu_kernels, directory).parameters.download(), fresh.parameters.download()));
+}
+
+TEST_CASE("a save killed at any moment leaves a complete checkpoint") {
+    TemporaryDirectory temporary;
+    const fs::path directory = temporary.path / "model";
+    auto save = [&](int number) {
+        replace_directory(directory, [&](const fs::path& path) {
+            write_file(path / "config.json", std::to_string(number));
+            write_file(path / "state.json", std::to_string(number));
+        });
+    };
+    save(0);
+    int number = 0;
+    for (int kill_time = 1; kill_time <= 20; kill_time++) {
+        pid_t child = fork();
+        REQUIRE(child >= 0);
+        if (child == 0) {
+            try {
+                for (int i = number + 1;; i++) save(i);
+            } catch (...) {
+            }
+            _exit(1);  // reached only when a save fails
+        }
+        usleep(static_cast<useconds_t>(1000 + 611 * kill_time));
+        kill(child, SIGKILL);
+        int status = 0;
+        waitpid(child, &status, 0);
+        CHECK(WIFSIGNALED(status));
+        const fs::path found = find_checkpoint(directory);
+        REQUIRE(fs::exists(found / "config.json"));
+        CHECK(read_file(found / "config.json") == read_file(found / "state.json"));
+        int latest = std::stoi(read_file(found / "config.json"));
+        CHECK(latest >= number);
+        number = latest;
+    }
+    CHECK(number > 20);  // so saves did happen in between
+
+    // The moment between the two renames, and what the next save makes of it.
+    fs::rename(directory, with_suffix(directory, ".old"));
+    CHECK(read_file(find_checkpoint(directory / "") / "state.json") == std::to_string(number));
+    save(1000000);
+    CHECK(read_file(find_checkpoint(directory) / "state.json") == "1000000");
+    CHECK(std::distance(fs::directory_iterator(temporary.path), {}) == 1);
+}

@@ -1,0 +1,378 @@
+// core/weights.h and core/model.h: sizes and names, goldens from PyTorch, finite differences, and the promises of
+// kernels.h seen through a whole model: the same bits alone and in a batch, and with any number of threads.
+#include <doctest/doctest.h>
+
+#include "../core/model.h"
+#include "fixtures/model_golden.h"
+
+using namespace cai;
+
+namespace {
+
+// False for NaN.
+bool near(double a, double b, double tolerance) { return std::abs(a - b) <= tolerance; }
+
+std::vector<float> download(const Kernels& k, const float* data, size_t count) {
+    std::vector<float> host(count);
+    k.download(host.data(), data, count * sizeof(float));
+    return host;
+}
+
+std::vector<float> outputs(const Model& model, const Activations& a) {
+    return download(*model.kernels, a.logits, a.n * static_cast<size_t>(model.config.outputs()));
+}
+
+double dot(const std::vector<float>& a, const std::vector<double>& b) {
+    double sum = 0;
+    for (size_t i = 0; i < a.size(); i++) sum += a[i] * b[i];
+    return sum;
+}
+
+double norm(const std::vector<float>& a) { return std::sqrt(dot(a, {a.begin(), a.end()})); }
+
+// What an expects() says, or "" when it passes.
+template <class Call>
+std::string error(Call call) {
+    try {
+        call();
+    } catch (const Error& e) {
+        return e.what();
+    }
+    return "";
+}
+
+bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+}  // namespace
+
+TEST_CASE("presets have the sizes counted by hand") {
+    // tiny: embedding 1024·128; a layer: qkv (4+2·2)·32·128, o 128·128, gate and up 2·384·128, down 128·384, norms
+    // 2·128.
+    const size_t layer = 8 * 32 * 128 + 128 * 128 + 2 * 384 * 128 + 128 * 384 + 2 * 128;
+    CHECK(parameter_count(preset("tiny", 1024)) == 1024 * 128 + 4 * layer + 128);
+    Config untied = preset("tiny", 1024);
+    untied.tied = false;
+    CHECK(parameter_count(untied) == 2 * 1024 * 128 + 4 * layer + 128);
+    Config score = preset("tiny", 1024);
+    score.score_head = true;
+    CHECK(parameter_count(score) == 1024 * 128 + 4 * layer + 128 + 128);
+    for (const char* size : {"micro", "tiny", "small", "base"}) CHECK_NOTHROW(validate(preset(size, 1024)));
+    CHECK(contains(error([] { preset("huge", 10); }), "\"huge\""));
+}
+
+TEST_CASE("a configuration that no model can have is refused in a sentence that names the field") {
+    const auto with = [](auto change) {
+        Config config = preset("micro", 100);
+        change(config);
+        return error([&] { Model(cpu_kernels, config); });
+    };
+    CHECK(with([](Config&) {}) == "");
+    CHECK(contains(with([](Config& c) { c.kv_heads = 3; }), "heads (2) must be a multiple of kv_heads (3)"));
+    CHECK(contains(with([](Config& c) { c.head_dim = 7; }), "head_dim is 7"));
+    CHECK(contains(with([](Config& c) { c.width = 0; }), "width is 0"));
+    CHECK(contains(with([](Config& c) { c.vocab_size = -1; }), "vocab_size is -1"));
+    CHECK(contains(with([](Config& c) { c.norm_eps = NAN; }), "norm_eps"));
+}
+
+TEST_CASE("tensors carry Hugging Face's names and lie end to end, matrices first") {
+    for (const golden::Case& c : golden::cases()) {
+        CAPTURE(c.name);
+        const Model model(cpu_kernels, c.config);
+        const float* end = model.parameters.data();
+        size_t matrices = 0;
+        std::map<std::string, std::vector<size_t>> shapes;
+        model.each_tensor([&](const std::string& name, const std::vector<size_t>& shape, const float* data) {
+            CHECK(data == end);
+            end += Tensor{name, shape}.count();
+            if (shape.size() == 2) matrices = static_cast<size_t>(end - model.parameters.data());
+            shapes[name] = shape;
+        });
+        CHECK(static_cast<size_t>(end - model.parameters.data()) == parameter_count(c.config));
+        CHECK(matrices == model.matrix_parameters());
+        CHECK(shapes.count("lm_head.weight") == (c.name == "untied"));
+        CHECK(shapes.count("score.weight") == (c.name == "score"));
+        CHECK(shapes.size() == 2 + 9 * static_cast<size_t>(c.config.layers) + (c.name != "tied"));
+        if (c.name == "tied") {
+            CHECK(shapes["model.layers.1.self_attn.k_proj.weight"] == std::vector<size_t>{12, 24});
+            CHECK(shapes["model.layers.0.mlp.down_proj.weight"] == std::vector<size_t>{24, 40});
+            CHECK(shapes["model.layers.1.post_attention_layernorm.weight"] == std::vector<size_t>{24});
+        }
+    }
+}
+
+TEST_CASE("a batch lays sequences end to end and wants the rows before learned tokens") {
+    Batch batch;
+    const std::vector<Token> first = {5, 6, 7}, second = {1, 2, 3, 4};
+    const std::vector<uint8_t> learn = {1, 0, 1, 1};  // the first mark has no row that predicts it
+    batch.add(first.data(), first.size());
+    batch.add(second.data(), second.size(), learn.data());
+    CHECK(batch.tokens == std::vector<Token>{5, 6, 1, 2, 3});
+    CHECK(batch.positions == std::vector<int32_t>{0, 1, 0, 1, 2});
+    CHECK(batch.offsets == std::vector<int32_t>{0, 2, 5});
+    CHECK(batch.rows == std::vector<int32_t>{0, 1, 3, 4});
+    CHECK(batch.targets == std::vector<Token>{6, 7, 3, 4});
+    Batch scored;
+    scored.add_scored(first.data(), first.size(), {2});
+    scored.add_scored(second.data(), second.size(), {0, 3});
+    CHECK(scored.tokens == std::vector<Token>{5, 6, 7, 1, 2, 3, 4});
+    CHECK(scored.rows == std::vector<int32_t>{2, 3, 6});
+    CHECK(scored.targets.empty());
+    CHECK(contains(error([&] { batch.add(first.data(), 1); }), "predicts nothing"));
+    CHECK(contains(error([&] { scored.add_scored(first.data(), 3, {3}); }), "outside a sequence of 3"));
+}
+
+TEST_CASE("outputs, loss, entropies and gradients are PyTorch's") {
+    // PyTorch computed in double, so the differences are our own rounding: sums of tens of products in float, 2^-24
+    // each.
+    const double tolerance = 2e-5;
+    for (const golden::Case& c : golden::cases()) {
+        CAPTURE(c.name);
+        auto expected = golden::read(c.name);
+        const Model model = golden::make_model(cpu_kernels, c.config);
+        const Batch batch = golden::make_batch(c.config);
+        Activations a;
+        Gradients gradients(model);
+
+        CHECK(near(golden::loss(c, model, batch, a), expected["loss"].at(0).at(0), tolerance));
+        const std::vector<float> got = outputs(model, a);
+        const size_t width = static_cast<size_t>(c.config.outputs());
+        REQUIRE(expected["outputs"].size() == a.n);
+        REQUIRE(expected["outputs"][0].size() == width);
+        for (size_t i = 0; i < got.size(); i++)
+            CHECK(near(got[i], expected["outputs"][i / width][i % width], tolerance));
+        if (!c.config.score_head) {
+            std::vector<float> entropy;
+            token_logprobs(model, batch, a, c.temperature, &entropy);
+            REQUIRE(entropy.size() == a.n);
+            for (size_t i = 0; i < a.n; i++) CHECK(near(entropy[i], expected["entropy"][0][i], tolerance));
+        }
+
+        golden::loss_and_gradients(c, model, batch, a, gradients);
+        size_t tensors = 0;
+        gradients.each_tensor([&](const std::string& name, const std::vector<size_t>& shape, const float* data) {
+            CAPTURE(name);
+            const size_t count = Tensor{name, shape}.count();
+            const std::vector<float> gradient = download(cpu_kernels, data, count);
+            const std::vector<double> numbers = expected["gradient " + name].at(0);  // norm, sum, dot with a wave
+            // A sum or a dot has the rounding of `count` terms, which grows like the norm of the gradient.
+            const double slack = tolerance * numbers[0] * std::sqrt(static_cast<double>(count));
+            CHECK(near(norm(gradient), numbers[0], tolerance * numbers[0]));
+            CHECK(near(dot(gradient, std::vector<double>(count, 1.0)), numbers[1], slack));
+            CHECK(near(dot(gradient, golden::wave(name, count, 0.0071)), numbers[2], slack));
+            tensors++;
+        });
+        CHECK(tensors == expected.size() - (c.config.score_head ? 4 : 5));  // loss, outputs, step, after (and entropy)
+    }
+}
+
+// Derivative of the loss along a direction, twice: from the gradients, and by differences of the loss. The forward pass
+// is in float: the loss carries about 1e-7 of noise, so the step h must be large, and its error of order h² is removed
+// by Richardson's extrapolation: (4 d(h) - d(2h)) / 3. What is left was at most 6e-4 of the gradient's norm.
+TEST_CASE("gradients of the whole model agree with finite differences") {
+    for (const golden::Case& c : golden::cases()) {
+        CAPTURE(c.name);
+        Model model = golden::make_model(cpu_kernels, c.config);
+        const Batch batch = golden::make_batch(c.config);
+        Activations a;
+        Gradients gradients(model);
+        golden::loss_and_gradients(c, model, batch, a, gradients);
+
+        Rng rng(7);
+        cai::each_tensor(
+            c.config, model.weights, [&](const std::string& name, const std::vector<size_t>& shape, float* data) {
+                CAPTURE(name);
+                const size_t count = Tensor{name, shape}.count();
+                const std::vector<float> values = download(cpu_kernels, data, count);
+                const std::vector<float> gradient =
+                    download(cpu_kernels, gradients.values.data() + (data - model.parameters.data()), count);
+                const double gradient_norm = norm(gradient);
+                REQUIRE(gradient_norm > 0.01);  // else the check below would be empty
+
+                for (int direction = 0; direction < 3; direction++) {  // the gradient's own, then two random ones
+                    CAPTURE(direction);
+                    std::vector<float> d = gradient;
+                    if (direction > 0)
+                        for (float& x : d) x = rng.normal();
+                    const double length = norm(d);
+                    for (float& x : d) x = static_cast<float>(x / length);
+                    const auto loss_at = [&](double h) {
+                        std::vector<float> moved(count);
+                        for (size_t i = 0; i < count; i++) moved[i] = static_cast<float>(values[i] + h * d[i]);
+                        cpu_kernels.upload(data, moved.data(), count * sizeof(float));
+                        model.pack();
+                        return golden::loss(c, model, batch, a);
+                    };
+                    const auto slope = [&](double h) { return (loss_at(h) - loss_at(-h)) / (2 * h); };
+                    const double h = 0.02;
+                    const double difference = (4 * slope(h) - slope(2 * h)) / 3;
+                    const double exact = dot(gradient, {d.begin(), d.end()});
+                    CHECK(near(difference, exact, 1e-3 * gradient_norm));
+                }
+                cpu_kernels.upload(data, values.data(), count * sizeof(float));
+                model.pack();
+            });
+    }
+}
+
+TEST_CASE("a fresh model knows nothing: its loss is log(vocabulary), its scores are zero") {
+    Config config = preset("micro", 300);
+    Model model(cpu_kernels, config);
+    model.initialize(1);
+    Rng rng(2);
+    std::vector<Token> tokens(200);
+    for (Token& token : tokens) token = static_cast<Token>(rng.below(300));
+    Batch batch;
+    batch.add(tokens.data(), tokens.size());
+    Activations a;
+    const double loss = golden::loss({"", config, 1.0f}, model, batch, a);
+    CHECK(near(loss, std::log(300.0), 0.05));  // logits of deviation 0.02·sqrt(64) = 0.16 add about half its square
+    CHECK(loss > std::log(300.0) - 0.02);
+
+    config.score_head = true;
+    Model score(cpu_kernels, config);
+    score.initialize(1);
+    Batch scored;
+    scored.add_scored(tokens.data(), tokens.size(), {0, 199});
+    forward(score, scored, a);
+    CHECK(scores(score, scored, a) == std::vector<float>{0, 0});
+}
+
+TEST_CASE("initial values have their deviations, and depend on the seed") {
+    Model model(cpu_kernels, preset("micro", 300)), again(cpu_kernels, model.config), other(cpu_kernels, model.config);
+    model.initialize(5), again.initialize(5), other.initialize(6);
+    CHECK(model.parameters.download() == again.parameters.download());
+    CHECK(model.parameters.download() != other.parameters.download());
+    std::as_const(model).each_tensor([&](const std::string& name, const std::vector<size_t>& shape, const float* data) {
+        CAPTURE(name);
+        const size_t count = Tensor{name, shape}.count();
+        const double deviation = norm(download(cpu_kernels, data, count)) / std::sqrt(static_cast<double>(count));
+        const bool residual = contains(name, "o_proj") || contains(name, "down_proj");
+        const double expected = shape.size() == 1 ? 1 : residual ? 0.01 : 0.02;  // two layers: 1 / sqrt(2·2) = 1/2
+        CHECK(near(deviation, expected, 0.05 * expected));  // thousands of draws: a deviation is known to 1-2 %
+    });
+}
+
+TEST_CASE("a sequence has the same bits alone, in a batch, for training and not") {
+    for (const golden::Case& c : golden::cases()) {
+        CAPTURE(c.name);
+        const Model model = golden::make_model(cpu_kernels, c.config);
+        const Batch batch = golden::make_batch(c.config);
+        Activations a, lean;
+        lean.for_training = false;
+        forward(model, batch, a);
+        const std::vector<float> together = outputs(model, a);
+        std::vector<float> apart;
+        for (size_t s = 0; s < 3; s++) {  // the same activations again, smaller
+            Batch one;
+            golden::add_sequence(one, c.config, s);
+            forward(model, one, s == 1 ? lean : a);
+            const std::vector<float> more = outputs(model, s == 1 ? lean : a);
+            apart.insert(apart.end(), more.begin(), more.end());
+        }
+        CHECK(together == apart);
+        forward(model, batch, lean);
+        CHECK(together == outputs(model, lean));
+        CHECK(lean.layers.size() == 1);
+
+        const auto [L, C, H, K, D, Q, F, V] = alphabet(c.config);
+        size_t calls = 0;
+        const Attention own = [&, H = H, K = K, D = D](size_t l, float* out, float* logsumexp, const float* qkv) {
+            CHECK(l == calls++);
+            cpu_kernels.attention_forward(out, logsumexp, qkv, batch.offsets.data(), 3, H, K, D);
+        };
+        forward(model, batch, lean, own);
+        CHECK(together == outputs(model, lean));
+        CHECK(calls == L);
+    }
+}
+
+TEST_CASE("the number of threads changes no bit; a second backward doubles the gradients") {
+    for (const golden::Case& c : golden::cases()) {
+        CAPTURE(c.name);
+        const Model model = golden::make_model(cpu_kernels, c.config);
+        const Batch batch = golden::make_batch(c.config);
+        Activations a;
+        Gradients one(model), two(model);
+        cpu_kernels.set_threads(1);
+        const double loss_one = golden::loss_and_gradients(c, model, batch, a, one);
+        cpu_kernels.set_threads(2);
+        const double loss_two = golden::loss_and_gradients(c, model, batch, a, two);
+        CHECK(loss_one == loss_two);
+        CHECK(one.values.download() == two.values.download());
+
+        golden::loss_and_gradients(c, model, batch, a, two);
+        const std::vector<float> single = one.values.download(), doubled = two.values.download();
+        for (size_t i = 0; i < single.size(); i++)
+            CHECK(near(doubled[i], 2 * single[i], 1e-5 * (1 + std::abs(single[i]))));
+        cpu_kernels.set_threads(0);
+    }
+}
+
+TEST_CASE("a batch without output rows is lawful and moves nothing") {
+    const golden::Case c = golden::cases()[0];
+    const Model model = golden::make_model(cpu_kernels, c.config);
+    const std::vector<Token> tokens = {1, 2, 3};
+    const std::vector<uint8_t> learn = {0, 0, 0};
+    Batch batch;
+    batch.add(tokens.data(), tokens.size(), learn.data());
+    Activations a;
+    Gradients gradients(model);
+    forward(model, batch, a);
+    CHECK(token_logprobs(model, batch, a).empty());
+    backward_from_logprobs(model, gradients, batch, a, {});
+    CHECK(norm(gradients.values.download()) == 0);
+}
+
+TEST_CASE("misuse is refused") {
+    const golden::Case c = golden::cases()[0];
+    Model model = golden::make_model(cpu_kernels, c.config);
+    Batch batch = golden::make_batch(c.config);
+    Activations a, lean;
+    lean.for_training = false;
+    Gradients gradients(model);
+    const std::vector<float> derivative(batch.rows.size(), -1.0f);
+
+    CHECK(contains(error([&] { backward_from_logprobs(model, gradients, batch, a, derivative); }), "needs a forward"));
+    CHECK(contains(error([&] { token_logprobs(model, batch, a); }), "needs a forward"));
+    forward(model, batch, a);
+    CHECK(contains(error([&] { scores(model, batch, a); }), "no scores"));
+    CHECK(contains(error([&] { backward_from_logprobs(model, gradients, batch, a, {1.0f}); }), "was given 1"));
+    CHECK(contains(error([&] { backward_from_scores(model, gradients, batch, a, derivative); }), "score head"));
+    backward_from_logprobs(model, gradients, batch, a, derivative);
+    CHECK(contains(error([&] { backward_from_logprobs(model, gradients, batch, a, derivative); }), "needs a forward"));
+    forward(model, batch, lean);
+    CHECK(contains(error([&] { backward_from_logprobs(model, gradients, batch, lean, derivative); }), "for_training"));
+
+    batch.tokens[2] = c.config.vocab_size;
+    CHECK(contains(error([&] { forward(model, batch, a); }), "token 37 is not in a vocabulary of 37"));
+    batch.tokens[2] = 0, batch.positions[0] = c.config.context;
+    CHECK(contains(error([&] { forward(model, batch, a); }), "beyond the context of 32"));
+    CHECK(contains(error([&] { forward(model, Batch(), a); }), "at least one token"));
+
+    batch.positions[0] = 0;
+    model.each_tensor([](const std::string&, const std::vector<size_t>&, float*) {});
+    CHECK(contains(error([&] { forward(model, batch, a); }), "call model.pack()"));
+    CHECK(contains(error([&] { forward(Model(cpu_kernels, c.config), batch, a); }), "call model.pack()"));
+}
+
+TEST_CASE("copy_tensors clones a model, and starts a score model from a language model's body") {
+    const golden::Case c = golden::cases()[0];
+    const Model model = golden::make_model(cpu_kernels, c.config);
+    const Batch batch = golden::make_batch(c.config);
+    Activations a;
+    Model clone(cpu_kernels, c.config);
+    copy_tensors(clone, model);
+    CHECK(golden::loss(c, model, batch, a) == golden::loss(c, clone, batch, a));
+
+    Config config = c.config;
+    config.score_head = true;
+    Model score(cpu_kernels, config);
+    score.initialize(1);
+    copy_tensors(score, model);
+    CHECK(download(cpu_kernels, score.weights.layers[1].down_proj, 24 * 40) ==
+          download(cpu_kernels, model.weights.layers[1].down_proj, 24 * 40));
+    CHECK(download(cpu_kernels, score.weights.head, 24) == std::vector<float>(24, 0.0f));
+    config.ff = 8;
+    Model other(cpu_kernels, config);
+    CHECK(contains(error([&] { copy_tensors(other, model); }), "different sizes"));
+}

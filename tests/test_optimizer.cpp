@@ -1,0 +1,115 @@
+// core/optimizer.h: a step worked by hand, ten steps of PyTorch's AdamW on whole models, clipping, and divergence.
+#include <doctest/doctest.h>
+
+#include "../core/optimizer.h"
+#include "fixtures/model_golden.h"
+
+using namespace cai;
+
+namespace {
+
+bool near(double a, double b, double tolerance) { return std::abs(a - b) <= tolerance; }
+
+}  // namespace
+
+TEST_CASE("the learning rate warms up, then decays linearly") {
+    // Ten steps, of which four warm up: 1/4, 2/4, 3/4, 1, then from the peak towards 0.4 in six steps of 0.1.
+    const double expected[] = {0.25, 0.5, 0.75, 1.0, 1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.4};
+    for (size_t step = 0; step < 12; step++) CHECK(near(learning_rate_at(step, 10, 1, 4, 0.4f), expected[step], 1e-6));
+    CHECK(learning_rate_at(0, 10, 3, 0, 1) == 3.0f);  // no warm-up, constant
+    CHECK(learning_rate_at(9, 10, 3, 0, 1) == 3.0f);
+    CHECK(learning_rate_at(5, 5, 3, 5, 0) == 3.0f);  // all warm-up
+}
+
+TEST_CASE("one step, by hand") {
+    // The first step moves each parameter by the learning rate against its gradient's sign (m/(1-beta1) = g,
+    // v/(1-beta2) = g²), whatever the gradient's size; before that, matrices shrink by learning rate · decay, norms do
+    // not.
+    const Config config = golden::cases()[0].config;
+    Model model = golden::make_model(cpu_kernels, config);
+    Gradients gradients(model);
+    AdamW adamw(model);
+    const std::vector<float> before = model.parameters.download();
+    std::vector<float> g(before.size());
+    for (size_t i = 0; i < g.size(); i++) g[i] = i % 3 == 0 ? 2e-3f : i % 3 == 1 ? -1e-3f : 0.0f;
+    gradients.values.upload(g);
+    double squares = 0;
+    for (double x : g) squares += x * x;
+    CHECK(squares < 1);  // no clipping
+    CHECK(near(adamw.update(model, gradients, 0.01f), std::sqrt(squares), 1e-6));
+    CHECK(adamw.step == 1);
+    const std::vector<float> after = model.parameters.download(), cleared = gradients.values.download();
+    for (size_t i = 0; i < g.size(); i++) {
+        const double decayed = i < model.matrix_parameters() ? before[i] * (1 - 0.01 * 0.1) : before[i];
+        const double sign = g[i] > 0 ? 1 : g[i] < 0 ? -1 : 0;
+        CHECK(near(after[i], decayed - 0.01 * sign, 1e-6));
+        CHECK(cleared[i] == 0);
+    }
+}
+
+TEST_CASE("clipping scales the gradients to max_norm; the norm returned is from before") {
+    const Config config = golden::cases()[0].config;
+    for (float max_norm : {1.0f, 0.0f, 1e6f}) {
+        CAPTURE(max_norm);
+        Model model = golden::make_model(cpu_kernels, config);
+        Gradients gradients(model);
+        AdamW adamw(model);
+        adamw.max_norm = max_norm;
+        std::vector<float> g(model.parameters.size(), 0.0f);
+        g[0] = 30, g[1] = 40;
+        gradients.values.upload(g);
+        CHECK(near(adamw.update(model, gradients, 0.01f), 50, 1e-5));
+        // m = (1 - beta1) · gradient, as the update saw it.
+        const double scale = max_norm == 1.0f ? 1.0 / 50 : 1;
+        CHECK(near(adamw.m.download()[1], 0.1 * 40 * scale, 1e-6 * 40 * scale));
+    }
+}
+
+TEST_CASE("ten steps follow PyTorch's AdamW, with clipping, decay and schedule") {
+    // PyTorch computed in double; ten steps amplify our rounding to at most 2e-6 here.
+    const double tolerance = 2e-5;
+    for (const golden::Case& c : golden::cases()) {
+        CAPTURE(c.name);
+        auto expected = golden::read(c.name);
+        Model model = golden::make_model(cpu_kernels, c.config);
+        const Batch batch = golden::make_batch(c.config);
+        Activations a;
+        Gradients gradients(model);
+        AdamW adamw(model);
+        REQUIRE(expected["step"].size() == 10);
+        for (size_t step = 0; step < 10; step++) {
+            CAPTURE(step);
+            const double loss = golden::loss_and_gradients(c, model, batch, a, gradients);
+            const double norm = adamw.update(model, gradients, learning_rate_at(step, 10, 0.01f, 3, 0.1f));
+            CHECK(near(loss, expected["step"][step][0], tolerance * expected["step"][step][0]));
+            CHECK(near(norm, expected["step"][step][1], tolerance * expected["step"][step][1]));
+        }
+        const double after = expected["after"][0][0];
+        CHECK(near(golden::loss(c, model, batch, a), after, tolerance * after));
+    }
+}
+
+TEST_CASE("a gradient that is not finite stops the step and leaves the parameters alone") {
+    const Config config = golden::cases()[0].config;
+    Model model = golden::make_model(cpu_kernels, config);
+    Gradients gradients(model);
+    AdamW adamw(model);
+    const std::vector<float> before = model.parameters.download();
+    for (float bad : {NAN, INFINITY}) {
+        std::vector<float> g(before.size(), 0.1f);
+        g[before.size() / 2] = bad;
+        gradients.values.upload(g);
+        try {
+            adamw.update(model, gradients, 0.01f);
+            FAIL("the step went through");
+        } catch (const Error& e) {
+            CHECK(e.status == kDiverged);
+            CHECK(std::string(e.what()).find("step 1:") != std::string::npos);
+        }
+        CHECK(model.parameters.download() == before);
+        CHECK(gradients.values.download() == std::vector<float>(before.size(), 0.0f));
+        CHECK(adamw.step == 0);
+    }
+    Model bigger = golden::make_model(cpu_kernels, golden::cases()[1].config);
+    CHECK_THROWS_AS(adamw.update(bigger, gradients, 0.01f), Error);
+}

@@ -1,0 +1,124 @@
+// Progress on terminals and in files, metrics.jsonl, tables.
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <limits>
+#include <sstream>
+#include <thread>
+
+#include "../core/report.h"
+
+using namespace cai;
+
+namespace {
+
+size_t count(const std::string& text, const std::string& part) {
+    size_t n = 0;
+    for (size_t i = text.find(part); i != text.npos; i = text.find(part, i + 1)) n++;
+    return n;
+}
+
+}  // namespace
+
+TEST_CASE("numbers as people read them") {
+    CHECK(format_duration(0) == "0 s");
+    CHECK(format_duration(59.4) == "59 s");
+    CHECK(format_duration(59.6) == "1 min 00 s");
+    CHECK(format_duration(185) == "3 min 05 s");
+    CHECK(format_duration(7620) == "2 h 07 min");
+    CHECK(format_value(0.693147) == "0.6931");
+    CHECK(format_value(12.3456) == "12.35");
+    CHECK(format_count(999) == "999");
+    CHECK(format_count(12345) == "12.3k");
+    CHECK(format_count(999960) == "1.0M");
+    CHECK(format_count(4.56e6) == "4.6M");
+}
+
+TEST_CASE("progress into a file: no line before its time, one at the end, no control characters") {
+    std::ostringstream out;
+    {
+        Progress progress("sft", 50, out, false);
+        for (size_t step = 1; step <= 50; step++) progress.update(step, {{"loss", 2.0 / step}}, 100 * step);
+        CHECK(out.str() == "");
+        progress.done();
+    }
+    CHECK(count(out.str(), "\n") == 1);
+    CHECK(out.str().starts_with("sft 50/50  loss 0.04  "));
+    CHECK(count(out.str(), " tokens/s  took 0 s\n") == 1);
+    CHECK(count(out.str(), "\r") + count(out.str(), "\x1b") == 0);
+}
+
+TEST_CASE("progress on a terminal: redrawn in place, at most ten times a second, ended by a line end") {
+    std::ostringstream out;
+    {
+        Progress progress("ppo", 1000, out, true);
+        for (size_t step = 1; step <= 300; step++) {
+            progress.update(step, {});
+            if (step % 100 == 0) std::this_thread::sleep_for(std::chrono::milliseconds(110));
+        }
+        note("ppo", "a note", out);
+    }
+    CHECK(count(out.str(), "ppo 1") >= 1);
+    CHECK(count(out.str(), " left\x1b[K") >= 1);
+    CHECK(count(out.str(), "/1000") <= 5);  // two or three redraws and the end
+    CHECK(count(out.str(), "\r\x1b[Kppo: a note\n") == 1);
+    CHECK(out.str().ends_with("\n"));
+    CHECK(count(out.str(), "ppo 300/1000  took") == 1);
+    CHECK_FALSE(live_line_open);
+}
+
+TEST_CASE("quiet silences progress and notes, never warnings; colour is for terminals only") {
+    std::ostringstream out;
+    quiet = true;
+    {
+        Progress progress("sft", 1, out, true);
+        std::this_thread::sleep_for(std::chrono::milliseconds(110));
+        progress.update(1, {});
+        note("sft", "hello", out);
+    }
+    quiet = false;
+    CHECK(out.str() == "");
+    warn("careful", out, false);
+    CHECK(out.str() == "warning: careful\n");
+    warn("careful", out, true);
+    CHECK(count(out.str(), "\x1b[33mwarning:\x1b[0m careful\n") == 1);
+    { Progress untouched("sft", 10, out, false); }
+    CHECK(count(out.str(), "sft") == 0);
+}
+
+TEST_CASE("metrics: flat objects, step, time and stage first, appended to what is there") {
+    std::filesystem::path folder = std::filesystem::temp_directory_path() / concat("cai_test_report_", ::getpid());
+    std::filesystem::path path = folder / "run" / "metrics.jsonl";
+    Metrics(path).log("sft", 10, {{"loss", 0.5}, {"lr", 3e-4}});
+    Metrics(path).log("ppo", 11, {{"objective/kl", std::numeric_limits<double>::quiet_NaN()}});
+    std::vector<Json> lines = read_jsonl(path);
+    REQUIRE(lines.size() == 2);
+    const Json::Object& first = lines[0].object();
+    REQUIRE(first.size() == 5);
+    CHECK(first[0].first == "step");
+    CHECK(first[1].first == "time");
+    CHECK(first[2].first == "stage");
+    CHECK(lines[0]["step"].integer() == 10);
+    CHECK(lines[0]["time"].number() > 1.6e9);
+    CHECK(lines[0]["stage"].string() == "sft");
+    CHECK(lines[0]["lr"].number() == 3e-4);
+    CHECK(lines[1]["objective/kl"].is_null());
+    std::filesystem::remove_all(folder);
+    CHECK_THROWS_AS(Metrics("/dev/null/metrics.jsonl"), Error);
+}
+
+TEST_CASE("metrics: a full disk is an error" * doctest::skip(!std::filesystem::exists("/dev/full"))) {
+    Metrics metrics("/dev/full");
+    CHECK_THROWS_AS(metrics.log("sft", 1, {{"loss", 1}}), Error);
+}
+
+TEST_CASE("tables: text to the left, numbers to the right, widths in characters") {
+    CHECK(format_table({}) == "");
+    CHECK(format_table({{"model", "rate", "n"}, {"SL-CAI", "1.5 ± 0.2", "10"}, {"é", "-", "7"}}) ==
+          "model        rate   n\n"
+          "------  ---------  --\n"
+          "SL-CAI  1.5 ± 0.2  10\n"
+          "é               -   7\n");
+    CHECK(format_table({{"a", "b"}, {"x"}}) == "a  b\n-  -\nx\n");
+    CHECK_THROWS_AS(format_table({{"a"}, {"x", "y"}}), Error);
+}

@@ -1,0 +1,289 @@
+// Files, lines, UTF-8, JSON and JSON Lines.
+#include <doctest/doctest.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <functional>
+#include <limits>
+#include <random>
+
+#include "../core/rng.h"
+#include "../core/text.h"
+
+using namespace cai;
+
+namespace {
+
+std::string error_of(const std::function<void()>& action) {
+    try {
+        action();
+    } catch (const Error& error) {
+        CHECK(error.status == kBadInput);
+        return error.what();
+    }
+    return "no error";
+}
+
+bool contains(const std::string& text, const std::string& part) { return text.find(part) != text.npos; }
+
+std::string json_error(const std::string& text) {
+    return error_of([&] { parse_json(text, "f"); });
+}
+
+// A folder of its own, gone at the end.
+struct Folder {
+    std::filesystem::path path =
+        std::filesystem::temp_directory_path() / ("cai_text_" + std::to_string(std::random_device()()));
+    Folder() { std::filesystem::create_directories(path); }
+    ~Folder() { std::filesystem::remove_all(path); }
+};
+
+Json random_json(Rng& rng, int depth) {
+    switch (rng.below(depth < 4 ? 8 : 6)) {
+        case 0:
+            return Json();
+        case 1:
+            return rng.chance(0.5);
+        case 2:
+            return static_cast<int64_t>(rng.next() >> 12) - (int64_t(1) << 51);
+        case 3: {
+            double n;
+            uint64_t bits = rng.next();
+            static_assert(sizeof n == sizeof bits);
+            std::memcpy(&n, &bits, sizeof n);
+            return std::isfinite(n) ? Json(n) : Json(0.1);
+        }
+        case 4:
+            return Json::real(static_cast<double>(rng.below(100)));
+        case 5: {
+            std::string text;
+            for (size_t n = rng.below(8); n > 0; n--) {
+                char32_t c = static_cast<char32_t>(rng.below(rng.chance(0.5) ? 0x80 : 0x110000));
+                if (c < 0xD800 || c > 0xDFFF) append_utf8(text, c);
+            }
+            return text;
+        }
+        case 6: {
+            Json array = Json::Array{};
+            for (size_t n = rng.below(5); n > 0; n--) array.push(random_json(rng, depth + 1));
+            return array;
+        }
+        default: {
+            Json object = Json::Object{};
+            for (size_t n = rng.below(5); n > 0; n--)
+                object.set("k" + std::to_string(rng.below(9)), random_json(rng, depth + 1));
+            return object;
+        }
+    }
+}
+
+}  // namespace
+
+TEST_CASE("files: written whole or not at all, and every failure is noticed") {
+    Folder folder;
+    std::string bytes(200000, 'x');
+    bytes += std::string("\0\r\n\xFF", 4);
+    auto path = folder.path / "made" / "on the way" / "file";
+    write_file(path, "old");
+    write_file(path, bytes);
+    CHECK(read_file(path) == bytes);
+    CHECK(std::distance(std::filesystem::directory_iterator(path.parent_path()), {}) == 1);  // no file.tmp stays
+    write_file(path, "");
+    CHECK(read_file(path) == "");
+    // A write that fails leaves the old file as it was.
+    write_file(path, "old");
+    std::filesystem::create_directories(path.string() + ".tmp");
+    CHECK(contains(error_of([&] { write_file(path, "new"); }), "file.tmp: Is a directory"));
+    CHECK(read_file(path) == "old");
+
+    std::string message = error_of([&] { read_file(folder.path / "missing"); });
+    CHECK(contains(message, "missing: No such file"));
+    CHECK(contains(error_of([&] { read_file(folder.path); }), "directory"));
+    // A file cannot be a folder, nor take the place of one.
+    CHECK(contains(error_of([&] { write_file(path / "below", "x"); }), "cannot make the folder"));
+    CHECK(contains(error_of([&] { write_file(folder.path, "x"); }), "directory"));
+    CHECK(read_file(path) == "old");
+    // A full disk, by the device that stands for one: few bytes fail when flushed, many when written.
+    if (std::filesystem::exists("/dev/full"))
+        for (size_t n : {1u, 1000000u})
+            CHECK(error_of([&] { write_file("/dev/full", std::string(n, 'x')); }) ==
+                  "cannot write /dev/full: No space left on device");
+}
+
+TEST_CASE("lines") {
+    using Lines = std::vector<std::string>;
+    CHECK(split_lines("") == Lines{});
+    CHECK(split_lines("\n") == Lines{""});
+    CHECK(split_lines("a\r\nb\n\nc") == Lines{"a", "b", "", "c"});
+    CHECK(split_lines("a\rb\n") == Lines{"a\rb"});
+    CHECK(trim(" \t a b\r\n") == "a b");
+    CHECK(trim(" \n") == "");
+    CHECK(without_bom("\xEF\xBB\xBFx") == "x");
+    CHECK(without_bom("x") == "x");
+}
+
+TEST_CASE("UTF-8: every code point there and back, and what is ill-formed") {
+    for (char32_t c = 0; c <= 0x10FFFF; c++) {
+        if (c >= 0xD800 && c <= 0xDFFF) continue;
+        std::string text;
+        append_utf8(text, c);
+        size_t i = 0, length = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+        if (next_code_point(text, i) != c || i != text.size() || i != length) FAIL("code point ", uint32_t(c));
+    }
+    std::string euro;
+    append_utf8(euro, 0x20AC);
+    CHECK(euro == "\xE2\x82\xAC");
+    // Stray tail, overlong, surrogate, above U+10FFFF, cut short, bytes that never occur.
+    for (const char* bad : {"\x80", "\xC0\xAF", "\xC1\xBF", "\xE0\x9F\xBF", "\xF0\x8F\xBF\xBF", "\xED\xA0\x80",
+                            "\xF4\x90\x80\x80", "\xE2\x82", "\xF0\x9F\x98", "\xE2x\xAC", "\xF5\x80\x80\x80", "\xFF"}) {
+        size_t offset = 99;
+        CHECK_FALSE(valid_utf8(std::string("ok") + bad, &offset));
+        CHECK(offset == 2);
+        size_t i = 0;
+        CHECK(next_code_point(bad, i) == kBadByte);
+        CHECK(i == 1);
+    }
+    CHECK(repair_utf8("a\xE2\x82z\xE2\x82\xAC") == "a\xEF\xBF\xBD\xEF\xBF\xBDz\xE2\x82\xAC");
+}
+
+TEST_CASE("JSON: build, read, write") {
+    Json json = Json::Object{{"a", 1}, {"list", Json::Array{true, Json(), "x", 2.5}}};
+    json.set("size", size_t(3)).set("theta", Json::real(10000)).set("a", -7);
+    CHECK(dump(json) == R"({"a":-7,"list":[true,null,"x",2.5],"size":3,"theta":10000.0})");
+    CHECK(dump(json, 2) ==
+          "{\n  \"a\": -7,\n  \"list\": [\n    true,\n    null,\n    \"x\",\n    2.5\n  ],\n"
+          "  \"size\": 3,\n  \"theta\": 10000.0\n}");
+    CHECK(dump(Json::Object{{"a", Json::Array{}}, {"o", Json::Object{}}}, 2) == "{\n  \"a\": [],\n  \"o\": {}\n}");
+    CHECK(dump(Json().push(1).push("2")) == "[1,\"2\"]");
+    CHECK(json["a"].integer() == -7);
+    CHECK(json["list"].array()[3].number() == 2.5);
+    CHECK(json["list"].array()[0].boolean());
+    CHECK(json.find("b") == nullptr);
+    CHECK(json.find("a")->number() == -7);
+
+    CHECK(error_of([&] { json["b"]; }) ==
+          "the key \"b\" is missing in an object with the keys \"a\" \"list\" \"size\" \"theta\"");
+    CHECK(error_of([&] { json["a"].string(); }) == "expected a string, found -7");
+    CHECK(error_of([&] { json["list"].object(); }) == "expected an object, found an array of 4");
+    CHECK(error_of([&] { Json(2.5).integer(); }) == "expected an integer, found 2.5");
+    CHECK(error_of([&] { Json("x").boolean(); }) == "expected true or false, found \"x\"");
+    CHECK(error_of([&] { Json(std::string(500, 'x')).number(); }).size() < 200);
+    CHECK(contains(error_of([&] { dump(Json(std::numeric_limits<double>::quiet_NaN())); }), "nan"));
+    CHECK(contains(error_of([&] { dump(Json(std::numeric_limits<double>::infinity())); }), "inf"));
+    CHECK(contains(error_of([&] { Json(uint64_t(1) << 53); }), "does not fit"));
+    CHECK(contains(error_of([&] { parse_json("9007199254740993", "f").integer(); }), "integer"));
+    CHECK(parse_json("-9007199254740991", "f").integer() == -9007199254740991);
+}
+
+TEST_CASE("JSON numbers: the shortest digits that read back") {
+    for (auto [number, text] : std::initializer_list<std::pair<double, const char*>>{{0.1, "0.1"},
+                                                                                     {1e300, "1e+300"},
+                                                                                     {-0.0, "-0"},
+                                                                                     {1e15, "1000000000000000"},
+                                                                                     {5e-324, "5e-324"},
+                                                                                     {1.0 / 3, "0.3333333333333333"},
+                                                                                     {1e22, "1e+22"}}) {
+        CHECK(dump(Json(number)) == text);
+        CHECK(dump(parse_json(text, "f")) == text);
+    }
+    CHECK(std::signbit(parse_json("-0", "f").number()));
+    CHECK(parse_json("1.5E+2", "f").number() == 150);
+    CHECK(dump(parse_json("[1.0,1,1e2]", "f")) == "[1.0,1,100.0]");  // what looked like a float stays one
+}
+
+TEST_CASE("JSON strings: escapes") {
+    CHECK(parse_json(R"("\"\\\/\b\f\n\r\t\u0041\u00e9\ud83d\ude00\u0000")", "f").string() ==
+          std::string("\"\\/\b\f\n\r\tA\xC3\xA9\xF0\x9F\x98\x80\0", 16));
+    CHECK(dump(Json(std::string("\"\\/\n\x01\x1F\x7F\xC3\xA9\0", 10))) ==
+          "\"\\\"\\\\/\\n\\u0001\\u001f\x7F\xC3\xA9\\u0000\"");
+    CHECK(dump(Json("a\xFF")) == "\"a\xEF\xBF\xBD\"");
+}
+
+TEST_CASE("JSON errors say where and what") {
+    CHECK(json_error("") == "f: line 1 column 1: expected a value, found the end");
+    CHECK(json_error("{\n  \"\xC3\xA9\": x}") == "f: line 2 column 8: expected a value, found x");
+    CHECK(json_error("[1,]") == "f: line 1 column 4: expected a value, found ]");
+    CHECK(json_error("[1 2]") == "f: line 1 column 4: expected , or ] in an array, found 2");
+    CHECK(json_error("{\"a\":1,}") == "f: line 1 column 8: expected a key in double quotes, found }");
+    CHECK(json_error("{\"a\" 1}") == "f: line 1 column 6: expected : after a key, found 1");
+    CHECK(json_error("{\"a\":1 \"b\"") == "f: line 1 column 8: expected , or } in an object, found \"");
+    CHECK(json_error("{\"a\":1,\n\"a\":2}") == "f: line 2 column 1: the key \"a\" occurs twice");
+    CHECK(json_error("1 1") == "f: line 1 column 3: expected the end, found 1");
+    CHECK(json_error("tru") == "f: line 1 column 1: expected true");
+    CHECK(json_error("\"a\xFF\"") == "f: line 1 column 3: this byte is not UTF-8; save the file as UTF-8");
+    CHECK(json_error("\"\n\"") == "f: line 1 column 2: a control character in a string must be escaped");
+    CHECK(json_error("\"abc") == "f: line 1 column 1: the string is not closed");
+    CHECK(json_error("\"\\x\"") == "f: line 1 column 2: unknown escape in a string");
+    CHECK(json_error("\"\\u12g4\"") == "f: line 1 column 2: \\u needs four hex digits");
+    CHECK(json_error("1e999") == "f: line 1 column 1: the number does not fit a double");
+    for (const char* half : {"\"\\ud800\"", "\"\\udc00\"", "\"\\ud800\\u0041\"", "\"\\ud800x\""})
+        CHECK(json_error(half) == "f: line 1 column 2: half of a surrogate pair");
+    for (const char* bad :
+         {"01",   "-",          "+1", "1.", ".5",     "1e",      "NaN", "Infinity", "-Infinity", "nan",
+          "'a'",  "\"\\u1\"",   "[",  "{",  "{\"a\"", "{\"a\":", "]",   "\"\\",     "0x10",      "// a comment\n1",
+          "True", "\"\\u-123\""})
+        CHECK_MESSAGE(contains(json_error(bad), "f: line 1 column "), bad);
+    CHECK(dump(parse_json(std::string(200, '[') + std::string(200, ']'), "f")).size() == 400);
+    CHECK(contains(json_error(std::string(100000, '[')), "nested more than 200 deep"));
+}
+
+TEST_CASE("JSON: random values there and back") {
+    Rng rng(1);
+    for (int i = 0; i < 2000; i++) {
+        Json json = random_json(rng, 0);
+        for (int indent : {0, 1, 4}) {
+            std::string text = dump(json, indent);
+            Json again = parse_json(text, "f");
+            REQUIRE(again == json);
+            REQUIRE(dump(again, indent) == text);
+        }
+    }
+}
+
+TEST_CASE("JSON: whatever the bytes, a value or an error") {
+    Rng rng(2);
+    const std::string alphabet = "{}[]\",:\\/u0123456789abcdefntrl.-+eE \n\r\t\xC3\xA9\xFF";
+    size_t parsed = 0, refused = 0;
+    for (int i = 0; i < 20000; i++) {
+        std::string text;
+        if (rng.chance(0.7)) {
+            text = dump(random_json(rng, 0), rng.chance(0.5) ? 1 : 0);
+            for (size_t n = rng.below(4); n > 0 && !text.empty(); n--) {
+                size_t at = rng.below(text.size());
+                char c = rng.chance(0.8) ? alphabet[rng.below(alphabet.size())] : static_cast<char>(rng.below(256));
+                if (rng.chance(0.3))
+                    text.erase(at, 1 + rng.below(4));
+                else if (rng.chance(0.5))
+                    text.insert(at, 1, c);
+                else
+                    text[at] = c;
+            }
+        } else {
+            for (size_t n = rng.below(20); n > 0; n--) text += alphabet[rng.below(alphabet.size())];
+        }
+        try {
+            Json json = parse_json(text, "f");
+            REQUIRE(parse_json(dump(json), "f") == json);
+            parsed++;
+        } catch (const Error& error) {
+            REQUIRE(std::string(error.what()).starts_with("f: line "));
+            refused++;
+        }
+    }
+    CHECK(parsed > 4000);
+    CHECK(refused > 4000);
+}
+
+TEST_CASE("JSON Lines") {
+    std::vector<Json> values = parse_jsonl("\xEF\xBB\xBF{\"a\":1}\r\n\r\n  \n{\"a\":2}", "f");
+    CHECK(dump_jsonl(values) == "{\"a\":1}\n{\"a\":2}\n");
+    CHECK(parse_jsonl("", "f").empty());
+    CHECK(dump_jsonl(parse_jsonl(" [{\"a\":1},\n 2]\n", "f")) == "{\"a\":1}\n2\n");  // an array, as some datasets
+    CHECK(error_of([] { parse_jsonl("{}\n\n{\"a\":}\n", "f"); }) == "f: line 3 column 6: expected a value, found }");
+
+    Folder folder;
+    write_file(folder.path / "x.jsonl", dump_jsonl(values));
+    CHECK(read_jsonl(folder.path / "x.jsonl") == values);
+    write_file(folder.path / "x.json", "{");
+    CHECK(contains(error_of([&] { read_json(folder.path / "x.json"); }), "x.json: line 1 column 2: "));
+}

@@ -1,0 +1,388 @@
+// The tokenizer: against worked examples, naive versions of itself, a regular expression, and GPT-2's real vocabulary.
+#include <doctest/doctest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <random>
+#include <regex>
+#include <set>
+#include <thread>
+
+#include "../core/tokenizer.h"
+
+using namespace cai;
+
+namespace {
+
+using Pieces = std::vector<std::string>;
+using Tokens = std::vector<Token>;
+using Pair = Tokenizer::Pair;
+
+Pieces cut(std::string_view text) {
+    Pieces pieces;
+    for (size_t start = 0, end; start < text.size(); start = end) {
+        end = piece_end(text, start);
+        REQUIRE(end > start);
+        pieces.emplace_back(text.substr(start, end - start));
+    }
+    return pieces;
+}
+
+std::string error_of(const std::function<void()>& action) {
+    try {
+        action();
+    } catch (const Error& error) {
+        CHECK(error.status == kBadInput);
+        return error.what();
+    }
+    return "no error";
+}
+
+bool contains(const std::string& text, const std::string& part) { return text.find(part) != text.npos; }
+
+std::string random_text(Rng& rng, const std::string& characters, size_t longest) {
+    std::string text;
+    for (size_t n = rng.below(longest + 1); n > 0; n--) text += characters[rng.below(characters.size())];
+    return text;
+}
+
+std::string random_bytes(Rng& rng, size_t longest) {
+    std::string text;
+    for (size_t n = rng.below(longest + 1); n > 0; n--) text += static_cast<char>(rng.below(256));
+    return text;
+}
+
+// A folder of its own, gone at the end.
+struct Folder {
+    std::filesystem::path path =
+        std::filesystem::temp_directory_path() / ("cai_tokenizer_" + std::to_string(std::random_device()()));
+    Folder() { std::filesystem::create_directories(path); }
+    ~Folder() { std::filesystem::remove_all(path); }
+};
+
+// A byte's token: the alphabet begins with ! (0x21).
+Token byte_token(char c) { return kSpecialCount + (c - '!'); }
+
+// Training by its definition: count every pair of every piece anew before each merge.
+std::vector<Pair> naive_merges(const std::string& text, size_t vocab_size) {
+    std::vector<Tokens> words;
+    for (const std::string& piece : cut(text)) {
+        words.emplace_back();
+        for (char c : piece) words.back().push_back(c == ' ' ? kSpecialCount + 188 + 32 : byte_token(c));
+    }
+    std::vector<Pair> merges;
+    while (kSpecialCount + 256 + merges.size() < vocab_size) {
+        std::map<Pair, int> counts;
+        for (const Tokens& word : words)
+            for (size_t i = 1; i < word.size(); i++) counts[{word[i - 1], word[i]}]++;
+        std::pair<int, Pair> best{1, {}};
+        for (auto [pair, count] : counts)
+            if (count > best.first) best = {count, pair};  // ascending pairs: the first of equals stays
+        if (best.first < 2) break;
+        Token id = static_cast<Token>(kSpecialCount + 256 + merges.size());
+        merges.push_back(best.second);
+        for (Tokens& word : words)
+            for (size_t i = 0; i + 1 < word.size(); i++)
+                if (Pair{word[i], word[i + 1]} == best.second) {
+                    word[i] = id;
+                    word.erase(word.begin() + static_cast<std::ptrdiff_t>(i) + 1);
+                }
+    }
+    return merges;
+}
+
+// Encoding by its definition: look for the lowest rank, leftmost, before each merge.
+Tokens naive_encode(const std::vector<Pair>& merges, Tokens ids) {
+    for (;;) {
+        size_t best = merges.size(), at = 0;
+        for (size_t i = 0; i + 1 < ids.size(); i++)
+            for (size_t rank = 0; rank < best; rank++)
+                if (merges[rank] == Pair{ids[i], ids[i + 1]}) {
+                    best = rank;
+                    at = i;
+                }
+        if (best == merges.size()) return ids;
+        ids[at] = static_cast<Token>(kSpecialCount + 256 + best);
+        ids.erase(ids.begin() + static_cast<std::ptrdiff_t>(at) + 1);
+    }
+}
+
+}  // namespace
+
+TEST_CASE("character classes") {
+    // The number of code points, from Python's unicodedata 14.0.0.
+    size_t letters = 0, numbers = 0;
+    for (char32_t c = 0; c <= 0x10FFFF; c++) {
+        letters += is_letter(c);
+        numbers += is_number(c);
+        if (is_letter(c) + is_number(c) + is_space(c) > 1) FAIL("two classes: ", uint32_t(c));
+    }
+    CHECK(letters == 131756);
+    CHECK(numbers == 1791);
+    for (char32_t c : {U'a', U'Z', U'ª', U'é', U'Ω', U'漢', U'ǅ', U'ʰ', char32_t(0x3134A)}) CHECK(is_letter(c));
+    for (char32_t c : {U'@', U'[', U'`', U'{', U'_', U'×', char32_t(0x301), char32_t(0x1F600), kBadByte})
+        CHECK_FALSE(is_letter(c));
+    for (char32_t c : {U'0', U'9', U'²', U'½', U'٣', U'Ⅷ', U'〇'}) CHECK(is_number(c));
+    for (char32_t c : {U'/', U':', U'a', kBadByte}) CHECK_FALSE(is_number(c));
+    for (char32_t c :
+         {0x9, 0xA, 0xB, 0xC, 0xD, 0x20, 0x85, 0xA0, 0x1680, 0x2000, 0x200A, 0x2028, 0x2029, 0x202F, 0x205F, 0x3000})
+        CHECK(is_space(c));
+    for (char32_t c : {0x8, 0xE, 0x1C, 0x1F, 0x21, 0x180E, 0x200B, 0xFEFF}) CHECK_FALSE(is_space(c));
+}
+
+TEST_CASE("cutting text into pieces: worked examples") {
+    CHECK(cut("") == Pieces{});
+    CHECK(cut("Hello world! 123") == Pieces{"Hello", " world", "!", " 123"});
+    CHECK(cut("I'll say it's DON'T, we've") ==
+          Pieces{"I", "'ll", " say", " it", "'s", " DON", "'", "T", ",", " we", "'ve"});
+    CHECK(cut("they'd're'm't's'x 's") == Pieces{"they", "'d", "'re", "'m", "'t", "'s", "'", "x", " '", "s"});
+    CHECK(cut("'''s !'s") == Pieces{"'''", "s", " !'", "s"});
+    CHECK(cut("a1b2 3c") == Pieces{"a", "1", "b", "2", " 3", "c"});
+    CHECK(cut("{\"a\": -1.5}") == Pieces{"{\"", "a", "\":", " -", "1", ".", "5", "}"});
+    // \s+(?!\S): spaces before a word leave it the last one; at the end of the text all stay together.
+    CHECK(cut("  multiple   spaces") == Pieces{" ", " multiple", "  ", " spaces"});
+    CHECK(cut("a  ") == Pieces{"a", "  "});
+    CHECK(cut("a ") == Pieces{"a", " "});
+    CHECK(cut("a\n") == Pieces{"a", "\n"});
+    CHECK(cut("a\nb") == Pieces{"a", "\n", "b"});
+    CHECK(cut("a\n\nb") == Pieces{"a", "\n", "\n", "b"});
+    CHECK(cut("a \n b") == Pieces{"a", " \n", " b"});
+    CHECK(cut("a\t\tb \r\n") == Pieces{"a", "\t", "\t", "b", " \r\n"});
+    CHECK(cut("a\u00a0\u3000b\u2028 c") == Pieces{"a", "\u00a0", "\u3000", "b", "\u2028", " c"});
+    CHECK(cut("e\u0301 x\u00b2 \u00bd") == Pieces{"e", "\u0301", " x", "\u00b2", " \u00bd"});
+    CHECK(cut("a\xFF\xE2\x82 b\x80") == Pieces{"a", "\xFF\xE2\x82", " b", "\x80"});
+}
+
+TEST_CASE("cutting ASCII as the regular expression itself does") {
+    const std::regex pattern(R"('s|'t|'re|'ve|'m|'ll|'d| ?[A-Za-z]+| ?[0-9]+| ?[^\sA-Za-z0-9]+|\s+(?!\S)|\s+)");
+    Rng rng(3);
+    for (int i = 0; i < 3000; i++) {
+        std::string text = random_text(rng, "    \n\n\t'''stremvldaBZ019!.<|_\x01", 24);
+        Pieces expected;
+        for (std::sregex_iterator match(text.begin(), text.end(), pattern), end; match != end; ++match)
+            expected.push_back(match->str());
+        REQUIRE(cut(text) == expected);
+    }
+}
+
+TEST_CASE("the worked example of byte-pair encoding: aaabdaaabac") {
+    // aa occurs 4 times; then (aa a) and (a b) twice each, and the smaller ids win; then (aa ab) twice; then nothing.
+    Tokenizer tokenizer = Tokenizer::train({"aaabdaaabac"}, 1000);
+    const Token a = byte_token('a'), b = byte_token('b'), c = byte_token('c'), d = byte_token('d');
+    const Token first = kSpecialCount + 256;
+    CHECK(tokenizer.merges() == std::vector<Pair>{{a, a}, {a, b}, {first, first + 1}});
+    CHECK(tokenizer.size() == first + 3);
+    CHECK(tokenizer.encode("aaabdaaabac") == Tokens{first + 2, d, first + 2, a, c});
+    CHECK(tokenizer.encode("aaaa") == Tokens{first, first});
+    CHECK(tokenizer.encode("aab") == Tokens{first, b});  // aa was learned before ab
+    CHECK(tokenizer.piece(first + 2) == "aaab");
+    CHECK(tokenizer.encode("").empty());
+    // Pairs never cross pieces, and every text's counts add up.
+    CHECK(Tokenizer::train({"a b", "a b", "a b"}, 1000).merges().size() == 1);
+    CHECK(Tokenizer::train({"ab"}, 1000).merges().empty());
+    CHECK(Tokenizer::train({"ab", "ab"}, 267).merges().empty());
+    CHECK(Tokenizer::train({}, 267).size() == 267);
+    CHECK(contains(error_of([] { Tokenizer::train({}, 266); }), "at least 267 tokens"));
+}
+
+TEST_CASE("training and encoding as their definitions say, and in any order of the texts") {
+    Rng rng(4);
+    for (int i = 0; i < 60; i++) {
+        const std::string characters = i % 3 == 0 ? "ab " : i % 3 == 1 ? "aaab  " : "abcdefgh   ";
+        std::vector<std::string> texts;
+        std::string all;
+        for (int t = 0; t < 5; t++) {
+            texts.push_back("x" + random_text(rng, characters, 60));
+            all += texts.back() + "!";
+        }
+        Tokenizer tokenizer = Tokenizer::train({all}, kSpecialCount + 256 + 25);
+        REQUIRE(tokenizer.merges() == naive_merges(all, kSpecialCount + 256 + 25));
+        Tokenizer forwards = Tokenizer::train(texts, 300);
+        rng.shuffle(texts);
+        REQUIRE(Tokenizer::train(texts, 300).merges() == forwards.merges());
+        for (int k = 0; k < 20; k++) {
+            std::string word = "a" + random_text(rng, "abcdefgh", 40);
+            Tokens bytes;
+            for (char c : word) bytes.push_back(byte_token(c));
+            REQUIRE(tokenizer.encode(word) == naive_encode(tokenizer.merges(), bytes));
+        }
+    }
+    // A piece of a million bytes costs n log n.
+    Tokenizer tokenizer = Tokenizer::train({"aaaa aaaa"}, 300);
+    CHECK(tokenizer.decode(tokenizer.encode(std::string(1000001, 'a'))) == std::string(1000001, 'a'));
+}
+
+TEST_CASE("every byte string survives, and none becomes a special token") {
+    std::string names;
+    for (const char* name : kSpecialNames) names += std::string(name) + " " + name + "\n";
+    // Trained on the very names, so that merges build up to them.
+    Tokenizer tokenizer = Tokenizer::train({names, names, names}, 600);
+    CHECK(tokenizer.has_roles());
+    Rng rng(5);
+    for (int i = 0; i < 3000; i++) {
+        std::string text = i == 0 ? names : random_bytes(rng, 60);
+        if (i % 3 == 1) text += kSpecialNames[rng.below(kSpecialCount)] + random_bytes(rng, 8);
+        Tokens ids = tokenizer.encode(text);
+        REQUIRE(tokenizer.decode(ids) == text);
+        for (Token id : ids) REQUIRE(id >= kSpecialCount);
+    }
+    CHECK(tokenizer.decode({kUser, byte_token('a'), kEndOfText}) == "<|user|>a<|endoftext|>");
+    CHECK(tokenizer.is_special(kVerdict));
+    CHECK_FALSE(tokenizer.is_special(kSpecialCount));
+    for (Token id : {Token(-1), Token(tokenizer.size())}) {
+        CHECK(contains(error_of([&] { tokenizer.piece(id); }), "outside the vocabulary"));
+        CHECK(contains(error_of([&] { tokenizer.decode({id}); }), "outside the vocabulary"));
+    }
+}
+
+TEST_CASE("threads share a tokenizer") {
+    Rng rng(6);
+    std::string text;
+    for (int i = 0; i < 500; i++) text += random_text(rng, "abcdefgh", 6) + " ";
+    const Tokenizer tokenizer = Tokenizer::train({text}, 400);
+    const Tokens expected = Tokenizer::train({text}, 400).encode(text);
+    std::vector<char> equal(4);
+    std::vector<std::thread> threads;
+    for (size_t t = 0; t < equal.size(); t++)
+        threads.emplace_back([&, t] {
+            equal[t] = 1;
+            for (int i = 0; i < 50; i++) equal[t] = equal[t] && tokenizer.encode(text) == expected;
+        });
+    for (std::thread& thread : threads) thread.join();
+    for (char e : equal) CHECK(e);
+}
+
+TEST_CASE("tokenizer.json: there and back, older and newer spellings, and what is refused") {
+    Folder folder;
+    std::string text = "the cat, the dog; the caf\u00e9 \u6f22\u5b57 the cat \xFF\xFF";
+    Tokenizer tokenizer = Tokenizer::train({text, text}, 290);
+    tokenizer.save(folder.path);
+    Tokenizer loaded = Tokenizer::load(folder.path);
+    CHECK(loaded.size() == tokenizer.size());
+    CHECK(loaded.merges() == tokenizer.merges());
+    CHECK(loaded.has_roles());
+    for (Token id = 0; size_t(id) < tokenizer.size(); id++) CHECK(loaded.piece(id) == tokenizer.piece(id));
+    CHECK(loaded.encode(text) == tokenizer.encode(text));
+
+    Json file = read_json(folder.path / "tokenizer.json");
+    CHECK(file["version"] == "1.0");
+    CHECK(file["model"]["vocab"]["<|user|>"].integer() == kUser);
+    CHECK(file["model"]["vocab"]["!"].integer() == kSpecialCount);
+    CHECK(file["model"]["merges"].array()[0].string() == "h e");
+    CHECK(file["added_tokens"].array().size() == kSpecialCount);
+    Json config = read_json(folder.path / "tokenizer_config.json");
+    CHECK(config["tokenizer_class"] == "PreTrainedTokenizerFast");
+    CHECK(config["pad_token"] == "<|pad|>");
+    CHECK(config["pad_token"] != config["eos_token"]);
+
+    auto load = [&](const Json& json) {
+        write_file(folder.path / "tokenizer.json", dump(json));
+        return Tokenizer::load(folder.path);
+    };
+    // value in place of the member at a path of keys
+    std::function<Json(Json, Pieces, Json)> with = [&](Json json, Pieces keys, Json value) {
+        std::string key = keys[0];
+        keys.erase(keys.begin());
+        Json inner = keys.empty() ? value : with(json[key], keys, value);
+        return json.set(key, inner);
+    };
+    // Merges as pairs; a #version line; absent keys.
+    Json::Array pairs{};
+    for (const Json& merge : file["model"]["merges"].array()) {
+        size_t space = merge.string().find(' ');
+        pairs.push_back(Json::Array{merge.string().substr(0, space), merge.string().substr(space + 1)});
+    }
+    CHECK(load(with(file, {"model", "merges"}, pairs)).merges() == tokenizer.merges());
+    Json::Array lines = file["model"]["merges"].array();
+    lines.insert(lines.begin(), Json("#version: 0.2"));
+    CHECK(load(with(file, {"model", "merges"}, lines)).merges() == tokenizer.merges());
+    Json bare = Json::Object{{"pre_tokenizer", Json::Object{{"type", "ByteLevel"}}},
+                             {"model", Json::Object{{"vocab", Json::Object{{"a", 0}, {"b", 1}, {"ab", 2}}},
+                                                    {"merges", Json::Array{"a b"}}}}};
+    CHECK(load(bare).encode("aab") == Tokens{0, 2});
+    CHECK_FALSE(load(bare).has_roles());
+    CHECK(contains(error_of([&] { load(bare).encode("abc"); }), "byte 99 has no token"));
+    // An added token outside the vocabulary follows it.
+    Json end = Json::Array{Json::Object{{"id", 3}, {"content", "<end>"}}};
+    CHECK(load(Json(bare).set("added_tokens", end)).is_special(3));
+
+    auto refused = [&](const Json& json) { return error_of([&] { load(json); }); };
+    CHECK(contains(refused(with(file, {"model", "type"}, "Unigram")), "tokenizer.json: type is \"Unigram\""));
+    CHECK(contains(refused(with(file, {"model", "byte_fallback"}, true)), "byte_fallback is true"));
+    CHECK(contains(refused(with(file, {"model", "ignore_merges"}, true)), "ignore_merges is true"));
+    CHECK(contains(refused(with(file, {"model", "end_of_word_suffix"}, "</w>")), "end_of_word_suffix is \"</w>\""));
+    CHECK(contains(refused(with(file, {"normalizer"}, Json::Object{{"type", "NFC"}})), "normalizer is "));
+    CHECK(contains(refused(with(file, {"pre_tokenizer"}, Json::Object{{"type", "Sequence"}})), "Sequence"));
+    CHECK(contains(refused(with(file, {"pre_tokenizer"}, Json())), "pre_tokenizer is null"));
+    CHECK(contains(refused(with(file, {"pre_tokenizer", "add_prefix_space"}, true)), "pre_tokenizer is "));
+    CHECK(contains(refused(with(file, {"pre_tokenizer", "use_regex"}, false)), "pre_tokenizer is "));
+    CHECK(contains(refused(with(file, {"post_processor"}, Json::Object{{"type", "TemplateProcessing"}})), "post_pro"));
+    CHECK(contains(refused(with(bare, {"model", "vocab", "b"}, 0)), "each once"));
+    CHECK(contains(refused(with(bare, {"model", "vocab", "b"}, 7)), "must be 0 to 2"));
+    CHECK(contains(refused(with(bare, {"model", "vocab", "b"}, -1)), "cannot have the id -1"));
+    CHECK(contains(refused(with(bare, {"model", "vocab", "b"}, 4294967297)), "cannot have the id 4294967297"));
+    CHECK(contains(refused(with(bare, {"model", "merges"}, Json::Array{"ab"})), "is not a pair"));
+    CHECK(contains(refused(with(bare, {"model", "merges"}, Json::Array{"a c"})), "not in the vocabulary"));
+    CHECK(contains(refused(with(bare, {"model", "merges"}, Json::Array{"b a"})), "makes \"ba\", which is not"));
+    CHECK(contains(refused(with(bare, {"model", "merges"}, 1)), "tokenizer.json: expected an array, found 1"));
+    CHECK(contains(error_of([&] { Tokenizer::load(folder.path / "none"); }), "cannot open"));
+}
+
+TEST_CASE("GPT-2's real vocabulary gives GPT-2's ids") {
+    const char* data = std::getenv("CAI_REAL_DATA");
+    if (!data) {
+        MESSAGE("skipped: CAI_REAL_DATA is not set");
+        return;
+    }
+    std::filesystem::path folder = std::filesystem::path(data) / "gpt2";
+    Json vocabulary = read_json(folder / "encoder.json");
+    Pieces pieces(vocabulary.object().size());
+    std::map<std::string, Token> ids;
+    for (const auto& [text, id] : vocabulary.object()) {
+        ids[text] = static_cast<Token>(id.integer());
+        pieces[static_cast<size_t>(id.integer())] = from_alphabet(text);
+    }
+    std::vector<Pair> merges;
+    for (const std::string& line : split_lines(read_file(folder / "vocab.bpe"))) {
+        if (line.empty() || line.starts_with("#version")) continue;
+        size_t space = line.find(' ');
+        merges.emplace_back(ids.at(line.substr(0, space)), ids.at(line.substr(space + 1)));
+    }
+    REQUIRE(pieces.size() == 50257);
+    REQUIRE(merges.size() == 50000);
+    Tokenizer gpt2(pieces, merges, {50256});
+
+    // The ids that Hugging Face's tokenizers 0.23.3 gives with the same two files.
+    for (const auto& [text, expected] : std::initializer_list<std::pair<const char*, Tokens>>{
+             {"Hello world", {15496, 995}},
+             {"Hello, we can use", {15496, 11, 356, 460, 779}},
+             {"I'll say it's DON'T, we've", {40, 1183, 910, 340, 338, 23917, 6, 51, 11, 356, 1053}},
+             {"  multiple   spaces\n\n", {220, 3294, 220, 220, 9029, 628}},
+             {"a \t\n b\u00a0c\u3000 d", {64, 220, 197, 198, 275, 1849, 66, 5099, 222, 288}},
+             {"x\u00b2 \u00bd 1234 \u0663\u0664 \u2167",
+              {87, 31185, 25208, 1105, 2682, 18923, 96, 149, 97, 2343, 227, 100}},
+             {"Caf\u00e9 d\u00e9j\u00e0 vu.", {34, 1878, 2634, 39073, 73, 24247, 410, 84, 13}},
+             {"\u6f22\u5b57\u304b\u306a", {162, 120, 95, 27764, 245, 27370, 26945}},
+             {"\U0001f469\u200d\U0001f680 ok", {41840, 102, 447, 235, 8582, 248, 222, 12876}},
+             {"<|endoftext|>", {27, 91, 437, 1659, 5239, 91, 29}},
+             {"'''s", {7061, 6, 82}},
+             {"e\u0301\u0300", {68, 136, 223, 136, 222}}}) {
+        CHECK(gpt2.encode(text) == expected);
+        CHECK(gpt2.decode(expected) == text);
+    }
+
+    std::string shakespeare = read_file(std::filesystem::path(data) / "text" / "tinyshakespeare.txt");
+    Tokens encoded = gpt2.encode(shakespeare);
+    CHECK(encoded.size() == 338025);  // nanoGPT's data/shakespeare counts 301,966 + 36,059
+    CHECK(gpt2.decode(encoded) == shakespeare);
+    // What Hugging Face's trainer makes of the same text.
+    Tokenizer trained = Tokenizer::train({shakespeare}, 1024);
+    CHECK(trained.size() == 1024);
+    CHECK(trained.piece(kSpecialCount + 256) == " t");
+    CHECK(trained.piece(kSpecialCount + 257) == "he");
+    CHECK(trained.piece(1022) == " daughter");
+    CHECK(trained.piece(1023) == " gone");
+    CHECK(trained.encode(shakespeare).size() == 461139);
+}
