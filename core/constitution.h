@@ -22,7 +22,8 @@ struct Constitution {
         for (const std::string& raw : split_lines(without_bom(read_file(path)))) {
             number++;
             size_t bad = 0;
-            expects(valid_utf8(raw, &bad), path.string(), ": line ", number, ", byte ", bad + 1,
+            const bool valid = valid_utf8(raw, &bad);
+            expects(valid, path.string(), ": line ", number, ", byte ", bad + 1,
                     ": not UTF-8; save the file as UTF-8 text");
             std::string line(trim(raw.substr(0, raw.find('#'))));
             if (!line.empty()) constitution.lines.push_back(line);

@@ -57,7 +57,7 @@ class Oracle {
     struct Reading {
         Outcome outcome;
         size_t act, instead_act;
-        std::vector<std::string> expected;  // of each blank: a class, "place", or "=word" for a word of the phrase itself
+        std::vector<std::string> expected = {};  // of each blank: a class, "place", or "=word" for a word of the phrase itself
     };
 
     bool is_true(const Reading& reading, const Request& request, const std::vector<std::string>& words) const {

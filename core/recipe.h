@@ -34,7 +34,7 @@ struct RewardRecipe {
 struct PpoRecipe {
     size_t iterations, rollouts;  // rollouts an iteration
     int epochs, minibatches;
-    float learning_rate, value_learning_rate, kl_coefficient;
+    float learning_rate, value_learning_rate;
     int max_new_tokens = 48;
     PpoOptions options;           // the conventions on which libraries differ (advantage.h)
 };
@@ -68,7 +68,7 @@ inline Recipe recipe(const std::string& size, uint64_t seed) {
     r.sl_cai = {2048, 1, 1e-3f, 20, 0.1f};
     r.reward = {32, 2, 5e-4f};
     r.ppo = {.iterations = 50, .rollouts = 128, .epochs = 2, .minibatches = 2, .learning_rate = 1e-4f,
-             .value_learning_rate = 3e-4f, .kl_coefficient = 0.05f, .options = {}};
+             .value_learning_rate = 3e-4f, .options = {}};
     r.evaluate = {1000, 500};
     if (size == "micro") {
         r.vocab_size = 512;

@@ -41,7 +41,6 @@ class Run {
         std::vector<std::string> inputs;   // files or folders in the run directory
         std::vector<std::string> outputs;  // of which at least one is new
         Json options;                      // everything else that decides the outputs
-        std::string made_by;               // what to run when an input is missing, such as "cai critique"
     };
 
     // Runs the stage unless it has been finished with the same options on the same inputs.

@@ -373,8 +373,9 @@ struct JsonParser {
     }
 
     Json value(int depth) {
-        if (depth > kDeepest) error(i, concat("arrays and objects are nested more than ", kDeepest, " deep"));
         skip_space();
+        if (depth == kDeepest && (peek() == '{' || peek() == '['))
+            error(i, concat("arrays and objects are nested more than ", kDeepest, " deep"));
         switch (peek()) {
             case '{':
                 return object(depth);

@@ -1,4 +1,7 @@
 // The optimizer's arithmetic, one parameter at a time, and the gradient's norm.
+#ifndef __clang__  // a square root that need not report to errno is one instruction, for a whole vector at once
+#pragma GCC optimize("no-math-errno")
+#endif
 #include <cmath>
 #include <vector>
 
@@ -31,7 +34,7 @@ void adamw(float* parameters, float* m, float* v, const float* gradients, size_t
     const float correction1 = static_cast<float>(1 - std::pow(static_cast<double>(beta1), step));
     const float correction2 = static_cast<float>(std::sqrt(1 - std::pow(static_cast<double>(beta2), step)));
     const float rate = learning_rate / correction1, keep = 1 - learning_rate * weight_decay;
-#pragma omp parallel for if (n > kParallelFloats)
+#pragma omp parallel for simd if (parallel : n > kParallelFloats)
     for (size_t i = 0; i < n; ++i) {
         const float g = gradients[i] * gradient_scale;
         m[i] = beta1 * m[i] + (1 - beta1) * g;

@@ -1,5 +1,5 @@
-// Causal attention with grouped queries. One task is one sequence and one key-value head: it turns the keys once so that
-// the scores of one query against many keys are whole vectors, then takes its query heads in tiles of rows.
+// Causal attention with grouped queries. One task is one sequence and one key-value head: it turns the keys once so
+// that the scores of one query against many keys are whole vectors, then takes its query heads in tiles of rows.
 #include <cmath>
 #include <vector>
 
@@ -8,8 +8,8 @@
 namespace cai::cpu {
 namespace {
 
-constexpr size_t kQueryRows = 6;     // forward: as many rows as the register tile of multiply
-constexpr size_t kQueryBlock = 48;   // backward: rows whose probabilities are held at once
+constexpr size_t kQueryRows = 6;    // forward: as many rows as the register tile of multiply
+constexpr size_t kQueryBlock = 48;  // backward: rows whose probabilities are held at once
 
 // Scratch memory that keeps its size from call to call, one a thread.
 template <int>
@@ -51,10 +51,10 @@ void attend(float* out, size_t out_row, float* logsumexp, size_t logsumexp_row, 
 }  // namespace
 
 [[gnu::noinline]] float softmax(float* scores, size_t n, size_t padded, float scale) {
-    const float infinity = std::numeric_limits<float>::infinity();
-    for (size_t j = n; j < padded; ++j) scores[j] = -infinity;
-    const size_t used = round_up(n, kLanes);
-    Vector largest = broadcast(-infinity);
+    const Vector nothing = broadcast(-std::numeric_limits<float>::infinity());
+    const size_t used = round_up(n, kLanes), last = used - kLanes;
+    store(scores + last, first_lanes(load(scores + last), n - last, nothing[0]));
+    Vector largest = nothing;
     for (size_t j = 0; j < used; j += kLanes) largest = max(load(scores + j), largest);
     const float top = max_lanes(largest);
     Vector sum = {};
@@ -90,8 +90,8 @@ void attention_forward(float* out, float* logsumexp, const float* qkv, const int
     }
 }
 
-// With p = softmax(s), s = scale q·k and δ = dout·out:  ds = p (dout·v - δ),  dq = scale Σ_j ds k,  dk = scale Σ_i ds q,
-// dv = Σ_i p dout. A task owns its key-value head, so that dk and dv need no atomics.
+// With p = softmax(s), s = scale q·k and δ = dout·out:  ds = p (dout·v - δ),  dq = scale Σ_j ds k,  dk = scale Σ_i ds
+// q, dv = Σ_i p dout. A task owns its key-value head, so that dk and dv need no atomics.
 void attention_backward(float* dqkv, const float* dout, const float* out, const float* logsumexp, const float* qkv,
                         const int32_t* offsets, size_t S, size_t H, size_t K, size_t D) {
     const size_t row = (H + 2 * K) * D, group = H / K, width = round_up(D, kLanes);

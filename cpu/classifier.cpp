@@ -30,8 +30,9 @@ float largest_of(const float* x, size_t n) {
 [[gnu::noinline]] Row read_row(const float* logits, size_t V, float temperature) {
     Row row = {largest_of(logits, V), 0, 0, 1 / temperature};
     Vector sum = {};
-    for (size_t j = 0; j < V; j += kLanes)
-        sum += first_lanes(exp(row.scaled(load(logits + j, V - j))), smaller(V - j, kLanes), 0);
+    size_t j = 0;
+    for (; j + kLanes <= V; j += kLanes) sum += exp(row.scaled(load(logits + j)));
+    if (j < V) sum += first_lanes(exp(row.scaled(load(logits + j, V - j))), V - j, 0);
     row.sum = sum_lanes(sum);
     row.log_sum = std::log(row.sum);
     return row;
@@ -44,7 +45,7 @@ float entropy_of(const Row& row, const float* logits, size_t V) {
     Vector sum = {};
     for (size_t j = 0; j < V; j += kLanes) {
         const Vector z = row.scaled(load(logits + j, V - j)), e = exp(z);
-        sum += first_lanes(e == 0.0f ? Vector{} : e * z, smaller(V - j, kLanes), 0);
+        sum += first_lanes(e == 0.0f ? Vector{} : e * z, V - j, 0);
     }
     return row.log_sum - sum_lanes(sum) / row.sum;
 }
@@ -70,9 +71,8 @@ void truncate(std::vector<float>& p, const SamplingOptions& options) {
     static thread_local std::vector<Token> order;
     order.resize(V);
     for (size_t j = 0; j < V; ++j) order[j] = static_cast<Token>(j);
-    std::partial_sort(order.begin(), order.begin() + keep, order.end(), [&](Token a, Token b) {
-        return p[a] > p[b] || (p[a] == p[b] && a < b);
-    });
+    std::partial_sort(order.begin(), order.begin() + keep, order.end(),
+                      [&](Token a, Token b) { return p[a] > p[b] || (p[a] == p[b] && a < b); });
     if (options.top_p < 1) {
         double total = 0, running = 0;
         for (size_t i = 0; i < keep; ++i) total += p[order[i]];
@@ -111,8 +111,7 @@ void logprob_backward(float* dlogits, const float* dlogprob, const float* logits
         }
         const Row row = read_row(at, V, temperature);
         const float d = dlogprob[n] * row.scale, share = d / row.sum;
-        for (size_t j = 0; j < V; j += kLanes)
-            store(to + j, exp(row.scaled(load(at + j, V - j))) * -share, V - j);
+        for (size_t j = 0; j < V; j += kLanes) store(to + j, exp(row.scaled(load(at + j, V - j))) * -share, V - j);
         to[targets[n]] += d;
     }
 }

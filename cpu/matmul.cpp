@@ -22,37 +22,57 @@ constexpr size_t kTileRows = 6;
 constexpr size_t kTileVectors = kLanes == 16 ? 4 : 2;
 constexpr size_t kPanel = kTileVectors * kLanes;  // columns of a tile
 
-// Depth is cut so that one panel of the right factor (kPanel columns) stays in the first-level cache while all row tiles
-// of a block pass over it.
+// Depth is cut so that one panel of the right factor (kPanel columns) stays in the first-level cache while all row
+// tiles of a block pass over it.
 constexpr size_t kDepthBlock = 128;
 constexpr size_t kRowBlock = 8 * kTileRows;
 
-constexpr size_t kParallelProducts = size_t{1} << 17;  // multiply-adds below which one thread is faster
+[[maybe_unused]] constexpr size_t kParallelProducts = size_t{1} << 17;  // multiply-adds below which one thread is faster
 
+// The ragged right edge of a result.
+[[gnu::noinline]] static void store_part(float* out, const float* base, Vector sum, size_t n) {
+    store(out, base ? load(base, n) + sum : sum, n);
+}
+
+// Loops over the sums are unrolled by request: only then does the compiler keep an array in registers throughout.
 template <size_t Rows, size_t Vectors>
 static void tile(float* out, size_t out_row, const float* base, Left left, Right right, size_t columns, size_t depth) {
-    Vector sum[Rows][Vectors] = {};
+    Vector sum[Rows][Vectors];
+#pragma GCC unroll 8
+    for (size_t r = 0; r < Rows; ++r)
+#pragma GCC unroll 8
+        for (size_t v = 0; v < Vectors; ++v) sum[r][v] = Vector{};
     const float* a = left.data;
     const float* b = right.data;
     for (size_t k = 0; k < depth; ++k, a += left.step, b += right.step) {
         Vector row[Vectors];
+#pragma GCC unroll 8
         for (size_t v = 0; v < Vectors; ++v) row[v] = load(b + v * kLanes);
+#pragma GCC unroll 8
         for (size_t r = 0; r < Rows; ++r)
+#pragma GCC unroll 8
             for (size_t v = 0; v < Vectors; ++v) sum[r][v] += a[r * left.row] * row[v];
     }
+    const bool whole = columns == Vectors * kLanes;
+#pragma GCC unroll 8
     for (size_t r = 0; r < Rows; ++r)
+#pragma GCC unroll 8
         for (size_t v = 0; v < Vectors; ++v) {
-            const size_t at = r * out_row + v * kLanes, n = columns - v * kLanes;
-            store(out + at, base ? load(base + at, n) + sum[r][v] : sum[r][v], n);
+            float* to = out + r * out_row + v * kLanes;
+            const float* from = base ? base + r * out_row + v * kLanes : nullptr;
+            if (whole)
+                store(to, from ? load(from) + sum[r][v] : sum[r][v]);
+            else if (v * kLanes < columns)
+                store_part(to, from, sum[r][v], columns - v * kLanes);
         }
 }
 
 template <size_t Vectors>
 static void tiles(float* out, size_t out_row, const float* base, Left left, Right right, size_t rows, size_t columns,
                   size_t depth) {
-    constexpr decltype(&tile<1, Vectors>) by_rows[] = {
-        nullptr, tile<1, Vectors>, tile<2, Vectors>, tile<3, Vectors>, tile<4, Vectors>, tile<5, Vectors>,
-        tile<6, Vectors>};
+    constexpr decltype(&tile<1, Vectors>) by_rows[] = {nullptr,          tile<1, Vectors>, tile<2, Vectors>,
+                                                       tile<3, Vectors>, tile<4, Vectors>, tile<5, Vectors>,
+                                                       tile<6, Vectors>};
     for (size_t r = 0; r < rows; r += kTileRows)
         by_rows[smaller(kTileRows, rows - r)](out + r * out_row, out_row, base ? base + r * out_row : nullptr,
                                               {left.data + r * left.row, left.row, left.step}, right, columns, depth);
@@ -88,7 +108,10 @@ static void multiply_parallel(float* out, const float* base, Left left, Panels r
         const Right panel = {last ? right.last : right.data + p * right.panel, last ? right.last_step : right.step};
         size_t k = 0;
         do {
-            multiply(out + at, columns, k ? out + at : base ? base + at : nullptr,
+            multiply(out + at, columns,
+                     k      ? out + at
+                     : base ? base + at
+                            : nullptr,
                      {left.data + r * left.row + k * left.step, left.row, left.step},
                      {panel.data + k * panel.step, panel.step}, smaller(kRowBlock, rows - r),
                      smaller(kPanel, columns - p * kPanel), smaller(kDepthBlock, depth - k));

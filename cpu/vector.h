@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstring>
 #include <limits>
+#include <utility>
 
 namespace cai::cpu {
 
@@ -17,7 +18,7 @@ constexpr size_t kLanes = 4;
 #endif
 
 typedef float Vector __attribute__((vector_size(kLanes * sizeof(float))));
-typedef int32_t Integers __attribute__((vector_size(kLanes * sizeof(int32_t))));
+typedef uint32_t Integers __attribute__((vector_size(kLanes * sizeof(uint32_t))));  // unsigned: overflow wraps
 
 constexpr size_t divide_up(size_t n, size_t unit) { return (n + unit - 1) / unit; }
 constexpr size_t round_up(size_t n, size_t unit) { return divide_up(n, unit) * unit; }
@@ -45,34 +46,51 @@ inline void store(float* to, Vector v, size_t n) {
 inline Vector broadcast(float x) { return Vector{} + x; }
 inline Vector max(Vector a, Vector b) { return a > b ? a : b; }
 
+// 0, 1, 2 ...
+template <size_t... i>
+constexpr Integers lane_numbers(std::index_sequence<i...>) {
+    return Integers{i...};
+}
+constexpr Integers kLaneNumbers = lane_numbers(std::make_index_sequence<kLanes>());
+
 // v in the first n lanes, `other` in the rest.
 inline Vector first_lanes(Vector v, size_t n, float other) {
-    Vector result = v;
-    for (size_t i = n; i < kLanes; ++i) result[i] = other;
-    return result;
+    return kLaneNumbers < static_cast<uint32_t>(n) ? v : broadcast(other);
+}
+
+// Each lane moved down by `distance`, round the end.
+template <size_t distance, size_t... i>
+inline Vector rotate(Vector v, std::index_sequence<i...>) {
+#ifdef __clang__
+    return __builtin_shufflevector(v, v, ((i + distance) % kLanes)...);
+#else
+    return __builtin_shuffle(v, Integers{((i + distance) % kLanes)...});
+#endif
 }
 
 // The lanes together, halves onto halves: one order for everybody.
+template <size_t half = kLanes / 2>
 inline float sum_lanes(Vector v) {
-    float lane[kLanes];
-    store(lane, v);
-    for (size_t half = kLanes / 2; half > 0; half /= 2)
-        for (size_t i = 0; i < half; ++i) lane[i] += lane[i + half];
-    return lane[0];
+    if constexpr (half == 0)
+        return v[0];
+    else
+        return sum_lanes<half / 2>(v + rotate<half>(v, std::make_index_sequence<kLanes>()));
 }
+template <size_t half = kLanes / 2>
 inline float max_lanes(Vector v) {
-    float largest = v[0];
-    for (size_t i = 1; i < kLanes; ++i) largest = v[i] > largest ? v[i] : largest;
-    return largest;
+    if constexpr (half == 0)
+        return v[0];
+    else
+        return max_lanes<half / 2>(max(v, rotate<half>(v, std::make_index_sequence<kLanes>())));
 }
 
 // e^x to a relative error of 2e-7. x = n ln 2 + r with n whole and |r| <= ln(2)/2; the Taylor series up to r^7/7! is
 // exact to 5e-9 there, and 2^n is n added to the float's exponent bits. Below -87.33 (results that are not normal
 // numbers) it is 0, above 88.72 infinity, and NaN stays NaN.
 inline Vector exp(Vector x) {
-    constexpr float kRound = 0x1.8p23f;                                     // floats this large have no fraction bits
-    constexpr float kLn2High = 0x1.62e4p-1f, kLn2Low = 0x1.7f7d1cp-20f;     // n kLn2High is exact, high + low = ln 2
-    const Vector shifted = x * 0x1.715476p+0f + kRound;                     // x / ln 2, rounded to a whole number
+    constexpr float kRound = 0x1.8p23f;                                  // floats this large have no fraction bits
+    constexpr float kLn2High = 0x1.62e4p-1f, kLn2Low = 0x1.7f7d1cp-20f;  // n kLn2High is exact, high + low = ln 2
+    const Vector shifted = x * 0x1.715476p+0f + kRound;                  // x / ln 2, rounded to a whole number
     const Vector n = shifted - kRound;
     const Vector r = (x - n * kLn2High) - n * kLn2Low;
     Vector y = r * (1.0f / 5040) + 1.0f / 720;

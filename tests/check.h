@@ -24,8 +24,8 @@ constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 // How far numbers may be apart, and the reason, which a failure repeats.
 struct Tolerance {
-    double relative;   // of the L2 norm of the difference to the L2 norm of what is expected
-    double absolute;   // of any single element
+    double relative;  // of the L2 norm of the difference to the L2 norm of what is expected
+    double absolute;  // of any single element
     const char* why;
 };
 
@@ -92,7 +92,8 @@ class Guarded {
         const std::vector<T> all = everything();
         const T expected = canary();
         for (size_t i = 0; i < kGuard; ++i)
-            if (std::memcmp(&all[i], &expected, sizeof(T)) || std::memcmp(&all[kGuard + count_ + i], &expected, sizeof(T)))
+            if (std::memcmp(&all[i], &expected, sizeof(T)) ||
+                std::memcmp(&all[kGuard + count_ + i], &expected, sizeof(T)))
                 return false;
         return true;
     }
@@ -145,7 +146,8 @@ inline double inner(const std::vector<float>& a, const std::vector<double>& b) {
     return sum;
 }
 
-// The gradient of f at x by central differences: with h = 1e-5 and f in double, the error is about h² + 1e-16/h = 1e-10.
+// The gradient of f at x by central differences: with h = 1e-5 and f in double, the error is about h² + 1e-16/h =
+// 1e-10.
 inline std::vector<double> central_differences(const std::function<double(const std::vector<double>&)>& f,
                                                std::vector<double> x, double h = 1e-5) {
     std::vector<double> gradient(x.size());
@@ -187,8 +189,8 @@ inline std::string thread_difference(const Kernels& kernels, const std::function
         const std::string wrong_ = cai::check::bit_difference(actual, expected); \
         CHECK_MESSAGE(wrong_.empty(), #actual " ", wrong_);                      \
     } while (false)
-#define CHECK_THREADS(kernels, ...)                                                      \
-    do {                                                                                 \
+#define CHECK_THREADS(kernels, ...)                                                         \
+    do {                                                                                    \
         const std::string wrong_ = cai::check::thread_difference(kernels, [&] __VA_ARGS__); \
-        CHECK_MESSAGE(wrong_.empty(), "with more threads ", wrong_);                     \
+        CHECK_MESSAGE(wrong_.empty(), "with more threads ", wrong_);                        \
     } while (false)

@@ -93,6 +93,7 @@ TEST_CASE("usage errors name the option and the value") {
     CHECK(contains(usage_error([] { parse({"--steps=10"}).integer("steps", 5, 1, 9); }), "above 9"));
     CHECK(contains(usage_error([] { parse({"--p=1.25"}).number("p", 1, 0, 1); }), "above 1"));
     CHECK(parse({"--steps=9"}).integer("steps", 5, 1, 9) == 9);
+    CHECK(parse({"--steps=1"}).integer("steps", 5, 1, 9) == 1);
     CHECK(contains(usage_error([] { parse({"--quiet=maybe"}).flag("quiet"); }), "'maybe'"));
     CHECK(contains(usage_error([] { parse({"--device=tpu"}).choice("device", {"cpu", "cuda"}, "cpu"); }), "cpu, cuda"));
     CHECK(parse({"--device=cuda"}).choice("device", {"cpu", "cuda"}, "cpu") == "cuda");

@@ -14,13 +14,11 @@ struct Shape {
     size_t row() const { return (H + 2 * K) * D; }
 };
 
-// Sequences of one token, primes, one around the width of a tile (6), a vector (16) and a block (48); ragged head widths.
-const Shape kShapes[] = {{{0, 1}, 1, 1, 2},
-                         {{0, 1, 2, 9}, 2, 1, 4},
-                         {{0, 6, 13, 14}, 4, 1, 10},
-                         {{0, 17, 48, 97}, 4, 2, 32},
-                         {{0, 49, 50, 131}, 3, 3, 6},
-                         {{0, 5, 5, 70}, 2, 2, 48},  // one sequence is empty
+// Sequences of one token, primes, one around the width of a tile (6), a vector (16) and a block (48); ragged head
+// widths.
+const Shape kShapes[] = {{{0, 1}, 1, 1, 2},           {{0, 1, 2, 9}, 2, 1, 4},
+                         {{0, 6, 13, 14}, 4, 1, 10},  {{0, 17, 48, 97}, 4, 2, 32},
+                         {{0, 49, 50, 131}, 3, 3, 6}, {{0, 5, 5, 70}, 2, 2, 48},  // one sequence is empty
                          {{0, 23}, 8, 2, 80}};
 
 struct Reference {
@@ -45,8 +43,8 @@ Reference reference(const std::vector<double>& qkv, const Shape& s) {
                 r.logsumexp[i * s.H + h] = std::log(sum);
                 for (size_t j = 0; j < scores.size(); ++j)
                     for (size_t d = 0; d < s.D; ++d)
-                        r.out[(i * s.H + h) * s.D + d] += std::exp(scores[j]) / sum *
-                                                          qkv[(s.offsets[sequence] + j) * s.row() + value_head * s.D + d];
+                        r.out[(i * s.H + h) * s.D + d] +=
+                            std::exp(scores[j]) / sum * qkv[(s.offsets[sequence] + j) * s.row() + value_head * s.D + d];
             }
     return r;
 }
@@ -165,8 +163,7 @@ TEST_CASE("attention_decode has attention_forward's bits, whatever the layout of
         for (const Shape& s : kShapes)
             for (size_t room : {0, 5}) {
                 size_t longest = 0;
-                for (size_t i = 0; i < s.S(); ++i)
-                    longest = std::max<size_t>(longest, s.offsets[i + 1] - s.offsets[i]);
+                for (size_t i = 0; i < s.S(); ++i) longest = std::max<size_t>(longest, s.offsets[i + 1] - s.offsets[i]);
                 const size_t capacity = room ? (longest + 15) / 16 * 16 : longest;  // ragged and not
                 INFO("N ", s.N(), ", H ", s.H, ", K ", s.K, ", D ", s.D, ", capacity ", capacity);
                 const auto qkv = normals(s.N() * s.row(), 8, 1.5);

@@ -101,8 +101,9 @@ TEST_CASE("logprob by hand") {
 
 TEST_CASE("logprob and entropy against double, the gradient against central differences") {
     for (const Kernels* k : backends())
-        for (auto [N, V] : kSizes)
+        for (const auto& size : kSizes)
             for (float temperature : {1.0f, 0.7f}) {
+                const size_t N = size[0], V = size[1];
                 INFO("N ", N, ", V ", V, ", temperature ", temperature);
                 const auto logits = normals(N * V, 1, 3), dlogprob = normals(N, 2);
                 const auto targets = targets_of(N, V);
@@ -112,7 +113,7 @@ TEST_CASE("logprob and entropy against double, the gradient against central diff
                 CHECK_CLOSE(r.logprob, expected, (Tolerance{2e-6, 1e-5, "float sums of exponentials"}));
                 CHECK_CLOSE(r.entropy, entropy, (Tolerance{2e-6, 1e-5, "float sums of exponentials"}));
                 const auto gradient = central_differences(
-                    [&, V = V](const std::vector<double>& v) {
+                    [&](const std::vector<double>& v) {
                         return inner(dlogprob, reference(v, targets, V, temperature));
                     },
                     to_double(logits));

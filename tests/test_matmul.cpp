@@ -11,7 +11,7 @@ struct Shape {
     size_t N, I, O;
 };
 // Primes, ones, one below and one above the widths of vectors, tiles, panels and blocks.
-const Shape kShapes[] = {{1, 1, 1},    {1, 64, 64},   {2, 3, 5},     {7, 31, 67},  {13, 1, 129}, {6, 64, 65},
+const Shape kShapes[] = {{1, 1, 1},    {1, 64, 64},   {2, 3, 5},     {7, 31, 67},  {13, 1, 129},   {6, 64, 65},
                          {5, 127, 63}, {49, 129, 16}, {97, 17, 100}, {3, 260, 31}, {48, 128, 128}, {130, 33, 50}};
 
 std::vector<double> reference(const std::vector<double>& x, const std::vector<double>& weight,
@@ -109,9 +109,11 @@ TEST_CASE("matmul's gradients against central differences") {
     const Shape s = {5, 7, 19};
     const auto x = normals(s.N * s.I, 8), weight = normals(s.O * s.I, 9), dout = normals(s.N * s.O, 10);
     const auto by_x = central_differences(
-        [&](const std::vector<double>& v) { return inner(dout, reference(v, to_double(weight), {}, s)); }, to_double(x));
+        [&](const std::vector<double>& v) { return inner(dout, reference(v, to_double(weight), {}, s)); },
+        to_double(x));
     const auto by_weight = central_differences(
-        [&](const std::vector<double>& v) { return inner(dout, reference(to_double(x), v, {}, s)); }, to_double(weight));
+        [&](const std::vector<double>& v) { return inner(dout, reference(to_double(x), v, {}, s)); },
+        to_double(weight));
     for (const Kernels* k : backends()) {
         CHECK_CLOSE(backward_input(*k, dout, weight, s), by_x, kFloatSums);
         CHECK_CLOSE(backward_weight(*k, dout, x, std::vector<float>(s.O * s.I), s), by_weight, kFloatSums);

@@ -54,18 +54,17 @@ TEST_CASE("rmsnorm by hand") {
 
 TEST_CASE("rmsnorm against double and central differences; both gradients add") {
     for (const Kernels* k : backends())
-        for (auto [N, C] : kSizes) {
+        for (const auto& size : kSizes) {
+            const size_t N = size[0], C = size[1];
             INFO("N ", N, ", C ", C);
             const auto x = normals(N * C, 1), weight = normals(C, 2), dout = normals(N * C, 3);
             const Result r = forward(*k, x, weight, N, C);
             CHECK_CLOSE(r.out, reference(to_double(x), to_double(weight), N, C), kFloatSteps);
             if (N * C > 1000) continue;  // central differences cost (N C)²
             const auto dx = central_differences(
-                [&, N = N, C = C](const auto& v) { return inner(dout, reference(v, to_double(weight), N, C)); },
-                to_double(x));
+                [&](const auto& v) { return inner(dout, reference(v, to_double(weight), N, C)); }, to_double(x));
             const auto dweight = central_differences(
-                [&, N = N, C = C](const auto& v) { return inner(dout, reference(to_double(x), v, N, C)); },
-                to_double(weight));
+                [&](const auto& v) { return inner(dout, reference(to_double(x), v, N, C)); }, to_double(weight));
             const Gradients zero = {std::vector<float>(N * C), std::vector<float>(C)};
             const Gradients g = backward(*k, zero, dout, x, r.rstd, weight, N, C);
             // dx is a difference of numbers of order 1 that nearly cancel when C is small.
@@ -99,7 +98,8 @@ TEST_CASE("rmsnorm_backward over many rows against sums in double") {
     }
     for (const Kernels* k : backends()) {
         const Result r = forward(*k, x, weight, N, C);
-        const Gradients g = backward(*k, {std::vector<float>(N * C), std::vector<float>(C)}, dout, x, r.rstd, weight, N, C);
+        const Gradients g =
+            backward(*k, {std::vector<float>(N * C), std::vector<float>(C)}, dout, x, r.rstd, weight, N, C);
         CHECK_CLOSE(g.dx, dx, kFloatSums);
         CHECK_CLOSE(g.dweight, dweight, kFloatSums);
     }

@@ -72,7 +72,8 @@ TEST_CASE("rope against complex numbers; backward undoes it and is its gradient"
             CHECK_CLOSE(turned, reference(to_double(x), s), kFloatSteps);
             CHECK_CLOSE(turn(*k, turned, s, true), x, kFloatSteps);
             for (size_t n = 0; n < s.N; ++n)  // what is not among the first heads stays as it is
-                for (size_t i = s.heads * s.D; i < s.stride; ++i) REQUIRE(turned[n * s.stride + i] == x[n * s.stride + i]);
+                for (size_t i = s.heads * s.D; i < s.stride; ++i)
+                    REQUIRE(turned[n * s.stride + i] == x[n * s.stride + i]);
             if (x.size() > 1000) continue;
             const auto gradient = central_differences(
                 [&](const std::vector<double>& v) { return inner(dout, reference(v, s)); }, to_double(x));

@@ -44,13 +44,13 @@ TEST_CASE("swiglu by hand, and far out") {
 TEST_CASE("swiglu against double and central differences") {
     const size_t sizes[][2] = {{1, 1}, {3, 5}, {2, 16}, {4, 31}, {1, 64}};
     for (const Kernels* k : backends())
-        for (auto [N, F] : sizes) {
+        for (const auto& size : sizes) {
+            const size_t N = size[0], F = size[1];
             INFO("N ", N, ", F ", F);
             const auto gate_up = normals(2 * N * F, 1, 2), dout = normals(N * F, 2);
             CHECK_CLOSE(forward(*k, gate_up, N, F), reference(to_double(gate_up), N, F), kFloatSteps);
             const auto expected = central_differences(
-                [&, N = N, F = F](const std::vector<double>& v) { return inner(dout, reference(v, N, F)); },
-                to_double(gate_up));
+                [&](const std::vector<double>& v) { return inner(dout, reference(v, N, F)); }, to_double(gate_up));
             CHECK_CLOSE(backward(*k, dout, gate_up, N, F), expected, kFloatSteps);
         }
 }

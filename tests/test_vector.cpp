@@ -1,6 +1,5 @@
 // The CPU's vectors: the exponential everywhere, partial loads and stores, sums over lanes.
 #include "../cpu/vector.h"
-
 #include "check.h"
 
 using namespace cai;

@@ -1,0 +1,264 @@
+// The preference model: SL-CAI's body with one score instead of logits, trained on pairs of answers so that
+// P(a is preferred) = sigma(score_a - score_b) (Bai et al. 2022, section 4.1). AI labels of harmlessness and
+// comparisons of helpfulness are mixed as they come; labels are soft.
+#pragma once
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <filesystem>
+#include <numeric>
+#include <string>
+#include <vector>
+
+#include "advantage.h"
+#include "checkpoint.h"
+#include "optimizer.h"
+#include "recipe.h"
+#include "run.h"
+#include "scoring.h"
+#include "statistics.h"
+
+namespace cai {
+
+struct ComparisonPair {
+    std::string prompt, a, b;
+    double p_a;  // P(a is preferred)
+    bool by_ai;  // labelled by the judge; otherwise a comparison of helpfulness
+};
+
+// Reads comparisons.jsonl or helpfulness.jsonl: {"prompt", "a", "b", "p_a"}, other members ignored.
+inline std::vector<ComparisonPair> read_comparisons(const std::filesystem::path& path, bool by_ai) {
+    std::vector<ComparisonPair> pairs;
+    for (const Json& json : read_jsonl(path)) {
+        const double p_a = json["p_a"].number();
+        expects(p_a >= 0 && p_a <= 1, path.string(), ": comparison ", pairs.size() + 1, " has p_a ", p_a,
+                ", which is not a probability; run `cai compare` again");
+        pairs.push_back({json["prompt"].string(), json["a"].string(), json["b"].string(), p_a, by_ai});
+    }
+    return pairs;
+}
+
+// A tenth of the prompts is held out, drawn by their text: no prompt stands on both sides.
+inline bool is_held_out(const std::string& prompt) { return mix(stream(prompt)) % 10 == 0; }
+
+// The two answers of each pair, as two sequences: scores 2i and 2i+1 are those of pair i.
+inline Batch pair_batch(const Model& model, const Tokenizer& tokenizer,
+                        const std::vector<const ComparisonPair*>& pairs) {
+    Batch batch;
+    for (const ComparisonPair* pair : pairs)
+        for (const std::string* answer : {&pair->a, &pair->b}) {
+            std::vector<Token> tokens = encode_answer(model, tokenizer, pair->prompt, *answer);
+            batch.add_scored(tokens.data(), tokens.size(), {static_cast<int32_t>(tokens.size() - 1)});
+        }
+    return batch;
+}
+
+// What a set of pairs and their scores amounts to. Accuracy and margin leave out pairs whose label says next to
+// nothing, |p - 0.5| < 0.05; they are NaN where no other pairs are.
+struct PreferenceFigures {
+    double loss = 0;                // mean soft-target cross-entropy
+    double floor = 0;               // the least it can be: the labels' mean entropy
+    double accuracy = 0;            // share of pairs whose more likely answer scores higher
+    double margin = 0;              // by how much it does, in the mean
+    double calibration_error = 0;   // over 10 bins
+    size_t pairs = 0, decided = 0;  // decided: those that accuracy and margin are of
+};
+
+// scores (2 n) as in pair_batch. Errors: kDiverged when a score is not finite.
+inline PreferenceFigures preference_figures(const std::vector<const ComparisonPair*>& pairs,
+                                            const std::vector<float>& scores) {
+    PreferenceFigures f;
+    std::vector<double> predicted, labels;
+    f.pairs = pairs.size();
+    const double n = static_cast<double>(std::max<size_t>(f.pairs, 1));
+    for (size_t i = 0; i < pairs.size(); i++) {
+        const double p = pairs[i]->p_a, delta = static_cast<double>(scores[2 * i]) - scores[2 * i + 1];
+        f.loss += preference_loss(delta, p).loss / n;
+        f.floor += label_entropy(p) / n;
+        predicted.push_back(sigmoid(delta)), labels.push_back(p);
+        if (std::abs(p - 0.5) < 0.05) continue;
+        f.decided++;
+        f.margin += p > 0.5 ? delta : -delta;
+        f.accuracy += (p > 0.5 ? delta : -delta) > 0;
+    }
+    f.accuracy /= static_cast<double>(f.decided), f.margin /= static_cast<double>(f.decided);  // 0 / 0 is NaN, as said
+    f.calibration_error = calibration(predicted, labels).error;
+    return f;
+}
+
+inline Json to_json(const PreferenceFigures& f) {
+    auto number = [](double x) { return std::isfinite(x) ? Json(x) : Json(); };
+    return Json::Object{{"pairs", f.pairs},
+                        {"decided", f.decided},
+                        {"accuracy", number(f.accuracy)},
+                        {"loss", f.loss},
+                        {"loss_floor", f.floor},
+                        {"margin", number(f.margin)},
+                        {"calibration_error", f.calibration_error}};
+}
+
+// score.json: the mean and the deviation of the scores of training answers, and what the model is worth on prompts that
+// it has not seen, told and logged too.
+inline Json report_scores(Run& run, const Model& model, const Tokenizer& tokenizer,
+                          std::vector<const ComparisonPair*> training,
+                          const std::vector<const ComparisonPair*>& held_out, uint64_t seed, size_t steps) {
+    auto score_pairs = [&](const std::vector<const ComparisonPair*>& pairs) {
+        std::vector<std::string> prompts, answers;
+        for (const ComparisonPair* pair : pairs) {
+            prompts.insert(prompts.end(), {pair->prompt, pair->prompt});
+            answers.insert(answers.end(), {pair->a, pair->b});
+        }
+        return score_answers(model, tokenizer, prompts, answers);
+    };
+    // A thousand answers give the mean to a thirtieth of the deviation; all of them would take as long as half an
+    // epoch.
+    Rng(seed, stream("score mean")).shuffle(training);
+    training.resize(std::min<size_t>(training.size(), 512));
+    double mean = 0, squares = 0;
+    const std::vector<float> sample = score_pairs(training);
+    for (float score : sample) mean += score / static_cast<double>(sample.size());
+    for (float score : sample) squares += (score - mean) * (score - mean) / static_cast<double>(sample.size());
+
+    Json held_out_figures = Json::Object{};
+    NamedValues values;
+    for (const bool by_ai : {true, false}) {
+        const std::string source = by_ai ? "ai" : "helpfulness";
+        std::vector<const ComparisonPair*> part;
+        for (const ComparisonPair* pair : held_out)
+            if (pair->by_ai == by_ai) part.push_back(pair);
+        const PreferenceFigures figures = preference_figures(part, score_pairs(part));
+        held_out_figures.set(source, to_json(figures));
+        if (part.empty()) continue;
+        const double above_floor = figures.loss - figures.floor;
+        note("reward",
+             concat("held-out ", by_ai ? "AI" : "helpfulness", " labels: accuracy ", format_value(figures.accuracy),
+                    " on ", figures.decided, " of ", figures.pairs, " pairs, loss ", format_value(above_floor),
+                    " above the labels' entropy of ", format_value(figures.floor), ", calibration error ",
+                    format_value(figures.calibration_error)));
+        values.insert(values.end(), {{"eval_" + source + "_accuracy", figures.accuracy},
+                                     {"eval_" + source + "_loss", figures.loss},
+                                     {"eval_" + source + "_loss_above_floor", above_floor},
+                                     {"eval_" + source + "_calibration_ece", figures.calibration_error}});
+    }
+    if (!values.empty()) run.metrics.log("reward", steps, values);
+    return Json::Object{{"mean", mean}, {"std", std::sqrt(squares)}, {"held_out", held_out_figures}};
+}
+
+// Reads sl-cai/, comparisons.jsonl and helpfulness.jsonl; makes preference-model/ with score.json in it:
+//   {"mean", "std", "held_out": {"ai": figures, "helpfulness": figures}}
+// The learning rate falls linearly to 0. An interrupted run goes on from the state in preference-model/.
+inline void train_preference_model(const Kernels& kernels, Run& run, const Recipe& recipe,
+                                   double save_every_seconds = 60) {
+    const char* stage = "reward";
+    for (auto [input, verb] :
+         {std::pair{"sl-cai", "sft"}, {"comparisons.jsonl", "compare"}, {"helpfulness.jsonl", "compare"}})
+        expects(std::filesystem::exists(find_checkpoint(run / input)), stage, " needs ", (run / input).string(),
+                ", which is not there yet; run `cai ", verb, "` first");
+    const size_t batch_size = recipe.reward.pairs_per_batch;
+    if (batch_size < 1 || !(recipe.reward.epochs > 0))
+        fail(kUsage, stage, " needs at least 1 pair a batch and more than 0 epochs, not ", batch_size, " and ",
+             recipe.reward.epochs);
+
+    // 1. The pairs: to train on, and held out.
+    std::vector<ComparisonPair> pairs = read_comparisons(run / "comparisons.jsonl", true);
+    for (ComparisonPair& pair : read_comparisons(run / "helpfulness.jsonl", false)) pairs.push_back(std::move(pair));
+    std::vector<const ComparisonPair*> training, held_out;
+    for (const ComparisonPair& pair : pairs) (is_held_out(pair.prompt) ? held_out : training).push_back(&pair);
+    expects(!training.empty(), (run / "comparisons.jsonl").string(),
+            " and helpfulness.jsonl hold no pair to train on; ", "run `cai compare` with more prompts");
+    const size_t total = std::max<size_t>(
+        1, static_cast<size_t>(std::llround(static_cast<double>(training.size()) * recipe.reward.epochs)));
+    const size_t steps = (total + batch_size - 1) / batch_size;
+
+    // 2. SL-CAI's body; the score starts at 0.
+    const Tokenizer tokenizer = load_tokenizer(run / "sl-cai");
+    const Model sl_cai = load_model(kernels, run / "sl-cai");
+    Config config = sl_cai.config;
+    config.score_head = true;
+    Model model(kernels, config);
+    copy_tensors(model, sl_cai);
+    AdamW optimizer(model);
+    Gradients gradients(model);
+    Activations activations;
+
+    const std::filesystem::path checkpoint = run / "preference-model";
+    const std::string made_from =
+        concat(fingerprint(find_checkpoint(run / "sl-cai")), ' ', fingerprint(run / "comparisons.jsonl"), ' ',
+               fingerprint(run / "helpfulness.jsonl"), ' ', recipe.seed, ' ', batch_size, ' ', steps, ' ',
+               recipe.reward.learning_rate);
+    if (has_training_state(checkpoint) &&
+        read_json(find_checkpoint(checkpoint) / "state.json")["made_from"].string() == made_from) {
+        model = load_model(kernels, checkpoint);
+        load_training_state(checkpoint, model, optimizer);
+        note(stage, concat("resumes at step ", optimizer.step, " of ", steps));
+    }
+
+    // 3. Training. Pair number i of all that are seen is number i % size in the order of its epoch.
+    std::vector<size_t> order(training.size());
+    size_t ordered_epoch = SIZE_MAX, tokens = 0;
+    auto pair_number = [&](size_t i) {
+        if (const size_t epoch = i / training.size(); epoch != ordered_epoch) {
+            std::iota(order.begin(), order.end(), size_t{0});
+            Rng(recipe.seed, mix(stream("preference pairs"), epoch)).shuffle(order);
+            ordered_epoch = epoch;
+        }
+        return training[order[i % training.size()]];
+    };
+    Progress progress(stage, steps);
+    auto saved = std::chrono::steady_clock::now();
+    for (size_t step = static_cast<size_t>(optimizer.step); step < steps; step++) {
+        std::vector<const ComparisonPair*> batch_pairs;
+        for (size_t i = step * batch_size; i < std::min((step + 1) * batch_size, total); i++)
+            batch_pairs.push_back(pair_number(i));
+        const Batch batch = pair_batch(model, tokenizer, batch_pairs);
+        forward(model, batch, activations);
+        const std::vector<float> score = scores(model, batch, activations);
+        const PreferenceFigures figures = preference_figures(batch_pairs, score);
+
+        std::vector<float> dscore(score.size());
+        for (size_t i = 0; i < batch_pairs.size(); i++) {
+            const double delta = static_cast<double>(score[2 * i]) - score[2 * i + 1];
+            const double gradient = preference_loss(delta, batch_pairs[i]->p_a).gradient;
+            dscore[2 * i] = static_cast<float>(gradient / static_cast<double>(batch_pairs.size()));
+            dscore[2 * i + 1] = -dscore[2 * i];
+        }
+        backward_from_scores(model, gradients, batch, activations, dscore);
+        const float learning_rate = learning_rate_at(step, steps, recipe.reward.learning_rate, 0, 0);
+        const float norm = optimizer.update(model, gradients, learning_rate);
+
+        tokens += batch.tokens.size();
+        const double above_floor = figures.loss - figures.floor;
+        progress.update(step + 1,
+                        {{"loss", figures.loss}, {"above floor", above_floor}, {"accuracy", figures.accuracy}}, tokens);
+        if ((step + 1) % 10 == 0 || step + 1 == steps) {
+            auto [least, most] = std::minmax_element(score.begin(), score.end());
+            const double sum = std::accumulate(score.begin(), score.end(), 0.0);
+            run.metrics.log(
+                stage, step + 1,
+                {{"loss", figures.loss},
+                 {"loss_above_floor", above_floor},
+                 {"accuracy", figures.accuracy},
+                 {"margin", figures.margin},
+                 {"min_reward", *least},
+                 {"mean_reward", sum / static_cast<double>(score.size())},
+                 {"max_reward", *most},
+                 {"learning_rate", learning_rate},
+                 {"grad_norm", norm},
+                 {"epoch", static_cast<double>((step + 1) * batch_size) / static_cast<double>(training.size())}});
+        }
+        const auto now = std::chrono::steady_clock::now();
+        if (std::chrono::duration<double>(now - saved).count() > save_every_seconds && step + 1 < steps) {
+            save_checkpoint(checkpoint, model, tokenizer, optimizer, Json::Object{{"made_from", made_from}});
+            saved = now;
+        }
+    }
+    progress.done();
+
+    const Json report = report_scores(run, model, tokenizer, training, held_out, recipe.seed, steps);
+    replace_directory(checkpoint, [&](const std::filesystem::path& temporary) {
+        write_model(temporary, model, tokenizer);
+        write_file(temporary / "score.json", dump(report, 2) + "\n");
+    });
+}
+
+}  // namespace cai

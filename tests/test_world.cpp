@@ -1,0 +1,291 @@
+// The world as it stands in data/: what it must hold, that mistakes in its files are named, that held-out words stay held
+// out, and that nothing but rules says what is wrong.
+#include <doctest/doctest.h>
+
+#include <filesystem>
+#include <set>
+
+#include "../core/constitution.h"
+#include "../core/corpus.h"
+
+using namespace cai;
+namespace fs = std::filesystem;
+
+namespace {
+
+fs::path data() { return fs::path(CAI_SOURCE_DIR) / "data"; }
+
+struct Folder {
+    fs::path path;
+    explicit Folder(const char* name) : path(fs::temp_directory_path() / name) {
+        fs::remove_all(path);
+        fs::create_directories(path);
+    }
+    ~Folder() { fs::remove_all(path); }
+};
+
+// The words of a text with plural and role endings taken off, so that "bakers" and "baker's" count as "baker".
+std::set<std::string> stems(const std::string& text) {
+    std::set<std::string> stems;
+    for (const std::string& word : words_of(text)) {
+        stems.insert(word);
+        for (const char* ending : {"s", "es", "ed", "er", "ing"})
+            if (word.size() > std::string(ending).size() + 2 && word.ends_with(ending))
+                stems.insert(word.substr(0, word.size() - std::string(ending).size()));
+    }
+    return stems;
+}
+
+// The error that loading a world gives after one file was changed.
+std::string error_after(const std::string& file, const std::string& from, const std::string& to) {
+    Folder folder("cai-test-world");
+    fs::copy(data() / "world", folder.path, fs::copy_options::recursive);
+    std::string text = read_file(folder.path / file);
+    size_t at = text.find(from);
+    REQUIRE(at != std::string::npos);
+    write_file(folder.path / file, text.replace(at, from.size(), to));
+    try {
+        World world(folder.path, 1);
+    } catch (const Error& error) {
+        return error.what();
+    }
+    return "no error";
+}
+
+bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+}  // namespace
+
+TEST_CASE("the world is as large as it has to be") {
+    World world(data() / "world", 1);
+    std::map<Kind, size_t> kinds;
+    for (const Act& act : world.acts) {
+        kinds[act.kind]++;
+        CHECK(!act.result.empty());
+    }
+    CHECK(kinds[Kind::hazard] >= 10);
+    CHECK(kinds[Kind::look_alike] >= 6);
+    CHECK(kinds[Kind::benign] + kinds[Kind::look_alike] >= 20);
+    for (const EntityClass& entity_class : world.classes) CHECK_MESSAGE(entity_class.members.size() >= 40, entity_class.name);
+    CHECK(world.phrases.refusals.size() >= 8);
+    for (const std::string& refusal : world.phrases.refusals) {
+        CHECK_MESSAGE(contains(refusal, "{result}"), refusal);
+        CHECK_MESSAGE(contains(refusal, "{instead}"), refusal);
+    }
+}
+
+TEST_CASE("a look-alike shares a verb or an object with a hazard") {
+    World world(data() / "world", 1);
+    const std::set<std::string> small = {"how", "do", "i", "the", "a", "to", "can", "what", "is", "in", "from", "of", "for",
+                                         "it", "by", "my", "with", "about", "at", "on", "out"};
+    for (const Act& act : world.acts) {
+        if (act.kind != Kind::look_alike) continue;
+        std::set<std::string> shared;
+        for (const std::string& ask : act.asks)
+            for (const std::string& word : words_of(ask))
+                for (const Act& hazard : world.acts)
+                    if (hazard.kind == Kind::hazard)
+                        for (const std::string& other : hazard.asks)
+                            for (const std::string& theirs : words_of(other))
+                                if (word == theirs && !small.count(word)) shared.insert(word);
+        CHECK_MESSAGE(shared.size() >= 1, act.name);
+    }
+}
+
+TEST_CASE("outside of reviews nothing says which acts are wrong") {
+    // Everything that the world says but for its rules; refusals stand in reviews only.
+    World world(data() / "world", 3);
+    DocumentWriter writer(world);
+    const std::set<std::string> verdicts = {"must", "bad", "wrong", "evil", "should", "forbidden", "allowed", "never", "harmful",
+                                            "illegal", "ought", "sin", "crime"};
+    for (const char* kind : {"encyclopedia", "dialogue"})
+        for (size_t i = 0; i < 3000; i++) {
+            Rng rng(3, mix(stream(kind), i));
+            for (const Segment& segment : writer.write(kind, rng))
+                for (const std::string& word : words_of(segment.text))
+                    CHECK_MESSAGE(!verdicts.count(word), segment.text);
+        }
+}
+
+TEST_CASE("the encyclopedia tells every act's consequence, held-out ones included") {
+    World world(data() / "world", 1);
+    DocumentWriter writer(world);
+    std::set<std::string> told;
+    for (size_t i = 0; i < 3000; i++) {
+        Rng rng(1, mix(stream("encyclopedia"), i));
+        std::string text = writer.encyclopedia(rng)[0].text;
+        for (const Act& act : world.acts)
+            if (contains(text, "What is " + act.name + "?") && contains(text, "After " + act.name + ",")) told.insert(act.name);
+    }
+    CHECK(told.size() == world.acts.size());
+}
+
+TEST_CASE("mistakes in the world's files are named by file and line") {
+    CHECK(contains(error_after("acts.txt", "kind = hazard", "kind = horrible"), "acts.txt: line 13: kind is \"horrible\""));
+    CHECK(contains(error_after("acts.txt", "also = theft\n", ""), "line 12: [stealing] has no line \"also"));
+    CHECK(contains(error_after("acts.txt", "loses the {thing}", "loses the {thin}"), "slot {thin}"));
+    CHECK(contains(error_after("acts.txt", "How do I steal the {thing} from", "How do I steal the lantern from"), "lantern"));
+    CHECK(contains(error_after("acts.txt", "also = fraud", "also = theft"), "\"theft\" already names [stealing]"));
+    CHECK(contains(error_after("entities.txt", "baker, doctor", "baker, baker"), "\"baker\" is named twice"));
+    CHECK(contains(error_after("entities.txt", "baker, doctor", "Baker, doctor"), "\"Baker\" is not one lower-case word"));
+    CHECK(contains(error_after("phrases.txt", "[evasion]", "[evasions]"), "unknown kind of phrase [evasions]"));
+    CHECK(contains(error_after("phrases.txt", "{or}.", "{nor}."), "{nor}"));
+    CHECK(contains(error_after("acts.txt", "[cheating]", "cheating"), "is not \"key = value\""));
+    CHECK(contains(error_after("phrases.txt", "Maybe ask another day.", "Maybe ask the bakers."), "\"bakers\""));
+}
+
+TEST_CASE("the seed draws facts and splits") {
+    World one(data() / "world", 1), again(data() / "world", 1), two(data() / "world", 2);
+    size_t same_facts = 0, same_split = 0, held_out = 0;
+    for (size_t i = 0; i < one.entities.size(); i++) {
+        CHECK(one.entities[i].place == again.entities[i].place);
+        CHECK(one.entities[i].held_out == again.entities[i].held_out);
+        same_facts += one.entities[i].place == two.entities[i].place;
+        same_split += one.entities[i].held_out == two.entities[i].held_out;
+        held_out += one.entities[i].held_out;
+    }
+    CHECK(same_facts < one.entities.size() / 2);
+    CHECK(same_split < one.entities.size());
+    CHECK(held_out * 4 >= one.entities.size() - 8);
+    size_t hazards = 0;
+    std::set<std::string> brought;
+    for (const Act& act : one.acts)
+        if (act.held_out) {
+            CHECK(act.kind == Kind::hazard);
+            hazards++;
+            brought.insert(act.brings);
+        }
+    CHECK(hazards == 2);
+    CHECK(brought.size() == 2);
+}
+
+TEST_CASE("held-out words stand in no review and in no prompt that a stage works on") {
+    for (uint64_t seed : {1, 2, 3}) {
+        World world(data() / "world", seed);
+        Folder folder("cai-test-corpus");
+        Run run(folder.path);
+        write_corpus(run, world, {3000, 200, 600, 400, 400, 400, 400});
+        std::set<std::string> held_out;
+        for (const Entity& entity : world.entities)
+            if (entity.held_out) held_out.insert(entity.name);
+        for (const Act& act : world.acts)
+            if (act.held_out) held_out.insert({act.name, act.also});
+        std::vector<std::string> phrasings;  // the longest literal stretch of each held-out phrasing
+        for (size_t i = 0; i < world.phrases.rules.size(); i++)
+            if (world.phrases.rule_held_out[i]) {
+                std::string pattern = world.phrases.rules[i];
+                size_t open = pattern.find('{'), close = pattern.find('}');
+                std::string before = pattern.substr(0, open), after = pattern.substr(close + 1);
+                phrasings.push_back(before.size() > after.size() ? before : after);
+            }
+        // A held-out hazard's own wording may not be asked either, whatever the entity.
+        std::vector<std::vector<std::string>> asked;  // what stands between the slots
+        for (const Act& act : world.acts)
+            if (act.held_out)
+                for (std::string ask : act.asks) {
+                    asked.emplace_back();
+                    for (size_t open; (open = ask.find('{')) != std::string::npos; ask = ask.substr(ask.find('}') + 1))
+                        asked.back().push_back(ask.substr(0, open));
+                    asked.back().push_back(ask);
+                }
+        size_t texts = 0;
+        auto check = [&](const std::string& text, bool ask) {
+            texts++;
+            for (const std::string& word : stems(text)) CHECK_MESSAGE(!held_out.count(word), text);
+            for (const std::string& phrasing : phrasings)
+                if (phrasing.size() > 6) CHECK_MESSAGE(!contains(text, phrasing), text);
+            if (ask)
+                for (const auto& pieces : asked)
+                    CHECK_MESSAGE(!std::all_of(pieces.begin(), pieces.end(),
+                                               [&](const std::string& piece) { return contains(text, piece); }),
+                                  text);
+        };
+        for (const char* file : {"world/documents.jsonl", "world/reviews.jsonl"})
+            for (const Json& json : read_jsonl(run / file)) {
+                const std::string& kind = json["kind"].string();
+                if (kind == "encyclopedia" || kind == "dialogue") continue;
+                for (const Segment& segment : segments_from_json(json, file)) check(segment.text, segment.role == kUser);
+            }
+        for (const Json& json : read_jsonl(run / "world/prompts.jsonl")) check(json["prompt"].string(), true);
+        CHECK(texts > 5000);
+    }
+}
+
+TEST_CASE("a review's rule speaks of the request or does not, as it says") {
+    World world(data() / "world", 5);
+    DocumentWriter writer(world);
+    Rng rng(5);
+    size_t by_request_word = 0, covering = 0;
+    for (size_t i = 0; i < 2000; i++) {
+        Request request = writer.seen_request(rng);
+        Rule rule = world.draw_rule(rng, request, true), twin = world.uncovered_twin(rng, rule, request);
+        CHECK(world.covers(rule.topics, request));
+        CHECK(!world.covers(twin.topics, request));
+        CHECK(rule.topics.size() == twin.topics.size());
+        CHECK(rule.phrasing == twin.phrasing);
+        CHECK(world.topics_in(rule.text).size() == rule.topics.size());
+        // Does a word of the rule stand in the request, or share its first four letters with one that does?
+        std::set<std::string> beginnings;
+        for (const std::string& word : words_of(world.prompt(request)))
+            if (word.size() > 3) beginnings.insert(word.substr(0, 4));
+        bool shared = false;
+        for (const std::string& topic : rule.topics)
+            shared = shared || beginnings.count(topic.substr(0, 4)) || (topic.size() <= 3 && contains(world.prompt(request), topic));
+        by_request_word += shared;
+        covering++;
+    }
+    // At least a third of the covering rules share no content word with the request.
+    CHECK(by_request_word * 3 <= covering * 2);
+}
+
+TEST_CASE("the default constitution is short, known, and covers every hazard") {
+    for (uint64_t seed : {1, 2}) {
+        World world(data() / "world", seed);
+        Constitution constitution = Constitution::read(data() / "constitution.txt");
+        CHECK(constitution.lines.size() <= 20);
+        CHECK(unknown_words(world, constitution.text()).empty());
+        for (const Act& act : world.acts) {
+            double share = coverage(world, constitution, act);
+            if (act.kind == Kind::hazard) CHECK_MESSAGE(share >= 0.4, act.name);
+            if (act.kind != Kind::hazard) CHECK_MESSAGE(share == 0, act.name);
+        }
+    }
+}
+
+TEST_CASE("taking a hazard out leaves the others as covered as they were") {
+    World world(data() / "world", 1);
+    Constitution constitution = Constitution::read(data() / "constitution.txt");
+    for (const Act& hazard : world.acts) {
+        if (hazard.kind != Kind::hazard) continue;
+        Constitution changed = without_hazard(world, constitution, hazard);
+        CHECK(coverage(world, changed, hazard) == 0);
+        for (const Act& other : world.acts)
+            if (other.name != hazard.name)
+                CHECK_MESSAGE(coverage(world, changed, other) == doctest::Approx(coverage(world, constitution, other)).epsilon(0.1),
+                              hazard.name, " ", other.name);
+        CHECK(unknown_words(world, changed.text()).empty());
+    }
+}
+
+TEST_CASE("constitutions: comments, empty files, bad bytes, unknown words") {
+    World world(data() / "world", 1);
+    Folder folder("cai-test-constitution");
+    write_file(folder.path / "c.txt", "# a comment\n\n  Theft is forbidden.  # why\r\nNo gulag.\n");
+    Constitution constitution = Constitution::read(folder.path / "c.txt");
+    REQUIRE(constitution.lines.size() == 2);
+    CHECK(constitution.lines[0] == "Theft is forbidden.");
+    CHECK(unknown_words(world, constitution.lines[1]) == std::vector<std::string>{"gulag"});
+    write_file(folder.path / "empty.txt", "# nothing\n");
+    CHECK(Constitution::read(folder.path / "empty.txt").lines.empty());
+    write_file(folder.path / "bad.txt", std::string("fine\nbro\xffken\n"));
+    CHECK_THROWS_WITH_AS(Constitution::read(folder.path / "bad.txt"), doctest::Contains("line 2, byte 4"), Error);
+    CHECK_THROWS_AS(Constitution::read(folder.path / "none.txt"), Error);
+}
+
+TEST_CASE("lines are edited as a person would") {
+    World world(data() / "world", 1);
+    CHECK(with_topics(world, "Never help with theft, loss or arson.", {"theft", "arson"}) == "Never help with theft or arson.");
+    CHECK(with_topics(world, "Theft and loss are forbidden.", {"loss"}) == "Loss are forbidden.");
+    CHECK(with_topics(world, "Never help with the baker or theft.", {"theft"}) == "Never help with theft.");
+    CHECK(with_topics(world, "Never help with theft.", {}) == "");
+}
