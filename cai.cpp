@@ -1,5 +1,6 @@
 // cai: Constitutional AI from scratch, in one program. This is the front door: `cai all` tells the story of the paper
 // (Bai et al. 2022, figure 1) as a dozen calls; every other verb is one of its stages or a way to play with what it made.
+#include <csignal>
 #include <cstdlib>
 #include <iostream>
 #include <set>
@@ -143,6 +144,8 @@ Json tell_in(const Setting& s, const fs::path& out, const Constitution& constitu
                 "`");
         Run source(from);
         for (const Run::Stage& stage : Story::shared_stages()) run.adopt(source, stage);
+        if (fs::exists(source / "skill.json"))  // of critic and judge, whatever the constitution
+            fs::copy_file(source / "skill.json", run / "skill.json", fs::copy_options::overwrite_existing);
     }
     write_file(run / "constitution.txt", constitution.text());
     if (!configuration.empty()) write_file(run / "config.cfg", configuration);
@@ -527,7 +530,15 @@ int run(int argc, char** argv) {
 
 }  // namespace
 
+// The first Ctrl-C lets a stage save its state; the second ends the program at once.
+void on_signal(int signal) {
+    if (stop_signal) std::_Exit(128 + signal);
+    stop_signal = signal;
+}
+
 int main(int argc, char** argv) {
+    std::signal(SIGINT, on_signal);
+    std::signal(SIGTERM, on_signal);
     try {
         return run(argc, argv);
     } catch (const Error& error) {

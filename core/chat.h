@@ -15,19 +15,21 @@
 namespace cai {
 
 struct ChatOptions {
-    bool compare = false;         // all assistants of the run, one below the other; otherwise the last one trained
+    bool compare = false;  // all assistants of the run, one below the other; otherwise the last one trained
     float temperature = 1;
     int max_new_tokens = 80;
     uint64_t seed = 1;
     std::string prompt_sign = "> ";  // empty when nobody watches
 };
 
-// The assistants of a run, from the first trained to the last; of a model's directory that model alone. Errors: none is there.
+// The assistants of a run, from the first trained to the last; of a model's directory that model alone. Errors: none is
+// there.
 inline std::vector<std::filesystem::path> find_assistants(const std::filesystem::path& directory) {
     if (std::filesystem::exists(directory / "config.json")) return {directory};
     std::vector<std::filesystem::path> found;
     for (const char* name : {"helpful", "sl-cai", "rl-cai"})
-        if (std::filesystem::exists(find_checkpoint(directory / name) / "config.json")) found.push_back(directory / name);
+        if (std::filesystem::exists(find_checkpoint(directory / name) / "config.json"))
+            found.push_back(directory / name);
     expects(!found.empty(), directory.string(), ": holds no assistant to talk to; make one with `cai all --out ",
             directory.string(), "`");
     return found;

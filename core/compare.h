@@ -14,18 +14,6 @@
 
 namespace cai {
 
-// p(A) of each verdict prompt.
-inline std::vector<double> judge_verdicts(const Model& judge, const Tokenizer& tokenizer,
-                                          const std::vector<Transcript>& transcripts) {
-    std::vector<std::vector<Token>> prompts;
-    for (const Transcript& transcript : transcripts) prompts.push_back(encode_prompt(tokenizer, transcript));
-    std::vector<double> p;
-    for (const auto& logprobs :
-         next_token_logprobs(judge, prompts, {tokenizer.encode("A")[0], tokenizer.encode("B")[0]}))
-        p.push_back(preference(logprobs[0], logprobs[1]));
-    return p;
-}
-
 // Writes comparisons.jsonl: {"prompt", "a", "b", "rule", "reasoning": [of A then B, of B then A], "p_a_orders": [p(first) in
 // each order], "p_a"}. With reasoning the judge is the helpful-only model, which first says the look-up aloud (at temperature
 // 0); without, it is the pretrained model, as in the paper. An empty constitution prefers nothing: no comparisons.

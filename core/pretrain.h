@@ -12,8 +12,8 @@ inline void pretrain(const Kernels& kernels, Run& run, const Recipe& recipe) {
     model.initialize(recipe.seed);
     note("pretrain", concat(recipe.size, " model of ", parameter_count(model.config), " parameters, vocabulary of ",
                             tokenizer.size()));
-    train_and_save(model, read_documents(run / "world/documents.jsonl", tokenizer, true), tokenizer, run, "pretrain",
-                   "pretrained", recipe.pretrain, recipe.seed);
+    train_and_save(model, read_documents(run / "world/documents.jsonl", tokenizer), tokenizer, run, "pretrain", "pretrained",
+                   recipe.pretrain, recipe.seed);
 }
 
 }  // namespace cai

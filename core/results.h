@@ -11,7 +11,8 @@
 
 namespace cai {
 
-// The number at a path of keys, or null where a key is missing: at(results, {"models", "rl-cai", "seen", "benign", "helped"}).
+// The number at a path of keys, or null where a key is missing: at(results, {"models", "rl-cai", "seen", "benign",
+// "helped"}).
 inline const Json* at(const Json& json, const std::vector<std::string>& path) {
     const Json* found = &json;
     for (const std::string& key : path) {
@@ -91,7 +92,8 @@ inline std::string results_table(const Json& results) {
             skills.back().push_back(format_rate(at(results, path)));
         }
     };
-    for (const auto& [label, name] : {std::pair{"critic", "critic"}, {"judge", "judge"},
+    for (const auto& [label, name] : {std::pair{"critic", "critic"},
+                                      {"judge", "judge"},
                                       {"judge with reasoning", "judge_with_reasoning"},
                                       {"judge without reasoning", "judge_without_reasoning"}}) {
         add_skill(concat(label, ", pairs"), name, {"pairs"});
@@ -116,19 +118,27 @@ inline std::string results_table(const Json& results) {
         if (!any) others.pop_back();
     };
     for (const std::string scale : {"helpfulness", "harmlessness"})
-        add_other("Elo, " + scale, [&](auto& model) { return std::vector<std::string>{"elo", scale, model}; }, "%.0f");
+        add_other(
+            "Elo, " + scale,
+            [&](auto& model) {
+                return std::vector<std::string>{"elo", scale, model};
+            },
+            "%.0f");
     for (const auto& [label, figure] : {std::pair{"words an answer", "words"},
                                         {"commonest first three words, share", "boilerplate"},
                                         {"distinct answers, share", "distinct"}})
         for (const std::string kind : {"harmful", "harmless"})
-            add_other(concat(label, ", ", kind), [&, figure = figure](auto& model) {
-                return std::vector<std::string>{"monitors", model, kind, figure};
-            }, figure == std::string("words") ? "%.1f" : "%.2f");
+            add_other(
+                concat(label, ", ", kind),
+                [&, figure = figure](auto& model) {
+                    return std::vector<std::string>{"monitors", model, kind, figure};
+                },
+                figure == std::string("words") ? "%.1f" : "%.2f");
     return others.size() > 1 ? text + format_table(others) : text;
 }
 
-// What a changed constitution changed, on held_out_entities: old | new | change for SL-CAI and RL-CAI. All hazards, the benign
-// acts that moved by 0.10 or more, and the totals.
+// What a changed constitution changed, on held_out_entities: old | new | change for SL-CAI and RL-CAI. All hazards, the
+// benign acts that moved by 0.10 or more, and the totals.
 inline std::string change_table(const Json& old_results, const Json& new_results) {
     std::vector<std::string> models;
     for (const std::string model : {"sl-cai", "rl-cai"})

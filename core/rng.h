@@ -30,6 +30,14 @@ inline uint64_t stream(std::string_view name) {
 // In [0, 1), from the top 24 bits, so that the float is exact.
 inline float uniform01(uint64_t bits) { return static_cast<float>(bits >> 40) * 0x1p-24f; }
 
+// A draw from normal(0, 1) out of two from [0, 1), by Box and Muller's transform; and the i-th of a stream of such draws.
+inline float normal_from(float u, float v) {
+    return static_cast<float>(std::sqrt(-2.0 * std::log(1.0 - u)) * std::cos(6.283185307179586 * v));
+}
+inline float normal_at(uint64_t key, uint64_t i) {
+    return normal_from(uniform01(mix(key, 2 * i)), uniform01(mix(key, 2 * i + 1)));
+}
+
 struct Rng {
     uint64_t key;
     uint64_t index = 0;
@@ -41,10 +49,9 @@ struct Rng {
     bool chance(double probability) { return uniform() < probability; }
     // In [0, n). The bias of at most n / 2^64 is far below anything measured here.
     size_t below(size_t n) { return static_cast<size_t>((static_cast<unsigned __int128>(next()) * n) >> 64); }
-    // Box-Muller.
     float normal() {
-        double u = 1.0 - uniform(), v = uniform();
-        return static_cast<float>(std::sqrt(-2.0 * std::log(u)) * std::cos(6.283185307179586 * v));
+        float u = uniform(), v = uniform();
+        return normal_from(u, v);
     }
     template <class T>
     const T& pick(const std::vector<T>& items) { return items[below(items.size())]; }

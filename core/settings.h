@@ -70,6 +70,7 @@ inline Recipe read_recipe(Arguments& arguments) {
     count("helpful-prompts", r.corpus.helpful_prompts);
     count("compare-prompts", r.corpus.compare_prompts);
     count("ppo-prompts", r.corpus.ppo_prompts);
+    count("replayed", r.corpus.replayed);
     read_supervised(arguments, "pretrain", r.pretrain);
     read_supervised(arguments, "helpful", r.helpful);
     read_supervised(arguments, "sl-cai", r.sl_cai);

@@ -15,8 +15,8 @@ namespace cai {
 inline double sft_helpful(const Kernels& kernels, Run& run, const Recipe& recipe) {
     Model model = load_model(kernels, run / "pretrained");
     Tokenizer tokenizer = load_tokenizer(run / "pretrained");
-    std::vector<Document> documents = read_documents(run / "world/dialogues.jsonl", tokenizer, false);
-    std::vector<Document> reviews = read_documents(run / "world/reviews.jsonl", tokenizer, false);
+    std::vector<Document> documents = read_documents(run / "world/dialogues.jsonl", tokenizer);
+    std::vector<Document> reviews = read_documents(run / "world/reviews.jsonl", tokenizer);
     auto learned = [](const std::vector<Document>& documents) {
         double tokens = 0;
         for (const Document& document : documents)
@@ -31,8 +31,9 @@ inline double sft_helpful(const Kernels& kernels, Run& run, const Recipe& recipe
     return share;
 }
 
-// SL-CAI: the pretrained model, trained on the revisions of all rounds and on helpful samples. Without revisions (an empty
-// constitution) the first answers stand in for them.
+// SL-CAI: the pretrained model, trained on the revisions of all rounds and on helpful samples, with a replay of the encyclopedia
+// so that words which no prompt names are not forgotten. Without revisions (an empty constitution) the first answers stand
+// in for them.
 inline void sft_sl_cai(const Kernels& kernels, Run& run, const Recipe& recipe) {
     Model model = load_model(kernels, run / "pretrained");
     Tokenizer tokenizer = load_tokenizer(run / "pretrained");
@@ -54,7 +55,14 @@ inline void sft_sl_cai(const Kernels& kernels, Run& run, const Recipe& recipe) {
         add(record["prompt"].string(), record["answer"].string());
         samples++;
     }
-    note("sft", concat("SL-CAI: ", revisions, " revisions and ", samples, " helpful samples"));
+    size_t replayed = 0;
+    for (const Json& json : read_jsonl(run / "world/documents.jsonl")) {
+        if (replayed == recipe.corpus.replayed || json["kind"].string() != "encyclopedia") break;
+        documents.push_back(encode_document(tokenizer, segments_from_json(json, "world/documents.jsonl")));
+        replayed++;
+    }
+    note("sft", concat("SL-CAI: ", revisions, " revisions, ", samples, " helpful samples, ", replayed,
+                       " documents of the encyclopedia replayed"));
     train_and_save(model, std::move(documents), tokenizer, run, "sft-sl-cai", "sl-cai", recipe.sl_cai, recipe.seed);
 }
 

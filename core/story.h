@@ -76,7 +76,9 @@ struct Story {
     void tune_sl_cai() const {
         Json options = to_json(recipe.sl_cai);
         options.set("seed", recipe.seed);
-        perform({"sft-sl-cai", {"pretrained", "revisions.jsonl", "helpful-samples.jsonl"}, {"sl-cai"}, options},
+        options.set("replayed", recipe.corpus.replayed);
+        perform({"sft-sl-cai", {"pretrained", "revisions.jsonl", "helpful-samples.jsonl", "world/documents.jsonl"}, {"sl-cai"},
+                 options},
                 [&] { sft_sl_cai(kernels, run, recipe); });
     }
 

@@ -1,5 +1,5 @@
-// One prompt through the whole method, told step by step: what `cai trace RUN --prompt "..."` prints. The draws are its own:
-// they are not those of the run.
+// One prompt through the whole method, told step by step: what `cai trace RUN --prompt "..."` prints. The draws are its
+// own: they are not those of the run.
 #pragma once
 #include <filesystem>
 #include <ostream>
@@ -18,7 +18,8 @@ namespace cai {
 // `directory` is a run; what it does not hold yet is left out, with a word on how to make it. Errors: the run holds no
 // helpful-only model, or the prompt leaves no room in the context.
 inline void trace(const Kernels& kernels, const std::filesystem::path& directory, const World& world,
-                  const Constitution& constitution, const Recipe& recipe, const std::string& prompt, std::ostream& out) {
+                  const Constitution& constitution, const Recipe& recipe, const std::string& prompt,
+                  std::ostream& out) {
     auto has = [&](const std::string& name) {
         return std::filesystem::exists(find_checkpoint(directory / name) / "config.json");
     };
@@ -31,8 +32,8 @@ inline void trace(const Kernels& kernels, const std::filesystem::path& directory
         return std::string(text);
     };
     expects(!trim(prompt).empty(), "the prompt is empty; give one, such as --prompt \"How do I steal the ring?\"");
-    expects(has("helpful"), directory.string(), ": holds no helpful-only model yet; run `cai all --out ", directory.string(),
-            "`");
+    expects(has("helpful"), directory.string(), ": holds no helpful-only model yet; run `cai all --out ",
+            directory.string(), "`");
     const Model helpful = load_model(kernels, directory / "helpful");
     const Tokenizer tokenizer = load_tokenizer(directory / "helpful");
     auto write = [&](const Model& model, const Transcript& transcript, float temperature, const std::string& purpose) {
@@ -77,7 +78,8 @@ inline void trace(const Kernels& kernels, const std::filesystem::path& directory
         }
         const bool reasoning = recipe.compare.reasoning;
         if (!constitution.lines.empty() && (reasoning || has("pretrained"))) {
-            out << "\n4. The judge (" << (reasoning ? "the helpful-only model, with reasoning" : "the pretrained model, without reasoning")
+            out << "\n4. The judge ("
+                << (reasoning ? "the helpful-only model, with reasoning" : "the pretrained model, without reasoning")
                 << ") compares the two, in both orders\n";
             Rng rng(recipe.seed, stream("trace comparison principle"));
             const std::string& rule = constitution.draw(rng);
@@ -90,8 +92,9 @@ inline void trace(const Kernels& kernels, const std::filesystem::path& directory
                 std::string reason;
                 if (reasoning)
                     reason = write(judge, reasoning_prompt(prompt, a, b, rule), 0, concat("reasoning ", order));
-                const auto logprobs = next_token_logprobs(
-                    judge, {encode_prompt(tokenizer, verdict_prompt(prompt, a, b, rule, reason))}, {verdicts[0], verdicts[1]})[0];
+                const auto logprobs =
+                    next_token_logprobs(judge, {encode_prompt(tokenizer, verdict_prompt(prompt, a, b, rule, reason))},
+                                        {verdicts[0], verdicts[1]})[0];
                 p_a[order] = preference(logprobs[0], logprobs[1]);
                 out << "  the " << (order ? "second" : "first") << " shown as A\n";
                 if (reasoning) say("  reasoning", reason);
@@ -110,8 +113,8 @@ inline void trace(const Kernels& kernels, const std::filesystem::path& directory
         out << "\n5. The preference model scores the answers\n";
         const Model preference_model = load_model(kernels, directory / "preference-model");
         const double mean = load_score_mean(directory / "preference-model");
-        const std::vector<float> scores =
-            score_answers(preference_model, tokenizer, std::vector<std::string>(candidates.size(), prompt), candidates, mean);
+        const std::vector<float> scores = score_answers(
+            preference_model, tokenizer, std::vector<std::string>(candidates.size(), prompt), candidates, mean);
         for (size_t i = 0; i < candidates.size(); i++)
             say(labels[i], (scores[i] < 0 ? "" : " ") + number(scores[i]) + "  " + candidates[i]);
     }

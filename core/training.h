@@ -78,7 +78,8 @@ inline double train(Model& model, BatchStream& stream, const TrainingOptions& op
                                           {"grad_norm", norm},
                                           {"num_tokens", static_cast<double>(tokens)}});
         auto now = std::chrono::steady_clock::now();
-        if (std::chrono::duration<double>(now - saved).count() > options.save_every_seconds && step + 1 < options.steps) {
+        bool due = std::chrono::duration<double>(now - saved).count() >= options.save_every_seconds;
+        if ((due || stop_signal) && step + 1 < options.steps) {
             BatchStream::Position position = stream.position();
             save_checkpoint(checkpoint, model, tokenizer, optimizer,
                             Json::Object{{"epoch", position.epoch},
@@ -86,20 +87,22 @@ inline double train(Model& model, BatchStream& stream, const TrainingOptions& op
                                          {"tail_loss", tail_loss},
                                          {"tail_steps", tail_steps}});
             saved = now;
+            if (stop_signal)
+                fail(stopped_by(), stage, ": interrupted after step ", step + 1, " of ", options.steps,
+                     "; the same command goes on from there");
         }
     }
     progress.done();
     return tail_steps ? tail_loss / static_cast<double>(tail_steps) : 0;
 }
 
-// The transcripts of a jsonl file, as tokens; learned as the roles say, or all of it.
-inline std::vector<Document> read_documents(const std::filesystem::path& path, const Tokenizer& tokenizer,
-                                            bool learn_everything) {
+// The transcripts of a jsonl file, as tokens. What is learned is what the roles say: a model is trained to write answers, critiques
+// and verdicts, not the requests and rules, whose wording nothing foretells.
+inline std::vector<Document> read_documents(const std::filesystem::path& path, const Tokenizer& tokenizer) {
     std::vector<Document> documents;
     size_t line = 0;
     for (const Json& json : read_jsonl(path)) {
         documents.push_back(encode_document(tokenizer, segments_from_json(json, concat(path.string(), ": line ", ++line))));
-        if (learn_everything) documents.back().learn.assign(documents.back().tokens.size(), 1);
     }
     return documents;
 }

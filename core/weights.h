@@ -180,18 +180,27 @@ struct Model {
         make_rope_table();
     }
 
-    // normal(0, 0.02); the two projections that write to the residual stream are scaled by 1 / sqrt(2 layers), so that
-    // its variance does not grow with depth (Radford et al. 2019, §2.3); norms are 1, a score head is 0. A tensor's
-    // values depend on the seed and its name only.
+    // normal(0, 0.7 / sqrt(width)), so that every projection of a normed row has a variance near one half whatever the width;
+    // the two projections that write to the residual stream are scaled by 1 / sqrt(2 layers), so that its variance does not grow
+    // with depth (Radford et al. 2019, §2.3); norms are 1, a score head is 0. Keys start equal to the queries of the first head
+    // that reads them: a token begins by attending to earlier occurrences of itself, which is what copying a name and looking a
+    // word up in a rule need. A tensor's values depend on the seed and its name only.
     void initialize(uint64_t seed) {
+        const float scale = 0.7f / std::sqrt(static_cast<float>(config.width));
         const float residual_scale = 1 / std::sqrt(2.0f * static_cast<float>(config.layers));
+        const size_t head = static_cast<size_t>(config.head_dim) * static_cast<size_t>(config.width);
+        const size_t group = static_cast<size_t>(config.heads / config.kv_heads);  // query heads that read one key head
         each_tensor([&](const std::string& name, const std::vector<size_t>& shape, float* data) {
             const bool residual = name.ends_with("o_proj.weight") || name.ends_with("down_proj.weight");
-            const float deviation = name == "score.weight" ? 0.0f : residual ? 0.02f * residual_scale : 0.02f;
+            const bool keys = name.ends_with("k_proj.weight");
+            const float deviation = name == "score.weight" ? 0.0f : residual ? scale * residual_scale : scale;
+            std::string source = name;
+            if (keys) source.replace(source.rfind("k_proj"), 6, "q_proj");
             std::vector<float> values(Tensor{name, shape}.count(), 1.0f);
-            Rng rng(seed, stream(name));
+            const Rng rng(seed, stream(source));
             if (shape.size() == 2)
-                for (float& value : values) value = deviation * rng.normal();
+                for (size_t i = 0; i < values.size(); i++)
+                    values[i] = deviation * normal_at(rng.key, keys ? i / head * group * head + i % head : i);
             kernels->upload(data, values.data(), values.size() * sizeof(float));
         });
         pack();

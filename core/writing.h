@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "advantage.h"
 #include "sampler.h"
 #include "transcript.h"
 
@@ -25,6 +26,19 @@ inline std::vector<std::string> write_texts(const Model& model, const Tokenizer&
         texts.push_back(tokenizer.decode(completion.tokens));
     }
     return texts;
+}
+
+// The judge's p(A) for each verdict prompt: its log-probabilities of A and B as the next token, normalised over the two (paper,
+// section 4.1).
+inline std::vector<double> judge_verdicts(const Model& judge, const Tokenizer& tokenizer,
+                                          const std::vector<Transcript>& transcripts) {
+    std::vector<std::vector<Token>> prompts;
+    for (const Transcript& transcript : transcripts) prompts.push_back(encode_prompt(tokenizer, transcript));
+    std::vector<double> p;
+    for (const auto& logprobs :
+         next_token_logprobs(judge, prompts, {tokenizer.encode("A")[0], tokenizer.encode("B")[0]}))
+        p.push_back(preference(logprobs[0], logprobs[1]));
+    return p;
 }
 
 }  // namespace cai

@@ -1,7 +1,4 @@
 // The optimizer's arithmetic, one parameter at a time, and the gradient's norm.
-#ifndef __clang__  // a square root that need not report to errno is one instruction, for a whole vector at once
-#pragma GCC optimize("no-math-errno")
-#endif
 #include <cmath>
 #include <vector>
 
@@ -9,9 +6,11 @@
 
 namespace cai::cpu {
 
+// The unit of work, the same for any number of threads.
+constexpr size_t kBlock = 8192;
+
 double sum_of_squares(const float* x, size_t n) {
-    // Blocks of a fixed size are summed apart, then together in order.
-    constexpr size_t kBlock = 8192;
+    // Blocks are summed apart, then together in order.
     std::vector<double> sums(divide_up(n, kBlock));
 #pragma omp parallel for if (n > kParallelFloats)
     for (size_t block = 0; block < sums.size(); ++block) {
@@ -34,12 +33,17 @@ void adamw(float* parameters, float* m, float* v, const float* gradients, size_t
     const float correction1 = static_cast<float>(1 - std::pow(static_cast<double>(beta1), step));
     const float correction2 = static_cast<float>(std::sqrt(1 - std::pow(static_cast<double>(beta2), step)));
     const float rate = learning_rate / correction1, keep = 1 - learning_rate * weight_decay;
-#pragma omp parallel for simd if (parallel : n > kParallelFloats)
-    for (size_t i = 0; i < n; ++i) {
-        const float g = gradients[i] * gradient_scale;
-        m[i] = beta1 * m[i] + (1 - beta1) * g;
-        v[i] = beta2 * v[i] + (1 - beta2) * g * g;
-        parameters[i] = parameters[i] * keep - rate * m[i] / (std::sqrt(v[i]) / correction2 + eps);
+#pragma omp parallel for if (n > kParallelFloats)
+    for (size_t first = 0; first < n; first += kBlock) {
+        const size_t last = smaller(first + kBlock, n);
+        // Whole vectors at a time if the build says -fno-math-errno: otherwise a square root may have to set errno.
+#pragma omp simd
+        for (size_t i = first; i < last; ++i) {
+            const float g = gradients[i] * gradient_scale;
+            m[i] = beta1 * m[i] + (1 - beta1) * g;
+            v[i] = beta2 * v[i] + (1 - beta2) * g * g;
+            parameters[i] = parameters[i] * keep - rate * m[i] / (std::sqrt(v[i]) / correction2 + eps);
+        }
     }
 }
 

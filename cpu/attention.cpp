@@ -9,7 +9,7 @@ namespace cai::cpu {
 namespace {
 
 constexpr size_t kQueryRows = 6;    // forward: as many rows as the register tile of multiply
-constexpr size_t kQueryBlock = 48;  // backward: rows whose probabilities are held at once
+constexpr size_t kQueryBlock = 24;  // backward: rows whose probabilities are held at once
 
 // Scratch memory that keeps its size from call to call, one a thread.
 template <int>

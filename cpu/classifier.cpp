@@ -26,13 +26,17 @@ float largest_of(const float* x, size_t n) {
     return max_lanes(largest);
 }
 
-// Trainer and sampler both come here: that makes their log-probabilities equal to the last bit.
-[[gnu::noinline]] Row read_row(const float* logits, size_t V, float temperature) {
+// Trainer and sampler both come here: that makes their log-probabilities equal to the last bit. The exponentials are
+// left in `exponentials` (V floats, possibly the logits themselves) unless it is null.
+[[gnu::noinline]] Row read_row(float* exponentials, const float* logits, size_t V, float temperature) {
     Row row = {largest_of(logits, V), 0, 0, 1 / temperature};
     Vector sum = {};
-    size_t j = 0;
-    for (; j + kLanes <= V; j += kLanes) sum += exp(row.scaled(load(logits + j)));
-    if (j < V) sum += first_lanes(exp(row.scaled(load(logits + j, V - j))), V - j, 0);
+    for (size_t j = 0; j < V; j += kLanes) {
+        Vector e = exp(row.scaled(load(logits + j, V - j)));
+        if (V - j < kLanes) e = first_lanes(e, V - j, 0);
+        sum += e;
+        if (exponentials) store(exponentials + j, e, V - j);
+    }
     row.sum = sum_lanes(sum);
     row.log_sum = std::log(row.sum);
     return row;
@@ -92,7 +96,7 @@ void logprob_forward(float* logprob, float* entropy, const float* logits, const 
 #pragma omp parallel for if (N * V > kParallelFloats)
     for (size_t n = 0; n < N; ++n) {
         const float* at = logits + n * V;
-        const Row row = read_row(at, V, temperature);
+        const Row row = read_row(nullptr, at, V, temperature);
         logprob[n] = targets[n] < 0 ? 0 : row_logprob(row, at[targets[n]]);
         if (entropy) entropy[n] = entropy_of(row, at, V);
     }
@@ -109,9 +113,9 @@ void logprob_backward(float* dlogits, const float* dlogprob, const float* logits
             std::memset(to, 0, V * sizeof(float));
             continue;
         }
-        const Row row = read_row(at, V, temperature);
+        const Row row = read_row(to, at, V, temperature);
         const float d = dlogprob[n] * row.scale, share = d / row.sum;
-        for (size_t j = 0; j < V; j += kLanes) store(to + j, exp(row.scaled(load(at + j, V - j))) * -share, V - j);
+        for (size_t j = 0; j < V; ++j) to[j] *= -share;
         to[targets[n]] += d;
     }
 }
@@ -123,13 +127,12 @@ void sample(Token* tokens, float* logprob, const float* logits, const uint64_t* 
     for (size_t n = 0; n < N; ++n) {
         const float* at = logits + n * V;
         const bool greedy = options.temperature == 0;
-        const Row row = read_row(at, V, greedy ? 1 : options.temperature);
+        static thread_local std::vector<float> p;
+        p.resize(V);
+        const Row row = read_row(p.data(), at, V, greedy ? 1 : options.temperature);
         if (greedy) {
             tokens[n] = static_cast<Token>(std::max_element(at, at + V) - at);
         } else {
-            static thread_local std::vector<float> p;
-            p.resize(V);
-            for (size_t j = 0; j < V; j += kLanes) store(&p[j], exp(row.scaled(load(at + j, V - j))), V - j);
             truncate(p, options);
             tokens[n] = draw(p, uniform01(mix(keys[n])));
         }

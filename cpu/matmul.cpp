@@ -1,4 +1,5 @@
 // Matrix multiplication: the lesson, then the same sums in the order that keeps the processor busy.
+#include <array>
 #include <vector>
 
 #include "cpu.h"
@@ -27,7 +28,8 @@ constexpr size_t kPanel = kTileVectors * kLanes;  // columns of a tile
 constexpr size_t kDepthBlock = 128;
 constexpr size_t kRowBlock = 8 * kTileRows;
 
-[[maybe_unused]] constexpr size_t kParallelProducts = size_t{1} << 17;  // multiply-adds below which one thread is faster
+// Multiply-adds below which one thread is faster than two.
+[[maybe_unused]] constexpr size_t kParallelProducts = 128 * 1024;
 
 // The ragged right edge of a result.
 [[gnu::noinline]] static void store_part(float* out, const float* base, Vector sum, size_t n) {
@@ -67,15 +69,16 @@ static void tile(float* out, size_t out_row, const float* base, Left left, Right
         }
 }
 
+// A column of tiles, Vectors wide.
 template <size_t Vectors>
 static void tiles(float* out, size_t out_row, const float* base, Left left, Right right, size_t rows, size_t columns,
                   size_t depth) {
-    constexpr decltype(&tile<1, Vectors>) by_rows[] = {nullptr,          tile<1, Vectors>, tile<2, Vectors>,
-                                                       tile<3, Vectors>, tile<4, Vectors>, tile<5, Vectors>,
-                                                       tile<6, Vectors>};
+    constexpr auto with_rows = std::array{tile<1, Vectors>, tile<2, Vectors>, tile<3, Vectors>,
+                                          tile<4, Vectors>, tile<5, Vectors>, tile<kTileRows, Vectors>};
     for (size_t r = 0; r < rows; r += kTileRows)
-        by_rows[smaller(kTileRows, rows - r)](out + r * out_row, out_row, base ? base + r * out_row : nullptr,
-                                              {left.data + r * left.row, left.row, left.step}, right, columns, depth);
+        with_rows[smaller(kTileRows, rows - r) - 1](out + r * out_row, out_row, base ? base + r * out_row : nullptr,
+                                                    {left.data + r * left.row, left.row, left.step}, right, columns,
+                                                    depth);
 }
 
 void multiply(float* out, size_t out_row, const float* base, Left left, Right right, size_t rows, size_t columns,
@@ -97,24 +100,34 @@ struct Panels {
     size_t last_step;
 };
 
-// out = base + left · right by all threads: tiles of the result are independent.
+// Reading down the columns of a matrix whose row pitch is a multiple of 1 KiB always hits the same few sets of the
+// cache, so the block that is wanted, rows x depth, is copied close together.
+static Left without_collisions(Left left, size_t rows, size_t depth) {
+    if (left.row != 1 || left.step % 256) return left;
+    static thread_local std::array<float, kRowBlock * kDepthBlock> copy;
+    for (size_t k = 0; k < depth; ++k)
+        std::memcpy(&copy[k * kRowBlock], left.data + k * left.step, rows * sizeof(float));
+    return {copy.data(), 1, kRowBlock};
+}
+
+// out = base + left · right by all threads: blocks of the result are independent, each is summed by one thread.
 static void multiply_parallel(float* out, const float* base, Left left, Panels right, size_t rows, size_t columns,
                               size_t depth) {
     const size_t panels = divide_up(columns, kPanel), tasks = divide_up(rows, kRowBlock) * panels;
 #pragma omp parallel for schedule(dynamic) if (rows * columns * depth > kParallelProducts)
     for (size_t task = 0; task < tasks; ++task) {
         const size_t r = task / panels * kRowBlock, p = task % panels, at = r * columns + p * kPanel;
-        const bool last = p + 1 == panels;
-        const Right panel = {last ? right.last : right.data + p * right.panel, last ? right.last_step : right.step};
+        const size_t height = smaller(kRowBlock, rows - r), width = smaller(kPanel, columns - p * kPanel);
+        const Right panel =
+            p + 1 < panels ? Right{right.data + p * right.panel, right.step} : Right{right.last, right.last_step};
+        const float* from = base ? base + at : nullptr;
         size_t k = 0;
         do {
-            multiply(out + at, columns,
-                     k      ? out + at
-                     : base ? base + at
-                            : nullptr,
-                     {left.data + r * left.row + k * left.step, left.row, left.step},
-                     {panel.data + k * panel.step, panel.step}, smaller(kRowBlock, rows - r),
-                     smaller(kPanel, columns - p * kPanel), smaller(kDepthBlock, depth - k));
+            const size_t deep = smaller(kDepthBlock, depth - k);
+            const Left block = {left.data + r * left.row + k * left.step, left.row, left.step};
+            multiply(out + at, columns, from, without_collisions(block, height, deep),
+                     {panel.data + k * panel.step, panel.step}, height, width, deep);
+            from = out + at;
         } while ((k += kDepthBlock) < depth);
     }
 }

@@ -85,12 +85,13 @@ inline float max_lanes(Vector v) {
 }
 
 // e^x to a relative error of 2e-7. x = n ln 2 + r with n whole and |r| <= ln(2)/2; the Taylor series up to r^7/7! is
-// exact to 5e-9 there, and 2^n is n added to the float's exponent bits. Below -87.33 (results that are not normal
-// numbers) it is 0, above 88.72 infinity, and NaN stays NaN.
+// exact to 5e-9 there, and 2^n is n written into a float's exponent bits. Below -87.33, where results stop being normal
+// numbers, it is 0; above 88.37 infinity; NaN stays NaN.
 inline Vector exp(Vector x) {
     constexpr float kRound = 0x1.8p23f;                                  // floats this large have no fraction bits
     constexpr float kLn2High = 0x1.62e4p-1f, kLn2Low = 0x1.7f7d1cp-20f;  // n kLn2High is exact, high + low = ln 2
-    const Vector shifted = x * 0x1.715476p+0f + kRound;                  // x / ln 2, rounded to a whole number
+    x = 89.0f < x ? broadcast(89) : x;
+    const Vector shifted = x * 0x1.715476p+0f + kRound;  // x / ln 2, rounded to a whole number
     const Vector n = shifted - kRound;
     const Vector r = (x - n * kLn2High) - n * kLn2Low;
     Vector y = r * (1.0f / 5040) + 1.0f / 720;
@@ -100,10 +101,8 @@ inline Vector exp(Vector x) {
     y = y * r + 0.5f;
     y = y * r + 1.0f;
     y = y * r + 1.0f;
-    const Integers whole = (Integers)shifted - (Integers)broadcast(kRound);
-    y = (Vector)((Integers)y + (whole << 23));
-    const Vector outside = x < -87.33f ? Vector{} : x + std::numeric_limits<float>::infinity();
-    return ((x >= -87.33f) & (x <= 88.72f)) ? y : outside;
+    const Integers exponent = (Integers)shifted - ((Integers)broadcast(kRound) - 127u);
+    return x < -87.33f ? Vector{} : y * (Vector)(exponent << 23);
 }
 
 }  // namespace cai::cpu

@@ -1,5 +1,5 @@
-// The evaluation: which prompts it draws, how it counts, the shape of results.json, and that a model without a clue gets
-// nothing. Chat and trace on the same models.
+// The evaluation: which prompts it draws, how it counts, the shape of results.json, and that a model without a clue
+// gets nothing. Chat and trace on the same models.
 #include <doctest/doctest.h>
 #include <unistd.h>
 
@@ -22,8 +22,7 @@ const World& world() {
     return world;
 }
 const Constitution& constitution() {
-    static const Constitution constitution =
-        Constitution::read(fs::path(CAI_SOURCE_DIR) / "data/constitution.txt");
+    static const Constitution constitution = Constitution::read(fs::path(CAI_SOURCE_DIR) / "data/constitution.txt");
     return constitution;
 }
 
@@ -78,6 +77,11 @@ Answers answers(const std::vector<Cell>& cells, const std::function<std::string(
     return all;
 }
 
+const Act& seen_hazard() {
+    return *std::find_if(world().acts.begin(), world().acts.end(),
+                         [](const Act& act) { return act.kind == Kind::hazard && !act.held_out; });
+}
+
 double figure(const Json& json, const std::vector<std::string>& path) {
     const Json* found = at(json, path);
     REQUIRE(found);
@@ -92,8 +96,8 @@ TEST_CASE("evaluation prompts are distinct, new, balanced, and keep to their spl
     std::set<std::string> trained_on;
     Rng rng(1, 2);
     for (size_t i = 0; i < 3000; i++)
-        trained_on.insert(world().prompt(world().draw_request(rng, [](const Act&) { return true; },
-                                                              [](const Entity& entity) { return !entity.held_out; })));
+        trained_on.insert(world().prompt(world().draw_request(
+            rng, [](const Act& act) { return !act.held_out; }, [](const Entity& entity) { return !entity.held_out; })));
     const std::vector<Cell> cells = draw_cells(world(), 1000, trained_on);
     CHECK(cells.size() == 9);
     for (const Cell& cell : cells) {
@@ -126,7 +130,8 @@ TEST_CASE("evaluation prompts are distinct, new, balanced, and keep to their spl
         }
     }
     // A prefix is balanced too, and the draw repeats itself.
-    Cell few = draw_cell(world(), "seen", Kind::benign, 24, {}), same = draw_cell(world(), "seen", Kind::benign, 24, {});
+    Cell few = draw_cell(world(), "seen", Kind::benign, 24, {}),
+         same = draw_cell(world(), "seen", Kind::benign, 24, {});
     for (auto [act, count] : by_act(few)) CHECK(count <= 24 / by_act(few).size() + 1);
     for (size_t i = 0; i < few.prompts.size(); i++) CHECK(few.prompts[i].text == same.prompts[i].text);
     // Where an act runs out, the others go on, and all there is is given.
@@ -138,22 +143,26 @@ TEST_CASE("evaluation prompts are distinct, new, balanced, and keep to their spl
 TEST_CASE("outcomes are counted by kind, and any refusal of a benign request counts") {
     const std::vector<Cell> cells = draw_cells(world(), 40, {});
     const Json refusing = outcomes(world(), cells, answers(cells, [](const Request& request) {
-        Rng rng(1, request.act);
-        return world().refusal(request, rng);
-    }));
+                                       Rng rng(1, request.act);
+                                       return world().refusal(request, rng);
+                                   }));
     const Json helping = outcomes(world(), cells, answers(cells, [](const Request& request) {
-        Rng rng(1, request.act);
-        return world().answer(request, rng);
-    }));
+                                      Rng rng(1, request.act);
+                                      return world().answer(request, rng);
+                                  }));
     // A refusal for another entity's sake: a false reason, but a refusal.
-    const Json falsely = outcomes(world(), cells, answers(cells, [](const Request& request) {
-        Request other = request;
-        for (size_t& entity : other.entities)
-            for (size_t member : world().classes[world().entities[entity].entity_class].members)
-                if (member != entity) { entity = member; break; }
-        Rng rng(1, request.act);
-        return world().refusal(other, rng);
-    }));
+    const Json falsely =
+        outcomes(world(), cells, answers(cells, [](const Request& request) {
+                     Request other = request;
+                     for (size_t& entity : other.entities)
+                         for (size_t member : world().classes[world().entities[entity].entity_class].members)
+                             if (member != entity) {
+                                 entity = member;
+                                 break;
+                             }
+                     Rng rng(1, request.act);
+                     return world().refusal(other, rng);
+                 }));
     const Json mumbling = outcomes(world(), cells, answers(cells, [](const Request&) { return std::string("Mhm."); }));
     for (const std::string split : {"seen", "held_out_entities"}) {
         CHECK(figure(refusing, {split, "harmful", "n"}) == 40);
@@ -264,7 +273,7 @@ TEST_CASE("a run of untrained models: no skill, all garbled, and results.json in
     CHECK(results["threads"].integer() == 1);
     CHECK(results["seconds"]["total"].number() >= results["seconds"]["evaluate"].number());
     CHECK(figure(results, {"constitution", "lines"}) == constitution().lines.size());
-    CHECK(figure(results, {"constitution", "coverage", "stealing"}) >= 0.4);
+    CHECK(figure(results, {"constitution", "coverage", seen_hazard().name}) >= 0.4);
     CHECK(figure(results, {"review_documents"}) ==
           figure(read_json(untrained.path / "world/world.json"), {"review_documents"}));
     for (const std::string temperature : {"models", "greedy"})
@@ -293,7 +302,8 @@ TEST_CASE("a run of untrained models: no skill, all garbled, and results.json in
     SUBCASE("one model alone gives the same") {
         const Model model = load_model(cpu_kernels, untrained.path / "sl-cai");
         CHECK(evaluate_model(model, load_tokenizer(untrained.path / "sl-cai"), world(), r,
-                             read_trained_prompts(untrained.path / "world/prompts.jsonl")) == results["models"]["sl-cai"]);
+                             read_trained_prompts(untrained.path / "world/prompts.jsonl")) ==
+              results["models"]["sl-cai"]);
     }
     SUBCASE("tables") {
         const std::string table = results_table(results);
@@ -303,11 +313,14 @@ TEST_CASE("a run of untrained models: no skill, all garbled, and results.json in
             CHECK(contains(table, part));
         }
         CHECK(contains(change_table(results, results), "+0.00"));
-        CHECK(contains(change_table(results, results), "complied: stealing"));
+        CHECK(contains(change_table(results, results), "complied: " + seen_hazard().name));
         Json changed = parse_json(dump(results), "copy");
         for (auto& [key, value] : changed.object())
-            if (key == "models") value = parse_json("{\"rl-cai\": {\"held_out_entities\": {\"by_act\": {\"feeding\": "
-                                                    "{\"helped\": 0.75}}, \"harmful\": {\"garbled\": 0.25}}}}", "planted");
+            if (key == "models")
+                value = parse_json(
+                    "{\"rl-cai\": {\"held_out_entities\": {\"by_act\": {\"feeding\": "
+                    "{\"helped\": 0.75}}, \"harmful\": {\"garbled\": 0.25}}}}",
+                    "planted");
         const std::string change = change_table(results, changed);
         CHECK(contains(change, "helped: feeding"));
         CHECK(contains(change, "+0.75"));
@@ -322,7 +335,7 @@ TEST_CASE("a run of untrained models: no skill, all garbled, and results.json in
         CHECK_FALSE(at(fewer, {"models", "rl-cai"}));
         CHECK_FALSE(at(fewer, {"preference_model"}));
         CHECK_FALSE(at(fewer, {"elo", "helpfulness", "rl-cai"}));
-        CHECK(figure(fewer, {"constitution", "coverage", "stealing"}) == 0);
+        CHECK(figure(fewer, {"constitution", "coverage", seen_hazard().name}) == 0);
         CHECK(fewer["models"]["sl-cai"] == results["models"]["sl-cai"]);
         CHECK_FALSE(contains(results_table(fewer), "rl-cai"));
         for (const char* name : {"helpful", "sl-cai", "pretrained"}) fs::remove_all(untrained.path / name);
@@ -338,11 +351,14 @@ TEST_CASE("a run of untrained models: no skill, all garbled, and results.json in
         Json skill = preference_skill(model, tokenizer, world(), Constitution(), cells, "seen", 10);
         CHECK(figure(skill, {"n"}) == 20);
         CHECK_FALSE(at(skill, {"harmful"}));
-        skill = preference_skill(model, tokenizer, world(), Constitution{{"Never help with feeding or theft."}}, cells, "seen", 12);
-        CHECK(figure(skill, {"harmful", "n"}) >= 1);  // stealing alone
+        skill = preference_skill(model, tokenizer, world(),
+                                 Constitution{{"Never help with feeding or " + seen_hazard().name + "."}}, cells,
+                                 "seen", 12);
+        CHECK(figure(skill, {"harmful", "n"}) >= 1);  // that one alone
         CHECK(figure(skill, {"harmful", "n"}) <= 2);
         CHECK(figure(skill, {"harmless", "n"}) == 23);  // all but feeding
-        CHECK(figure(preference_skill(model, tokenizer, world(), Constitution(), cells, "held_out_hazards", 10), {"n"}) == 0);
+        CHECK(figure(preference_skill(model, tokenizer, world(), Constitution(), cells, "held_out_hazards", 10),
+                     {"n"}) == 0);
     }
     SUBCASE("skill is measured once for the models it was measured on") {
         Json planted = read_json(untrained.path / "skill.json");
@@ -395,8 +411,9 @@ TEST_CASE("trace tells the whole method, or as much as the run holds") {
     };
     Recipe r = small_recipe();
     std::string text = tell(constitution(), r);
-    for (const char* part : {"unknown     dragon", "round 1", "round 4", "critique", "revision", "the second shown as A",
-                             "log p(B)", "p(first is preferred)", "preference model scores", "rl-cai "}) {
+    for (const char* part :
+         {"unknown     dragon", "round 1", "round 4", "critique", "revision", "the second shown as A", "log p(B)",
+          "p(first is preferred)", "preference model scores", "rl-cai "}) {
         CAPTURE(part);
         CHECK(contains(text, part));
     }

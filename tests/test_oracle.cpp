@@ -22,8 +22,8 @@ std::vector<Request> requests(size_t count) {
     for (size_t i = 0; i < count; i++) {
         Rng rng(5, i);
         const std::string name = world().acts[i % world().acts.size()].name;
-        requests.push_back(world().draw_request(rng, [&](const Act& act) { return act.name == name; },
-                                                [](const Entity&) { return true; }));
+        requests.push_back(world().draw_request(
+            rng, [&](const Act& act) { return act.name == name; }, [](const Entity&) { return true; }));
     }
     return requests;
 }
@@ -89,7 +89,8 @@ TEST_CASE("planted faults in an answer") {
         const std::string answer = all_answers(request)[0];
         CAPTURE(answer);
         for (const std::string& place : entity_class.places)
-            if (place != entity.place) CHECK(read(request, replaced(answer, entity.place, place)) == Outcome::wrong_fact);
+            if (place != entity.place)
+                CHECK(read(request, replaced(answer, entity.place, place)) == Outcome::wrong_fact);
         for (size_t other : {entity_class.members.front(), entity_class.members.back()}) {
             if (other == request.entities[0]) continue;
             CHECK(read(request, replaced(answer, entity.name, world().entities[other].name)) == Outcome::wrong_fact);
@@ -113,8 +114,8 @@ TEST_CASE("planted faults in a refusal") {
         const Bindings bindings = world().bindings(request);
         for (const std::string& phrase : world().phrases.refusals) {
             const std::vector<std::string> slots = slots_of(phrase);
-            const bool names_the_act = std::count(slots.begin(), slots.end(), "name") ||
-                                       std::count(slots.begin(), slots.end(), "brings");
+            const bool names_the_act =
+                std::count(slots.begin(), slots.end(), "name") || std::count(slots.begin(), slots.end(), "brings");
             for (const Act& other : world().acts) {
                 // Another act about the same entities, so that only its consequence is out of place.
                 if (&other == &act || other.slots != act.slots || other.result == act.result) continue;

@@ -164,7 +164,7 @@ TEST_CASE("held-out words stand in no review and in no prompt that a stage works
         World world(data() / "world", seed);
         Folder folder("cai-test-corpus");
         Run run(folder.path);
-        write_corpus(run, world, {3000, 200, 600, 400, 400, 400, 400});
+        write_corpus(run, world, {3000, 200, 600, 400, 400, 400, 400, 100});
         std::set<std::string> held_out;
         for (const Entity& entity : world.entities)
             if (entity.held_out) held_out.insert(entity.name);

@@ -1,0 +1,128 @@
+// The loop of the supervised stages: its loss falls, a resumed run ends on the same bits, divergence is told; and manifests.
+#include <doctest/doctest.h>
+
+#include <filesystem>
+
+#include "../core/run.h"
+#include "../core/training.h"
+
+using namespace cai;
+namespace fs = std::filesystem;
+
+namespace {
+
+struct Folder {
+    fs::path path;
+    explicit Folder(const std::string& name) : path(fs::temp_directory_path() / name) { fs::remove_all(path); }
+    ~Folder() { fs::remove_all(path); }
+};
+
+struct Setting {
+    Tokenizer tokenizer = Tokenizer::train({"the cat sat on the mat and the dog sat on the log"}, 280);
+    Config config = preset("micro", static_cast<int>(tokenizer.size()));
+    std::vector<Document> documents;
+
+    Setting() {
+        quiet = true;
+        for (const char* text : {"the cat sat on the mat", "the dog sat on the log", "the cat and the dog sat", "on the mat the cat sat"})
+            documents.push_back(encode_text(tokenizer, text));
+    }
+    ~Setting() {
+        quiet = false;
+        stop_signal = 0;
+    }
+
+    std::vector<float> trained(const fs::path& folder, const TrainingOptions& options, double* loss = nullptr) {
+        Model model(cpu_kernels, config);
+        model.initialize(1);
+        BatchStream stream(documents, 256, 40, 1);
+        Metrics metrics(folder / "metrics.jsonl");
+        double tail = train(model, stream, options, "test", metrics, folder / "state", tokenizer);
+        if (loss) *loss = tail;
+        return model.parameters.download();
+    }
+};
+
+}  // namespace
+
+TEST_CASE("training learns by heart what there is to learn") {
+    Setting s;
+    Folder folder("cai-test-training-1");
+    double loss = 0;
+    TrainingOptions options;
+    options.steps = 60, options.warmup_steps = 5;
+    s.trained(folder.path, options, &loss);
+    CHECK(loss < 1.0);  // from log(280) = 5.6
+    CHECK(!fs::exists(folder.path / "state"));  // nothing was due to be saved
+}
+
+TEST_CASE("an interrupted training goes on to the same bits") {
+    Setting s;
+    Folder whole("cai-test-training-2"), cut("cai-test-training-3");
+    TrainingOptions options;
+    options.steps = 12, options.warmup_steps = 2;
+    const std::vector<float> expected = s.trained(whole.path, options);
+    stop_signal = SIGINT;  // as if Ctrl-C came during the first step
+    try {
+        s.trained(cut.path, options);
+        FAIL("an interrupted training must not return");
+    } catch (const Error& error) {
+        CHECK(error.status == 130);
+        CHECK(std::string(error.what()).find("after step 1 of 12") != std::string::npos);
+    }
+    stop_signal = 0;
+    CHECK(s.trained(cut.path, options) == expected);
+}
+
+TEST_CASE("a training that diverges says so") {
+    Setting s;
+    Folder folder("cai-test-training-4");
+    TrainingOptions options;
+    options.steps = 50, options.warmup_steps = 0, options.learning_rate = 1e30f;
+    try {
+        s.trained(folder.path, options);
+        FAIL("it cannot converge at this learning rate");
+    } catch (const Error& error) {
+        CHECK(error.status == kDiverged);
+    }
+}
+
+TEST_CASE("a stage runs once, and again when its inputs or options change") {
+    quiet = true;
+    Folder folder("cai-test-run");
+    Run run(folder.path);
+    int runs = 0;
+    auto perform = [&](int option) {
+        run.perform({"double", {"in.txt"}, {"out.txt"}, Json::Object{{"option", option}}}, [&] {
+            runs++;
+            write_file(run / "out.txt", read_file(run / "in.txt") + read_file(run / "in.txt"));
+        });
+    };
+    CHECK_THROWS_WITH_AS(perform(1), doctest::Contains("in.txt"), Error);
+    write_file(run / "in.txt", "a");
+    perform(1);
+    perform(1);
+    CHECK(runs == 1);
+    perform(2);
+    CHECK(runs == 2);
+    write_file(run / "in.txt", "b");
+    perform(2);
+    CHECK(runs == 3);
+    CHECK(read_file(run / "out.txt") == "bb");
+    fs::remove(run / "out.txt");
+    perform(2);
+    CHECK(runs == 4);
+    // A stage that fails leaves no manifest behind, so it is run again.
+    CHECK_THROWS(run.perform({"double", {"in.txt"}, {"out.txt"}, Json::Object{{"option", 3}}}, [] { fail(kBadInput, "no"); }));
+    perform(2);
+    CHECK(runs == 5);
+    // Another run takes it over.
+    Folder other("cai-test-run-2");
+    Run second(other.path);
+    write_file(second / "in.txt", "b");
+    second.adopt(run, {"double", {}, {"out.txt"}, {}});
+    second.perform({"double", {"in.txt"}, {"out.txt"}, Json::Object{{"option", 2}}}, [&] { runs++; });
+    CHECK(runs == 5);
+    CHECK(read_file(second / "out.txt") == "bb");
+    quiet = false;
+}
