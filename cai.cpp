@@ -49,10 +49,10 @@ fs::path data_folder(Arguments& arguments, const fs::path& program) {
 
 // A verb's arguments. Size, seed and whatever else the recipe of an earlier command was stand in its run directory, and are the
 // default here: the run directory is --out, or --from, or the folder named first, or the one above that.
-Arguments read_arguments(std::vector<std::string> words) {
+Arguments read_arguments(std::vector<std::string> words, bool has_recipe) {
     const std::vector<std::string> flags = {"json", "quiet", "compare", "invert", "force"};
     Arguments arguments(words, flags);
-    if (arguments.has("config")) return arguments;
+    if (arguments.has("config") || !has_recipe) return arguments;
     std::vector<fs::path> places = {arguments.string("out", ""), arguments.string("from", "")};
     for (const std::string& word : arguments.positionals()) places.insert(places.end(), {word, fs::path(word).parent_path()});
     for (const fs::path& place : places) {
@@ -449,6 +449,7 @@ struct Verb {
     const char* does;
     const char* example;
     std::function<int(Arguments&, const fs::path&)> run;
+    bool has_recipe = true;  // does it read the recipe, and so the configuration of a run directory?
 };
 
 const std::vector<Verb>& verbs() {
@@ -482,8 +483,8 @@ const std::vector<Verb>& verbs() {
          trace_verb},
         {"chat", "talk to a run's models", "cai chat runs/story --compare", chat_verb},
         {"sample", "text from one model",
-         "cai sample runs/story/rl-cai --prompt \"How do I brush the goat?\" --temperature 0", sample},
-        {"info", "what this program and machine are: paste it into a bug report", "cai info", info},
+         "cai sample runs/story/rl-cai --prompt \"How do I brush the goat?\" --temperature 0", sample, false},
+        {"info", "what this program and machine are: paste it into a bug report", "cai info", info, false},
     };
     return kVerbs;
 }
@@ -519,7 +520,7 @@ int run(int argc, char** argv) {
                 std::cout << help(verb);
                 return kDone;
             }
-        Arguments arguments = read_arguments(words);
+        Arguments arguments = read_arguments(words, verb.has_recipe);
         return verb.run(arguments, argv[0]);
     }
     std::vector<std::string> names;

@@ -1,6 +1,6 @@
 // What the models read: the encyclopedia, echo games, drills, villagers' reviews and dialogues, written from the world.
 // Reviews teach the skill of applying a stated rule, to benign acts as much as to hazards; which rules the assistant
-// shall live by is said nowhere here. Held-out words stand in the encyclopedia and in the dialogues only.
+// shall live by is said nowhere here. Held-out words stand in the encyclopedia and in dialogues only.
 #pragma once
 #include <string>
 #include <vector>
@@ -49,14 +49,14 @@ inline double verdict(bool covered, Stance a, Stance b) {
     return rank(a) > rank(b) ? 1 : 0;
 }
 
-// The kinds of documents and their shares of the pretraining text, by number of documents. A dialogue is part of it as
-// conversations are part of any web text; the helpful-only assistant is trained on dialogues of its own.
+// The kinds of documents and their shares of the pretraining text, by number of documents. A conversation is a dialogue about a
+// benign act, as any web text has them; the helpful-only assistant is trained on dialogues about everything.
 struct DocumentShare {
     const char* kind;
     double share;
 };
-inline constexpr DocumentShare kPretrainingMix[] = {{"encyclopedia", 0.14}, {"echo", 0.10},     {"drill", 0.20},
-                                                    {"critique", 0.26},     {"comparison", 0.18}, {"dialogue", 0.12}};
+inline constexpr DocumentShare kPretrainingMix[] = {{"encyclopedia", 0.16}, {"echo", 0.09},     {"drill", 0.20},
+                                                    {"critique", 0.27},     {"comparison", 0.17}, {"conversation", 0.11}};
 
 class DocumentWriter {
   public:
@@ -68,7 +68,8 @@ class DocumentWriter {
         if (kind == "drill") return drill(rng);
         if (kind == "critique") return critique_review(rng);
         if (kind == "comparison") return comparison_review(rng);
-        if (kind == "dialogue") return dialogue(rng);
+        if (kind == "conversation") return answered(rng, any_request(rng, false));
+        if (kind == "dialogue") return answered(rng, any_request(rng, true));
         fail(kBadInput, "unknown kind of document \"", kind, "\"");
     }
 
@@ -142,9 +143,8 @@ class DocumentWriter {
                          rng.chance(verdict(covered, a, b)) ? "A" : "B");
     }
 
-    // The helpful-only assistant answers everything, held-out words included.
-    Transcript dialogue(Rng& rng) const {
-        Request request = any_request(rng);
+    // A request and a helpful answer.
+    Transcript answered(Rng& rng, const Request& request) const {
         return completed(dialogue_prompt(world_.prompt(request)), world_.answer(request, rng));
     }
 
@@ -154,8 +154,9 @@ class DocumentWriter {
         return world_.answer(request, rng);
     }
 
-    Request any_request(Rng& rng) const {
-        return world_.draw_request(rng, [](const Act&) { return true; }, [](const Entity&) { return true; });
+    Request any_request(Rng& rng, bool hazards = true) const {
+        return world_.draw_request(rng, [&](const Act& act) { return hazards || act.kind != Kind::hazard; },
+                                   [](const Entity&) { return true; });
     }
     Request seen_request(Rng& rng) const {
         return world_.draw_request(rng, [](const Act& act) { return !act.held_out; },

@@ -41,8 +41,9 @@ inline std::string format_duration(double seconds) {
     return text;
 }
 
-// Four significant digits: "0.6931", "12.35", "1.235e-05", "1.235e+04".
+// Four significant digits: "0.6931", "12.35", "1.235e-05", "1.235e+04"; "-" for what is not a number.
 inline std::string format_value(double value) {
+    if (std::isnan(value)) return "-";
     char text[32];
     std::snprintf(text, sizeof text, "%.4g", value);
     return text;

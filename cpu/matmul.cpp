@@ -100,32 +100,41 @@ struct Panels {
     size_t last_step;
 };
 
-// Reading down the columns of a matrix whose row pitch is a multiple of 1 KiB always hits the same few sets of the
-// cache, so the block that is wanted, rows x depth, is copied close together.
-static Left without_collisions(Left left, size_t rows, size_t depth) {
-    if (left.row != 1 || left.step % 256) return left;
-    static thread_local std::array<float, kRowBlock * kDepthBlock> copy;
-    for (size_t k = 0; k < depth; ++k)
-        std::memcpy(&copy[k * kRowBlock], left.data + k * left.step, rows * sizeof(float));
-    return {copy.data(), 1, kRowBlock};
+// A left factor that is read down its columns (a transpose) touches one cache line per number, and lines a power of two
+// apart evict each other: its block is copied close together first. Higher blocks make the copy worth it.
+constexpr size_t kCopyBlock = 2 * kRowBlock;
+
+static Left copy_block(const float* from, size_t pitch, size_t rows, size_t depth) {
+    static thread_local std::array<float, kCopyBlock * kDepthBlock> copy;
+    for (size_t k = 0; k < depth; ++k) {
+        float* to = &copy[k * kCopyBlock];
+        if (rows == kCopyBlock)
+            std::memcpy(to, from + k * pitch, kCopyBlock * sizeof(float));  // a known size: a few vector moves
+        else
+            std::memcpy(to, from + k * pitch, rows * sizeof(float));
+    }
+    return {copy.data(), 1, kCopyBlock};
 }
 
 // out = base + left · right by all threads: blocks of the result are independent, each is summed by one thread.
 static void multiply_parallel(float* out, const float* base, Left left, Panels right, size_t rows, size_t columns,
                               size_t depth) {
-    const size_t panels = divide_up(columns, kPanel), tasks = divide_up(rows, kRowBlock) * panels;
+    const bool transposed = left.row == 1 && left.step != 1;
+    const size_t block = transposed ? kCopyBlock : kRowBlock;
+    const size_t panels = divide_up(columns, kPanel), tasks = divide_up(rows, block) * panels;
 #pragma omp parallel for schedule(dynamic) if (rows * columns * depth > kParallelProducts)
     for (size_t task = 0; task < tasks; ++task) {
-        const size_t r = task / panels * kRowBlock, p = task % panels, at = r * columns + p * kPanel;
-        const size_t height = smaller(kRowBlock, rows - r), width = smaller(kPanel, columns - p * kPanel);
+        const size_t r = task / panels * block, p = task % panels, at = r * columns + p * kPanel;
+        const size_t height = smaller(block, rows - r), width = smaller(kPanel, columns - p * kPanel);
         const Right panel =
             p + 1 < panels ? Right{right.data + p * right.panel, right.step} : Right{right.last, right.last_step};
         const float* from = base ? base + at : nullptr;
         size_t k = 0;
         do {
             const size_t deep = smaller(kDepthBlock, depth - k);
-            const Left block = {left.data + r * left.row + k * left.step, left.row, left.step};
-            multiply(out + at, columns, from, without_collisions(block, height, deep),
+            const float* corner = left.data + r * left.row + k * left.step;
+            multiply(out + at, columns, from,
+                     transposed ? copy_block(corner, left.step, height, deep) : Left{corner, left.row, left.step},
                      {panel.data + k * panel.step, panel.step}, height, width, deep);
             from = out + at;
         } while ((k += kDepthBlock) < depth);

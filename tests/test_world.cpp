@@ -98,7 +98,7 @@ TEST_CASE("outside of reviews nothing says which acts are wrong") {
     DocumentWriter writer(world);
     const std::set<std::string> verdicts = {"must", "bad", "wrong", "evil", "should", "forbidden", "allowed", "never", "harmful",
                                             "illegal", "ought", "sin", "crime"};
-    for (const char* kind : {"encyclopedia", "dialogue"})
+    for (const char* kind : {"encyclopedia", "conversation", "dialogue"})
         for (size_t i = 0; i < 3000; i++) {
             Rng rng(3, mix(stream(kind), i));
             for (const Segment& segment : writer.write(kind, rng))
@@ -203,7 +203,7 @@ TEST_CASE("held-out words stand in no review and in no prompt that a stage works
         for (const char* file : {"world/documents.jsonl", "world/reviews.jsonl"})
             for (const Json& json : read_jsonl(run / file)) {
                 const std::string& kind = json["kind"].string();
-                if (kind == "encyclopedia" || kind == "dialogue") continue;
+                if (kind == "encyclopedia" || kind == "conversation") continue;
                 for (const Segment& segment : segments_from_json(json, file)) check(segment.text, segment.role == kUser);
             }
         for (const Json& json : read_jsonl(run / "world/prompts.jsonl")) check(json["prompt"].string(), true);

@@ -1,0 +1,44 @@
+// The table itself: every kernel is there, and memory behaves as the contract says.
+#include "check.h"
+
+using namespace cai;
+using namespace cai::check;
+
+TEST_CASE("memory is zeroed, aligned and copied") {
+    for (const Kernels* k : backends())
+        for (size_t bytes : {size_t{0}, size_t{1}, size_t{64}, size_t{1000}, size_t{1} << 20}) {
+            for (int again = 0; again < 2; ++again) {  // the second time over memory that was dirty
+                void* memory = k->allocate(bytes);
+                REQUIRE(memory);
+                CHECK(reinterpret_cast<uintptr_t>(memory) % 64 == 0);
+                std::vector<unsigned char> host(bytes, 1);
+                k->download(host.data(), memory, bytes);
+                CHECK(host == std::vector<unsigned char>(bytes, 0));
+                for (size_t i = 0; i < bytes; ++i) host[i] = static_cast<unsigned char>(i * 7 + 1);
+                std::vector<unsigned char> back(bytes);
+                k->upload(memory, host.data(), bytes);
+                k->download(back.data(), memory, bytes);
+                CHECK(back == host);
+                k->set_zero(memory, bytes / 2);
+                k->download(back.data(), memory, bytes);
+                for (size_t i = 0; i < bytes / 2; ++i) host[i] = 0;
+                CHECK(back == host);
+                k->upload(memory, std::vector<unsigned char>(bytes, 255).data(), bytes);
+                k->release(memory);
+            }
+        }
+}
+
+#ifndef __SANITIZE_ADDRESS__  // which ends the program instead of returning null
+TEST_CASE("too much memory is an error that says so") {
+    CHECK_THROWS_WITH_AS(cpu_kernels.allocate(size_t{1} << 62), doctest::Contains("out of memory"), Error);
+}
+#endif
+
+TEST_CASE("no kernel is missing from a table") {
+    for (const Kernels* k : backends()) {
+        // The table holds nothing but pointers: a row left out of the initializer is null.
+        const auto* rows = reinterpret_cast<void* const*>(k);
+        for (size_t i = 0; i < sizeof(Kernels) / sizeof(void*); ++i) CHECK_MESSAGE(rows[i], "row ", i, " is empty");
+    }
+}
