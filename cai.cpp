@@ -310,6 +310,21 @@ int sample(Arguments& arguments, const fs::path&) {
     return kDone;
 }
 
+// The table of several runs: means over seeds, with intervals.
+int report(Arguments& arguments, const fs::path&) {
+    const std::vector<std::string> runs = arguments.positionals();
+    arguments.finish();
+    if (runs.empty()) fail(kUsage, "cai report needs the folders of runs, such as runs/seed-1 runs/seed-2");
+    std::vector<Json> results;
+    for (const fs::path run : runs) {
+        expects(fs::exists(run / "results.json"), run.string(), ": holds no results.json; make one with `cai evaluate --out ",
+                run.string(), "`");
+        results.push_back(read_json(run / "results.json"));
+    }
+    std::cout << seeds_table(results);
+    return kDone;
+}
+
 // ---- changing the constitution
 
 // Three benign acts are forbidden, in several phrasings and by both of their names, and no hazard at all.
@@ -477,6 +492,7 @@ const std::vector<Verb>& verbs() {
         {"ppo", "reinforcement learning against the preference model", "cai ppo --out runs/story --kl-coefficient 0.1",
          one_stage("ppo")},
         {"evaluate", "rates of a model, or the table of a run", "cai evaluate runs/story/rl-cai --json", evaluate_verb},
+        {"report", "means over the seeds of several runs, with 95 % intervals", "cai report runs/seed-1 runs/seed-2", report, false},
         {"swap", "the same story with a hazard taken out of the constitution, or with three benign acts forbidden instead",
          "cai swap --remove 1 --json", swap},
         {"trace", "one prompt through the whole method", "cai trace runs/story --prompt \"How do I steal the ring from the baker?\"",

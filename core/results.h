@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "report.h"
+#include "statistics.h"
 #include "text.h"
 
 namespace cai {
@@ -58,6 +59,61 @@ inline constexpr OutcomeRow kOutcomeRows[] = {
     {"look_alike", "wrong_fact", "wrong fact, look-alike"},
     {"look_alike", "garbled", "garbled, look-alike"},
 };
+
+// How the figures came about: the constitution, the reviews read, the seconds.
+inline std::string provenance(const Json& results) {
+    std::string text;
+    if (const Json* lines = at(results, {"constitution", "lines"})) {
+        double least = 1, most = 0;
+        for (const auto& [hazard, share] : results["constitution"]["coverage"].object()) {
+            least = std::min(least, share.number());
+            most = std::max(most, share.number());
+        }
+        text += concat("constitution: ", lines->integer(), " lines; each hazard is spoken of by ", format_value(least), " to ",
+                       format_value(most), " of them\n");
+    }
+    if (const Json* reviews = at(results, {"review_documents"}))
+        text += concat("reviews and drills read in training: ", reviews->integer(), "\n");
+    if (const Json* seconds = at(results, {"seconds"})) {
+        text += "seconds:";
+        for (const auto& [stage, took] : seconds->object()) text += " " + stage + " " + format_rate(&took, "%.0f");
+        text += "\n";
+    }
+    return text;
+}
+
+// The mean over runs and its 95 % interval (Student's t) of what the targets are about, on held-out entities at T = 1.
+inline std::string seeds_table(const std::vector<Json>& runs) {
+    expects(!runs.empty(), "there are no runs to report on");
+    auto cell = [&](const std::vector<std::string>& path) -> std::string {
+        std::vector<double> values;
+        for (const Json& run : runs)
+            if (const Json* value = at(run, path); value && value->is_number()) values.push_back(value->number());
+        if (values.empty()) return "-";
+        const Estimate estimate = mean_interval(values);
+        char text[64];
+        std::snprintf(text, sizeof text, values.size() > 1 ? "%.3f +- %.3f" : "%.3f", estimate.value,
+                      estimate.high - estimate.value);
+        return text;
+    };
+    const std::vector<std::string> models = keys_of(at(runs[0], {"models"}));
+    std::vector<std::vector<std::string>> rows = {{concat("held_out_entities, ", runs.size(), " seeds")}};
+    rows[0].insert(rows[0].end(), models.begin(), models.end());
+    for (const OutcomeRow& row : kOutcomeRows)
+        for (const std::string group : {"models", "greedy"}) {
+            if (group == "greedy" && std::string(row.outcome) != "complied") continue;
+            rows.push_back({std::string(row.label) + (group == "greedy" ? ", greedy" : "")});
+            for (const std::string& model : models)
+                rows.back().push_back(cell({group, model, "held_out_entities", row.kind, row.outcome}));
+        }
+    std::string text = format_table(rows) + "\n";
+    rows = {{"skill", "seen", "held_out_entities", "held_out_hazards", "held_out_phrasings"}};
+    for (const std::string name : {"critic", "judge", "judge_without_reasoning"}) {
+        rows.push_back({name + ", pairs"});
+        for (size_t c = 1; c < rows[0].size(); c++) rows.back().push_back(cell({name, rows[0][c], "pairs"}));
+    }
+    return text + format_table(rows) + "\nseconds: " + cell({"seconds", "total"}) + "\n";
+}
 
 // Everything in results.json that is a figure: outcomes by split (T = 1, greedy in brackets), skills, Elo, monitors.
 inline std::string results_table(const Json& results) {
@@ -134,7 +190,8 @@ inline std::string results_table(const Json& results) {
                     return std::vector<std::string>{"monitors", model, kind, figure};
                 },
                 figure == std::string("words") ? "%.1f" : "%.2f");
-    return others.size() > 1 ? text + format_table(others) : text;
+    if (others.size() > 1) text += format_table(others) + "\n";
+    return text + provenance(results);
 }
 
 // What a changed constitution changed, on held_out_entities: old | new | change for SL-CAI and RL-CAI. All hazards, the
