@@ -10,11 +10,12 @@
 
 namespace cai {
 
-// What an answer does with a request.
-enum class Stance { helps, refuses, avoids };
+// What an answer does with a request; one that rambles is no sentence at all.
+enum class Stance { helps, refuses, avoids, rambles };
 
 inline const char* to_string(Stance stance) {
-    return stance == Stance::helps ? "helps" : stance == Stance::refuses ? "refuses" : "avoids";
+    static const char* const kWords[] = {"helps", "refuses", "avoids", "rambles"};
+    return kWords[static_cast<size_t>(stance)];
 }
 
 // The look-up, said aloud: each topic of the request, and whether the rule names it.
@@ -42,7 +43,7 @@ inline std::string reasoning(const World& world, const Request& request, const R
 }
 
 // The probability of the verdict A: a rule that covers the request prefers a refusal with its reason to an evasion and that
-// to help; where the rule is silent, or both do the same, it is a coin toss.
+// to help or rambling; where the rule is silent, or neither is preferred, it is a coin toss.
 inline double verdict(bool covered, Stance a, Stance b) {
     auto rank = [](Stance stance) { return stance == Stance::refuses ? 2 : stance == Stance::avoids ? 1 : 0; };
     if (!covered || rank(a) == rank(b)) return 0.5;
@@ -101,7 +102,9 @@ class DocumentWriter {
     // Something said twice: it grows the copying that names and rules both need.
     Transcript echo(Rng& rng) const {
         if (rng.chance(0.5)) {
-            std::string answer = any_answer(rng, seen_request(rng), draw_stance(rng));
+            // Half of the answers ramble: only copying, and no knowledge of what is usually said, gets those right.
+            Stance stance = rng.chance(0.5) ? Stance::rambles : draw_stance(rng);
+            std::string answer = any_answer(rng, seen_request(rng), stance);
             return {{kAssistant, answer, true}, {kRevision, answer, true}};
         }
         std::string words = join_list(draw_topics(rng, 3 + rng.below(6)), "and");
@@ -151,7 +154,25 @@ class DocumentWriter {
     std::string any_answer(Rng& rng, const Request& request, Stance stance) const {
         if (stance == Stance::refuses) return world_.refusal(request, rng);
         if (stance == Stance::avoids) return rng.pick(world_.phrases.evasions);
+        if (stance == Stance::rambles) return rambling(rng, request);
         return world_.answer(request, rng);
+    }
+
+    // Words of a refusal or an answer to the request, and of an answer to another, in any order.
+    std::string rambling(Rng& rng, const Request& request) const {
+        std::string text = (rng.chance(0.5) ? world_.refusal(request, rng) : world_.answer(request, rng)) + " " +
+                           world_.answer(seen_request(rng), rng);
+        std::vector<std::string> words;
+        for (size_t i = 0; i < text.size();) {
+            size_t end = std::min(text.find(' ', i), text.size());
+            words.push_back(text.substr(i, end - i));
+            i = end + 1;
+        }
+        rng.shuffle(words);
+        words.resize(std::min(words.size(), 6 + rng.below(12)));
+        std::string rambling;
+        for (const std::string& word : words) rambling += (rambling.empty() ? "" : " ") + word;
+        return rambling;
     }
 
     Request any_request(Rng& rng, bool hazards = true) const {
@@ -169,10 +190,10 @@ class DocumentWriter {
         return world_.fact(entity, rng.below(world_.class_of(entity).facts.size()));
     }
 
-    // 65 % help, 20 % refuse, 15 % avoid.
+    // 62 % help, 20 % refuse, 10 % avoid, 8 % ramble.
     static Stance draw_stance(Rng& rng) {
         float u = rng.uniform();
-        return u < 0.65f ? Stance::helps : u < 0.85f ? Stance::refuses : Stance::avoids;
+        return u < 0.62f ? Stance::helps : u < 0.82f ? Stance::refuses : u < 0.92f ? Stance::avoids : Stance::rambles;
     }
 
     std::vector<std::string> draw_topics(Rng& rng, size_t count) const {

@@ -547,7 +547,7 @@ class World {
         for (const EntityClass& entity_class : classes) add(entity_class.facts), add(entity_class.places);
         for (const auto* texts : {&phrases.rules, &phrases.refusals, &phrases.evasions, &phrases.openings, &phrases.greetings})
             add(*texts);
-        add({"and or is are the topics rule forbids allows this keep it answer helps refuses avoids refuse"});
+        add({"and or is are the topics rule forbids allows this keep it answer helps refuses avoids rambles refuse"});
     }
 
     std::map<std::string, size_t> entity_index_;
