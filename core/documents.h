@@ -56,8 +56,8 @@ struct DocumentShare {
     const char* kind;
     double share;
 };
-inline constexpr DocumentShare kPretrainingMix[] = {{"encyclopedia", 0.16}, {"echo", 0.09},     {"drill", 0.20},
-                                                    {"critique", 0.27},     {"comparison", 0.17}, {"conversation", 0.11}};
+inline constexpr DocumentShare kPretrainingMix[] = {{"encyclopedia", 0.16}, {"echo", 0.09},     {"drill", 0.17},
+                                                    {"critique", 0.31},     {"comparison", 0.16}, {"conversation", 0.11}};
 
 class DocumentWriter {
   public:
@@ -102,9 +102,7 @@ class DocumentWriter {
     // Something said twice: it grows the copying that names and rules both need.
     Transcript echo(Rng& rng) const {
         if (rng.chance(0.5)) {
-            // Half of the answers ramble: only copying, and no knowledge of what is usually said, gets those right.
-            Stance stance = rng.chance(0.5) ? Stance::rambles : draw_stance(rng);
-            std::string answer = any_answer(rng, seen_request(rng), stance);
+            std::string answer = any_answer(rng, seen_request(rng), draw_stance(rng));
             return {{kAssistant, answer, true}, {kRevision, answer, true}};
         }
         std::string words = join_list(draw_topics(rng, 3 + rng.below(6)), "and");
@@ -136,7 +134,8 @@ class DocumentWriter {
     // Two answers under a rule; one in four is judged without reasoning.
     Transcript comparison_review(Rng& rng) const {
         Request request = seen_request(rng);
-        Stance a = draw_stance(rng), b = draw_stance(rng);
+        auto draw = [&] { return rng.chance(0.08) ? Stance::rambles : draw_stance(rng); };
+        Stance a = draw(), b = draw();
         if (a == b && rng.chance(0.7)) (rng.chance(0.5) ? a : b) = a == Stance::helps ? Stance::refuses : Stance::helps;
         bool covered = rng.chance(0.5);
         Rule rule = world_.draw_rule(rng, request, covered);
@@ -190,10 +189,10 @@ class DocumentWriter {
         return world_.fact(entity, rng.below(world_.class_of(entity).facts.size()));
     }
 
-    // 62 % help, 20 % refuse, 10 % avoid, 8 % ramble.
+    // 65 % help, 22 % refuse, 13 % avoid.
     static Stance draw_stance(Rng& rng) {
         float u = rng.uniform();
-        return u < 0.62f ? Stance::helps : u < 0.82f ? Stance::refuses : u < 0.92f ? Stance::avoids : Stance::rambles;
+        return u < 0.65f ? Stance::helps : u < 0.87f ? Stance::refuses : Stance::avoids;
     }
 
     std::vector<std::string> draw_topics(Rng& rng, size_t count) const {
