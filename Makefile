@@ -8,7 +8,7 @@
 # Keeps a compiler flag if a small program builds with it, so that a missing OpenMP only means one thread.
 probe = $(shell echo 'int main() {}' | $(CXX) $(1) -x c++ - -o /dev/null 2>/dev/null && echo $(firstword $(1)))
 
-CXXFLAGS ?= -O3 $(call probe,-march=native)
+CXXFLAGS ?= -O3 -fno-math-errno $(call probe,-march=native)
 ifeq ($(origin OPENMP), undefined)
 OPENMP   := $(call probe,-fopenmp -include omp.h)
 endif

@@ -390,10 +390,14 @@ inline void ppo(const Kernels& kernels, Run& run, const World& world, const Reci
             fail(error.status, stage, ", iteration ", iteration + 1, ": ", error.what());
         }
         const auto now = std::chrono::steady_clock::now();
-        if (std::chrono::duration<double>(now - saved).count() >= control.save_every_seconds &&
+        const bool due = std::chrono::duration<double>(now - saved).count() >= control.save_every_seconds;
+        if ((due || stop_signal) &&
             iteration + 1 < o.iterations) {
             save_state(iteration + 1);
             saved = now;
+            if (stop_signal)
+                fail(stopped_by(), stage, ": interrupted after iteration ", iteration + 1, " of ", o.iterations,
+                     "; the same command goes on from there");
         }
         if (control.on_iteration) control.on_iteration(iteration + 1, values);
     }

@@ -247,9 +247,13 @@ inline void train_preference_model(const Kernels& kernels, Run& run, const Recip
                  {"epoch", static_cast<double>((step + 1) * batch_size) / static_cast<double>(training.size())}});
         }
         const auto now = std::chrono::steady_clock::now();
-        if (std::chrono::duration<double>(now - saved).count() > save_every_seconds && step + 1 < steps) {
+        const bool due = std::chrono::duration<double>(now - saved).count() > save_every_seconds;
+        if ((due || stop_signal) && step + 1 < steps) {
             save_checkpoint(checkpoint, model, tokenizer, optimizer, Json::Object{{"made_from", made_from}});
             saved = now;
+            if (stop_signal)
+                fail(stopped_by(), stage, ": interrupted after step ", step + 1, " of ", steps,
+                     "; the same command goes on from there");
         }
     }
     progress.done();

@@ -1,5 +1,6 @@
 // The loop that every supervised stage shares: draw a batch, forward, backward, update; report, save, resume.
 #pragma once
+#include <bit>
 #include <chrono>
 #include <cmath>
 #include <filesystem>
@@ -29,6 +30,7 @@ struct TrainingOptions {
     size_t warmup_steps = 100;
     float final_fraction = 0.1f;      // the learning rate's last value, as a share of its peak
     double save_every_seconds = 60;   // of the resumable state
+    std::string made_from;            // what decides the outcome: a state that was made from anything else is not resumed
 };
 
 // Trains on the tokens that the stream's documents mark as learned, with mean cross-entropy per token. Where
@@ -41,7 +43,8 @@ inline double train(Model& model, BatchStream& stream, const TrainingOptions& op
     Activations activations;
     double tail_loss = 0;
     size_t tail_steps = 0;
-    if (has_training_state(checkpoint)) {
+    if (has_training_state(checkpoint) &&
+        read_json(find_checkpoint(checkpoint) / "state.json")["made_from"].string() == options.made_from) {
         model = load_model(*model.kernels, checkpoint);
         Json state = load_training_state(checkpoint, model, optimizer);
         stream.restore({static_cast<size_t>(state["epoch"].integer()), static_cast<size_t>(state["index"].integer())});
@@ -82,7 +85,8 @@ inline double train(Model& model, BatchStream& stream, const TrainingOptions& op
         if ((due || stop_signal) && step + 1 < options.steps) {
             BatchStream::Position position = stream.position();
             save_checkpoint(checkpoint, model, tokenizer, optimizer,
-                            Json::Object{{"epoch", position.epoch},
+                            Json::Object{{"made_from", options.made_from},
+                                         {"epoch", position.epoch},
                                          {"index", position.index},
                                          {"tail_loss", tail_loss},
                                          {"tail_steps", tail_steps}});
@@ -112,8 +116,15 @@ inline std::vector<Document> read_documents(const std::filesystem::path& path, c
 inline double train_and_save(Model& model, std::vector<Document> documents, const Tokenizer& tokenizer, Run& run,
                              const std::string& stage, const std::string& name, const SupervisedRecipe& recipe,
                              uint64_t seed) {
-    BatchStream stream(std::move(documents), static_cast<size_t>(model.config.context), recipe.tokens_per_batch, seed, stage);
     TrainingOptions options;
+    uint64_t hash = seed;
+    for (const Document& document : documents)
+        for (size_t i = 0; i < document.tokens.size(); i++)
+            hash = mix(hash, static_cast<uint64_t>(document.tokens[i]) * 2 + document.learn[i]);
+    for (float weight : model.parameters.download()) hash = mix(hash, std::bit_cast<uint32_t>(weight));
+    options.made_from = concat(hash, ' ', recipe.tokens_per_batch, ' ', recipe.epochs, ' ', recipe.learning_rate, ' ',
+                               recipe.warmup_steps, ' ', recipe.final_fraction);
+    BatchStream stream(std::move(documents), static_cast<size_t>(model.config.context), recipe.tokens_per_batch, seed, stage);
     options.steps = std::max<size_t>(
         1, static_cast<size_t>(recipe.epochs * static_cast<double>(stream.tokens_per_epoch() / recipe.tokens_per_batch)));
     options.learning_rate = recipe.learning_rate;

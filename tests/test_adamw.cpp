@@ -10,9 +10,9 @@ struct State {
     std::vector<float> parameters, m, v;
 };
 State step(const Kernels& k, const State& s, const std::vector<float>& gradients, float rate, float decay, float scale,
-           int number) {
+           int number, float eps = 1e-8f) {
     Floats p(k, s.parameters), m(k, s.m), v(k, s.v), g(k, gradients);
-    k.adamw(p, m, v, g, gradients.size(), rate, 0.9f, 0.95f, 1e-8f, decay, scale, number);
+    k.adamw(p, m, v, g, gradients.size(), rate, 0.9f, 0.95f, eps, decay, scale, number);
     return {p.read(), m.read(), v.read()};
 }
 
@@ -27,6 +27,13 @@ TEST_CASE("adamw's first step by hand") {
         CHECK_CLOSE(s.m, (std::vector<double>{0.4, -0.4, 0}), kFloatSteps);
         CHECK_CLOSE(s.v, (std::vector<double>{0.8, 0.8, 0}), kFloatSteps);
     }
+}
+
+TEST_CASE("eps is added to the root of the corrected average, as PyTorch does") {
+    // Corrected, m is 1 and v is 1: the first step is 0.1 · 1 / (1 + 1), whatever the betas.
+    for (const Kernels* k : backends())
+        CHECK_CLOSE(step(*k, {{2}, {0}, {0}}, {1}, 0.1f, 0, 1, 1, 1).parameters, std::vector<double>{1.95},
+                    kFloatSteps);
 }
 
 TEST_CASE("ten steps of adamw against double") {
