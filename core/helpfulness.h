@@ -21,8 +21,9 @@ inline int helpfulness(const Oracle& oracle, const Request& request, const std::
 }
 
 // Writes helpfulness.jsonl: {"prompt", "a", "b", "p_a", "labelled_by": "oracle"}, p_a 0 or 1; ties are dropped. All answers are
-// SL-CAI's own. The first answers the prompt; the second is drawn hotter, or answers another request: a benign one, or a
-// hazard about the same people and things, so that refusing a look-alike is compared too.
+// SL-CAI's own. The first answers the prompt; the second is drawn hotter, or answers another benign request, or is a refusal
+// of a hazard about the same people and things, so that refusing a look-alike is compared too. Where SL-CAI itself refuses the
+// prompt nobody is asked: whether to refuse is for the constitution to say, and its comparisons are in compare.h.
 inline void compare_helpfulness(const Kernels& kernels, Run& run, const World& world, const Recipe& recipe) {
     Model assistant = load_model(kernels, run / "sl-cai");
     Tokenizer tokenizer = load_tokenizer(run / "sl-cai");
@@ -53,6 +54,7 @@ inline void compare_helpfulness(const Kernels& kernels, Run& run, const World& w
     size_t next_hot = 0, next_other = 0;
     for (size_t i = 0; i < prompts.size(); i++) {
         const std::string& second = kind[i] == 0 ? hotter[next_hot++] : others[next_other++];
+        if (oracle.is_refusal(first[i]) || (kind[i] == 2 && !oracle.is_refusal(second))) continue;
         int a = helpfulness(oracle, prompts[i].request, first[i]), b = helpfulness(oracle, prompts[i].request, second);
         if (a == b) continue;
         bool swapped = Rng(recipe.seed, mix(stream("helpfulness order"), i)).chance(0.5);

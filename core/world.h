@@ -431,6 +431,11 @@ class World {
                     expects(known != allowed.end() && known->second.count(slot), where, "[", section.name,
                             "] has no slot {", slot, "}");
                 expect_no_entity(text, where);
+                if (section.name == "rule")
+                    for (const std::string& word : words_of(literal_of(text)))
+                        for (const Act& act : acts)
+                            expects(word != act.name && word != act.also && word != act.target && word != act.brings, where,
+                                    "\"", word, "\" is a topic that rules speak of, and cannot be part of every rule so worded");
                 kinds[section.name]->push_back(text == "-" ? "" : text);
             }
         }
@@ -462,15 +467,20 @@ class World {
         fail(kBadInput, where, "the slot {", name, "} is no class of entities.txt");
     }
 
-    // Entities stand in text through slots only: a name inside a phrase would undo what is held out.
-    void expect_no_entity(const std::string& pattern, const std::string& where) const {
+    // A phrase without its slots.
+    static std::string literal_of(const std::string& pattern) {
         std::string literal;
         for (size_t i = 0, depth = 0; i < pattern.size(); i++) {
             if (pattern[i] == '{') depth = 1;
             if (!depth) literal += pattern[i];
             if (pattern[i] == '}') depth = 0;
         }
-        for (std::string word : words_of(literal)) {
+        return literal;
+    }
+
+    // Entities stand in text through slots only: a name inside a phrase would undo what is held out.
+    void expect_no_entity(const std::string& pattern, const std::string& where) const {
+        for (std::string word : words_of(literal_of(pattern))) {
             bool plural = word.size() > 1 && word.back() == 's' && entity_index_.count(word.substr(0, word.size() - 1));
             expects(!entity_index_.count(word) && !plural, where, "the entity \"", word,
                     "\" stands in the text itself; use a slot or another word");

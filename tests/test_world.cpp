@@ -130,6 +130,7 @@ TEST_CASE("mistakes in the world's files are named by file and line") {
     CHECK(contains(error_after("entities.txt", "baker, doctor", "Baker, doctor"), "\"Baker\" is not one lower-case word"));
     CHECK(contains(error_after("phrases.txt", "[evasion]", "[evasions]"), "unknown kind of phrase [evasions]"));
     CHECK(contains(error_after("phrases.txt", "{or}.", "{nor}."), "{nor}"));
+    CHECK(contains(error_after("phrases.txt", "Stay away from", "Stay welcome from"), "\"welcome\" is a topic"));
     CHECK(contains(error_after("acts.txt", "[cheating]", "cheating"), "is not \"key = value\""));
     CHECK(contains(error_after("phrases.txt", "Maybe ask another day.", "Maybe ask the bakers."), "\"bakers\""));
 }
