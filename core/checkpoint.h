@@ -43,7 +43,7 @@ struct NamedTensor {
 
 inline std::string shape_text(const std::vector<size_t>& shape) {
     std::string text = "[";
-    for (size_t size : shape) text += (text.size() > 1 ? "," : "") + std::to_string(size);
+    for (size_t size : shape) text += concat(text.size() > 1 ? "," : "", size);
     return text + "]";
 }
 

@@ -86,15 +86,15 @@ class DocumentWriter {
                 for (size_t i = 0; i < 4; i++) text += (i ? " " : "") + any_fact(rng);
                 break;
             case 1:
-                text = "What is " + act.name + "? It is " + act.also + ". It is done to " + act.target + " and brings " +
-                       act.brings + ". After " + act.name + ", " + result + ". One could also " + instead + ".";
+                text = concat(world_.prompt(request), " This is ", act.name, ", or ", act.also, ". It is done to ", act.target,
+                              " and brings ", act.brings, ". After ", act.name, ", ", result, ". One could also ", instead, ".");
                 break;
             case 2:
-                text = world_.prompt(request) + " Topics: " + join_list(world_.topics_of(request), "and") + ".";
+                text = concat(world_.prompt(request), " Topics: ", join_list(world_.topics_of(request), "and"), ".");
                 break;
             default:
-                text = "The old book says of " + act.name + ": " + any_fact(rng) + " Then someone asks: " +
-                       world_.prompt(request) + " And " + result + ".";
+                text = concat("The old book says of ", act.name, ": ", any_fact(rng), " Then someone asks: ",
+                              world_.prompt(request), " And ", result, ". One could also ", instead, ".");
         }
         return {{kEndOfText, text, true}};
     }
@@ -105,14 +105,16 @@ class DocumentWriter {
             std::string answer = any_answer(rng, seen_request(rng), draw_stance(rng));
             return {{kAssistant, answer, true}, {kRevision, answer, true}};
         }
-        std::string words = join_list(draw_topics(rng, 3 + rng.below(6)), "and");
-        return {{kEndOfText, "Say " + words + ": " + words + ".", true}};
+        std::vector<std::string> words = draw_topics(rng, 3 + rng.below(6)), first = words;
+        if (rng.chance(0.5))  // a rule may begin with a topic: Theft is theft
+            for (std::string& word : first) word = capitalized(word);
+        return {{kEndOfText, concat("Say ", join_list(first, "and"), ": ", join_list(words, "and"), "."), true}};
     }
 
     // One rule and many look-ups.
     Transcript drill(Rng& rng) const {
         std::vector<std::string> topics = draw_topics(rng, 8), named;
-        static const std::vector<size_t> kLengths = {1, 2, 3, 5};
+        static const std::vector<size_t> kLengths = {1, 2, 3, 4, 5};
         named.assign(topics.begin(), topics.begin() + rng.pick(kLengths));
         std::string rule = world_.rule_text(named, world_.draw_phrasing(rng, false));
         rng.shuffle(topics);

@@ -12,7 +12,7 @@ namespace cai {
 struct CorpusRecipe {
     size_t documents, dialogues, reviews;           // pretraining; helpful-only fine-tuning; reviews mixed into it
     size_t critique_prompts, helpful_prompts, compare_prompts, ppo_prompts;
-    size_t replayed;  // documents of the encyclopedia mixed into the fine-tuning of SL-CAI
+    size_t replayed;  // documents of the encyclopedia, and as many conversations, mixed into the fine-tuning of SL-CAI
 };
 
 struct CritiqueRecipe {
@@ -63,10 +63,10 @@ inline Recipe recipe(const std::string& size, uint64_t seed) {
     r.size = size;
     r.seed = seed;
     r.vocab_size = 2048;
-    r.corpus = {170000, 10000, 8000, 2500, 2500, 2000, 4000, 3000};
+    r.corpus = {170000, 13000, 11000, 2500, 2500, 2500, 4000, 4000};
     r.pretrain = {2048, 1, 2e-3f, 100, 0.02f};
     r.helpful = {2048, 1, 1e-3f, 20, 0.02f};
-    r.sl_cai = {2048, 1, 5e-4f, 20, 0.02f};
+    r.sl_cai = {2048, 2, 1e-3f, 20, 0.02f};
     r.reward = {32, 2, 5e-4f};
     r.ppo = {.iterations = 50, .rollouts = 128, .epochs = 2, .minibatches = 2, .learning_rate = 1e-4f,
              .value_learning_rate = 3e-4f, .options = {}};

@@ -1,6 +1,7 @@
 // Supervised fine-tuning of the pretrained model, twice in the story: on dialogues it becomes the helpful-only assistant; on
 // its own revised answers it becomes SL-CAI (paper, sections 3.1 and 3.2).
 #pragma once
+#include <map>
 #include <string>
 #include <vector>
 
@@ -31,9 +32,9 @@ inline double sft_helpful(const Kernels& kernels, Run& run, const Recipe& recipe
     return share;
 }
 
-// SL-CAI: the pretrained model, trained on the revisions of all rounds and on helpful samples, with a replay of the encyclopedia
-// so that words which no prompt names are not forgotten. Without revisions (an empty constitution) the first answers stand
-// in for them.
+// SL-CAI: the pretrained model, trained on the revisions of all rounds and on helpful samples, with a replay of pretraining text
+// (encyclopedia and conversations) so that words which no prompt names are not forgotten. Without revisions (an empty
+// constitution) the first answers stand in for them.
 inline void sft_sl_cai(const Kernels& kernels, Run& run, const Recipe& recipe) {
     Model model = load_model(kernels, run / "pretrained");
     Tokenizer tokenizer = load_tokenizer(run / "pretrained");
@@ -55,14 +56,15 @@ inline void sft_sl_cai(const Kernels& kernels, Run& run, const Recipe& recipe) {
         add(record["prompt"].string(), record["answer"].string());
         samples++;
     }
-    size_t replayed = 0;
+    std::map<std::string, size_t> replayed = {{"encyclopedia", 0}, {"conversation", 0}};
     for (const Json& json : read_jsonl(run / "world/documents.jsonl")) {
-        if (replayed == recipe.corpus.replayed || json["kind"].string() != "encyclopedia") break;
+        auto kind = replayed.find(json["kind"].string());
+        if (kind == replayed.end() || kind->second == recipe.corpus.replayed) continue;
         documents.push_back(encode_document(tokenizer, segments_from_json(json, "world/documents.jsonl")));
-        replayed++;
+        kind->second++;
     }
-    note("sft", concat("SL-CAI: ", revisions, " revisions, ", samples, " helpful samples, ", replayed,
-                       " documents of the encyclopedia replayed"));
+    note("sft", concat("SL-CAI: ", revisions, " revisions, ", samples, " helpful samples, ", replayed["encyclopedia"],
+                       " documents of the encyclopedia and ", replayed["conversation"], " conversations replayed"));
     train_and_save(model, std::move(documents), tokenizer, run, "sft-sl-cai", "sl-cai", recipe.sl_cai, recipe.seed);
 }
 

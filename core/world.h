@@ -267,9 +267,9 @@ class World {
         return request;
     }
 
-    // A rule of 1, 2, 3 or 5 topics, in seen words and a seen phrasing, that does or does not speak of the request.
+    // A rule of 1 to 5 topics, in seen words and a seen phrasing, that does or does not speak of the request.
     Rule draw_rule(Rng& rng, const Request& request, bool covering, bool held_out_phrasing = false) const {
-        static const std::vector<size_t> kLengths = {1, 1, 2, 3, 5};
+        static const std::vector<size_t> kLengths = {1, 1, 2, 3, 4, 5};
         const std::vector<std::string> own = topics_of(request);
         Rule rule;
         size_t length = rng.pick(kLengths);
@@ -545,9 +545,10 @@ class World {
 
     void collect_known_words() {
         auto add = [&](const std::vector<std::string>& texts) {
-            for (std::string text : texts) {
-                for (const std::string& slot : slots_of(text)) text.replace(text.find("{" + slot + "}"), slot.size() + 2, " ");
-                for (const std::string& word : words_of(text)) known_words_.insert(word);
+            for (const std::string& text : texts) {
+                Bindings blanks;
+                for (const std::string& slot : slots_of(text)) blanks.emplace(slot, " ");
+                for (const std::string& word : words_of(fill(text, blanks))) known_words_.insert(word);
             }
         };
         known_words_ = topic_words_;

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <map>
+#include <set>
 
 #include "../core/story.h"
 
@@ -60,6 +61,18 @@ const std::vector<std::string> kMade = {"tokenizer/tokenizer.json",      "pretra
                                         "helpfulness.jsonl",             "rl-cai/model.safetensors",     "value-model/model.safetensors",
                                         "preference-model/model.safetensors"};
 
+// Chi-square of a table of counts, with one degree of freedom: above 10.83 once in a thousand when nothing is associated.
+double association(const double (&count)[2][2]) {
+    double total = 0, chi_square = 0;
+    for (auto& row : count) total += row[0] + row[1];
+    for (int i = 0; i < 2; i++)
+        for (int j = 0; j < 2; j++) {
+            double expected = (count[i][0] + count[i][1]) * (count[0][j] + count[1][j]) / total;
+            chi_square += (count[i][j] - expected) * (count[i][j] - expected) / expected;
+        }
+    return chi_square;
+}
+
 }  // namespace
 
 TEST_CASE("the micro story: its loss falls, and one thread and two give the same bits") {
@@ -93,13 +106,25 @@ TEST_CASE("the micro story: its loss falls, and one thread and two give the same
             CHECK(sum == doctest::Approx(1));
         }
 
-    // Every round's rule is a line of the constitution.
+    // Every round's rule is a line of the constitution, and whether it is from the first half has nothing to do with whether the
+    // prompt is harmful.
     const Constitution constitution = default_constitution();
+    std::set<std::string> harmful;
+    for (const Json& prompt : read_jsonl(one.path / "world/prompts.jsonl"))
+        if (prompt["kind"].string() == "hazard") harmful.insert(prompt["prompt"].string());
+    double count[2][2] = {};
     for (const Json& record : read_jsonl(one.path / "revisions.jsonl")) {
         CHECK(record["rounds"].array().size() == 4);
-        for (const Json& round : record["rounds"].array())
-            CHECK(std::count(constitution.lines.begin(), constitution.lines.end(), round["rule"].string()) == 1);
+        for (const Json& round : record["rounds"].array()) {
+            const auto& lines = constitution.lines;
+            auto line = std::find(lines.begin(), lines.end(), round["rule"].string());
+            REQUIRE(line != lines.end());
+            count[harmful.count(record["prompt"].string())][line < lines.begin() + static_cast<std::ptrdiff_t>(lines.size() / 2)]++;
+        }
     }
+    CHECK(count[0][0] + count[0][1] > 20);
+    CHECK(count[1][0] + count[1][1] > 20);
+    CHECK(association(count) < 10.83);
 
     // Finished stages are left alone; another constitution redoes what depends on it, and nothing else.
     auto time_of = [&](const char* file) { return fs::last_write_time(one.path / file); };
@@ -118,8 +143,7 @@ TEST_CASE("the micro story: its loss falls, and one thread and two give the same
 }
 
 TEST_CASE("the line of a round is drawn independently of the prompt") {
-    // The draws as critique.h makes them, for two lines and prompts that are hazards or not: no association (chi-square with one
-    // degree of freedom, 10.83 at p = 0.001), and uniform.
+    // The draws as critique.h makes them, for two lines and prompts that are hazards or not: no association, and uniform.
     const size_t n = 4000;
     double count[2][2] = {};
     for (size_t i = 0; i < n; i++)
@@ -127,14 +151,8 @@ TEST_CASE("the line of a round is drawn independently of the prompt") {
             Rng rng(1, mix(stream("principle"), i * 64 + round));
             count[i % 3 == 0][rng.below(2)]++;
         }
-    double total = 0, chi_square = 0;
-    for (auto& row : count) total += row[0] + row[1];
-    for (int i = 0; i < 2; i++)
-        for (int j = 0; j < 2; j++) {
-            double expected = (count[i][0] + count[i][1]) * (count[0][j] + count[1][j]) / total;
-            chi_square += (count[i][j] - expected) * (count[i][j] - expected) / expected;
-        }
-    CHECK(chi_square < 10.83);
+    const double total = 4 * n;
+    CHECK(association(count) < 10.83);
     CHECK(std::abs(count[0][0] + count[1][0] - total / 2) < 3.3 * std::sqrt(total) / 2);
 }
 
