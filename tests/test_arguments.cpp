@@ -1,10 +1,10 @@
 // The command line: forms of options, precedence, and that every mistake is named.
 #include <doctest/doctest.h>
-#include <unistd.h>
 
 #include <filesystem>
 
 #include "../core/arguments.h"
+#include "support.h"
 
 using namespace cai;
 
@@ -23,15 +23,6 @@ std::string usage_error(F f) {
     }
     FAIL("no error");
     return "";
-}
-
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != text.npos; }
-
-std::string config_file(const std::string& text) {
-    std::string path =
-        (std::filesystem::temp_directory_path() / concat("cai_test_arguments_", ::getpid(), ".cfg")).string();
-    write_file(path, text);
-    return path;
 }
 
 }  // namespace
@@ -117,7 +108,10 @@ TEST_CASE("what nobody read is reported, with the nearest match") {
 }
 
 TEST_CASE("a configuration file: defaults < file < command line") {
-    std::string path = config_file(
+    TemporaryFolder folder;
+    const std::string path = (folder.path / "run.cfg").string();
+    write_file(
+        path,
         "\xEF\xBB\xBF# a comment\r\n\n seed = 3 # three\nlearning_rate=0.5\nprompt = \"a # b \\\"c\\\"\"\nname = C# \n"
         "quiet = true\n");
     Arguments a = parse({"--config", path, "--learning-rate", "0.25"});
@@ -129,9 +123,10 @@ TEST_CASE("a configuration file: defaults < file < command line") {
     CHECK(a.integer("steps", 10) == 10);
     a.finish();
 
-    auto mistake = [](const std::string& text) {
+    auto mistake = [&](const std::string& text) {
+        write_file(path, text);
         return usage_error([&] {
-            Arguments b = parse({"--config", config_file(text)});
+            Arguments b = parse({"--config", path});
             b.integer("seed", 1);
             b.finish();
         });
@@ -157,10 +152,11 @@ TEST_CASE("the effective configuration is sorted, complete, and reads back") {
     read(a);
     CHECK(a.configuration() ==
           "first = 1\nprompt = \" two\\nlines # and \\\"more\\\"\"\nquiet = true\nrate = 0.1\nsteps = 5\n");
-    std::string path = config_file(a.configuration());
+    TemporaryFolder folder;
+    const std::string path = (folder.path / "run.cfg").string();
+    write_file(path, a.configuration());
     Arguments b = parse({"--config", path});
     read(b);
     b.finish();
     CHECK(b.configuration() == a.configuration());
-    std::filesystem::remove(path);
 }

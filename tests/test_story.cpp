@@ -6,6 +6,7 @@
 #include <map>
 
 #include "../core/story.h"
+#include "support.h"
 
 using namespace cai;
 namespace fs = std::filesystem;
@@ -13,12 +14,6 @@ namespace fs = std::filesystem;
 namespace {
 
 fs::path data() { return fs::path(CAI_SOURCE_DIR) / "data"; }
-
-struct Folder {
-    fs::path path;
-    explicit Folder(const std::string& name) : path(fs::temp_directory_path() / name) { fs::remove_all(path); }
-    ~Folder() { fs::remove_all(path); }
-};
 
 struct Told {
     World world;
@@ -63,7 +58,7 @@ const std::vector<std::string> kMade = {"tokenizer/tokenizer.json",      "pretra
 }  // namespace
 
 TEST_CASE("the micro story: its loss falls, and one thread and two give the same bits") {
-    Folder one("cai-test-story-1"), two("cai-test-story-2");
+    TemporaryFolder one, two;
     {
         Told told(one.path, 1, default_constitution());
         told.tell();
@@ -139,7 +134,7 @@ TEST_CASE("the line of a round is drawn independently of the prompt") {
 }
 
 TEST_CASE("an empty constitution is legal, and a stage without its input says what to run") {
-    Folder folder("cai-test-story-3");
+    TemporaryFolder folder;
     Told told(folder.path, 1, Constitution{});
     CHECK_THROWS_WITH_AS(told.story.critique(), doctest::Contains("needs"), Error);
     told.tell();

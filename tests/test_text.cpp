@@ -5,38 +5,18 @@
 #include <filesystem>
 #include <functional>
 #include <limits>
-#include <random>
 
 #include "../core/rng.h"
 #include "../core/text.h"
+#include "support.h"
 
 using namespace cai;
 
 namespace {
 
-std::string error_of(const std::function<void()>& action) {
-    try {
-        action();
-    } catch (const Error& error) {
-        CHECK(error.status == kBadInput);
-        return error.what();
-    }
-    return "no error";
-}
-
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != text.npos; }
-
 std::string json_error(const std::string& text) {
     return error_of([&] { parse_json(text, "f"); });
 }
-
-// A folder of its own, gone at the end.
-struct Folder {
-    std::filesystem::path path =
-        std::filesystem::temp_directory_path() / ("cai_text_" + std::to_string(std::random_device()()));
-    Folder() { std::filesystem::create_directories(path); }
-    ~Folder() { std::filesystem::remove_all(path); }
-};
 
 Json random_json(Rng& rng, int depth) {
     switch (rng.below(depth < 4 ? 8 : 6)) {
@@ -80,7 +60,7 @@ Json random_json(Rng& rng, int depth) {
 }  // namespace
 
 TEST_CASE("files: written whole or not at all, and every failure is noticed") {
-    Folder folder;
+    TemporaryFolder folder;
     std::string bytes(200000, 'x');
     bytes += std::string("\0\r\n\xFF", 4);
     auto path = folder.path / "made" / "on the way" / "file";
@@ -283,7 +263,7 @@ TEST_CASE("JSON Lines") {
     CHECK(dump_jsonl(parse_jsonl(" [{\"a\":1},\n 2]\n", "f")) == "{\"a\":1}\n2\n");  // an array, as some datasets
     CHECK(error_of([] { parse_jsonl("{}\n\n{\"a\":}\n", "f"); }) == "f: line 3 column 6: expected a value, found }");
 
-    Folder folder;
+    TemporaryFolder folder;
     write_file(folder.path / "x.jsonl", dump_jsonl(values));
     CHECK(read_jsonl(folder.path / "x.jsonl") == values);
     write_file(folder.path / "x.json", "{");

@@ -5,12 +5,12 @@
 #include <filesystem>
 #include <functional>
 #include <map>
-#include <random>
 #include <regex>
 #include <set>
 #include <thread>
 
 #include "../core/tokenizer.h"
+#include "support.h"
 
 using namespace cai;
 
@@ -30,18 +30,6 @@ Pieces cut(std::string_view text) {
     return pieces;
 }
 
-std::string error_of(const std::function<void()>& action) {
-    try {
-        action();
-    } catch (const Error& error) {
-        CHECK(error.status == kBadInput);
-        return error.what();
-    }
-    return "no error";
-}
-
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != text.npos; }
-
 std::string random_text(Rng& rng, const std::string& characters, size_t longest) {
     std::string text;
     for (size_t n = rng.below(longest + 1); n > 0; n--) text += characters[rng.below(characters.size())];
@@ -53,14 +41,6 @@ std::string random_bytes(Rng& rng, size_t longest) {
     for (size_t n = rng.below(longest + 1); n > 0; n--) text += static_cast<char>(rng.below(256));
     return text;
 }
-
-// A folder of its own, gone at the end.
-struct Folder {
-    std::filesystem::path path =
-        std::filesystem::temp_directory_path() / ("cai_tokenizer_" + std::to_string(std::random_device()()));
-    Folder() { std::filesystem::create_directories(path); }
-    ~Folder() { std::filesystem::remove_all(path); }
-};
 
 // A byte's token: the alphabet begins with ! (0x21).
 Token byte_token(char c) { return kSpecialCount + (c - '!'); }
@@ -255,7 +235,7 @@ TEST_CASE("threads share a tokenizer") {
 }
 
 TEST_CASE("tokenizer.json: there and back, older and newer spellings, and what is refused") {
-    Folder folder;
+    TemporaryFolder folder;
     std::string text = "the cat, the dog; the caf\u00e9 \u6f22\u5b57 the cat \xFF\xFF";
     Tokenizer tokenizer = Tokenizer::train({text, text}, 290);
     tokenizer.save(folder.path);
