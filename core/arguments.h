@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "expects.h"
+#include "json.h"
 #include "text.h"
 
 namespace cai {

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "expects.h"
+#include "json.h"
 #include "memory.h"
 #include "model.h"
 #include "optimizer.h"

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "expects.h"
+#include "json.h"
 #include "kernels.h"
 #include "rng.h"
 #include "text.h"
