@@ -208,9 +208,9 @@ int pretrain_on_text(const std::string& verb, Arguments& arguments, const fs::pa
     std::string content = read_file(text);
     expects(!content.empty(), text.string(), ": the file is empty; there is nothing to learn");
     if (verb == "tokenizer" || !fs::exists(run / "tokenizer"))
-        Tokenizer::train({content}, static_cast<size_t>(s.recipe.vocab_size)).save(run / "tokenizer");
+        write_tokenizer(run / "tokenizer", Tokenizer::train({content}, static_cast<size_t>(s.recipe.vocab_size)));
     if (verb == "tokenizer") return kDone;
-    Tokenizer tokenizer = Tokenizer::load(run / "tokenizer");
+    Tokenizer tokenizer = read_tokenizer(run / "tokenizer");
     Model model(s.kernels, preset(s.recipe.size, static_cast<int>(tokenizer.size())));
     model.initialize(s.recipe.seed);
     train_and_save(model, {encode_text(tokenizer, content)}, tokenizer, run, "pretrain", "pretrained", s.recipe.pretrain,
