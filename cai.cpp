@@ -208,9 +208,9 @@ int pretrain_on_text(const std::string& verb, Arguments& arguments, const fs::pa
     std::string content = read_file(text);
     expects(!content.empty(), text.string(), ": the file is empty; there is nothing to learn");
     if (verb == "tokenizer" || !fs::exists(run / "tokenizer"))
-        Tokenizer::train({content}, static_cast<size_t>(s.recipe.vocab_size)).save(run / "tokenizer");
+        write_tokenizer(run / "tokenizer", Tokenizer::train({content}, static_cast<size_t>(s.recipe.vocab_size)));
     if (verb == "tokenizer") return kDone;
-    Tokenizer tokenizer = Tokenizer::load(run / "tokenizer");
+    Tokenizer tokenizer = read_tokenizer(run / "tokenizer");
     Model model(s.kernels, preset(s.recipe.size, static_cast<int>(tokenizer.size())));
     model.initialize(s.recipe.seed);
     train_and_save(model, {encode_text(tokenizer, content)}, tokenizer, run, "pretrain", "pretrained", s.recipe.pretrain,
@@ -291,9 +291,9 @@ int sample(Arguments& arguments, const fs::path&) {
     bool plain = arguments.has("text");
     std::string text = plain ? arguments.string("text", "") : arguments.string("prompt", "");
     GenerateOptions options;
-    options.sampling.temperature = static_cast<float>(arguments.number("temperature", 1, 0, 100));
+    options.sampling.temperature = arguments.number("temperature", options.sampling.temperature, 0, 100);
     options.sampling.top_k = static_cast<int>(arguments.integer("top-k", 0, 0));
-    options.sampling.top_p = static_cast<float>(arguments.number("top-p", 1, 0, 1));
+    options.sampling.top_p = arguments.number("top-p", options.sampling.top_p, 0, 1);
     options.max_new_tokens = static_cast<int>(arguments.integer("max-new-tokens", 80, 1, 1 << 20));
     options.seed = static_cast<uint64_t>(arguments.integer("seed", 1, 0));
     size_t count = static_cast<size_t>(arguments.integer("count", 1, 1, 1 << 20));
@@ -421,7 +421,7 @@ int chat_verb(Arguments& arguments, const fs::path& program) {
     fs::path directory = arguments.positional(0, "a run directory, such as runs/story");
     ChatOptions options;
     options.compare = arguments.flag("compare");
-    options.temperature = static_cast<float>(arguments.number("chat-temperature", options.temperature, 0, 100));
+    options.temperature = arguments.number("chat-temperature", options.temperature, 0, 100);
     options.seed = s.recipe.seed;
     if (!isatty(STDIN_FILENO)) options.prompt_sign.clear();
     arguments.finish();

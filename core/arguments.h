@@ -7,15 +7,18 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <concepts>
 #include <cstdint>
 #include <limits>
 #include <map>
 #include <set>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 #include "expects.h"
+#include "json.h"
 #include "text.h"
 
 namespace cai {
@@ -101,8 +104,12 @@ class Arguments {
                     int64_t most = std::numeric_limits<int64_t>::max()) {
         return parsed(name, fallback, least, most, "a whole number");
     }
-    double number(const std::string& name, double fallback, double least = -std::numeric_limits<double>::infinity(),
-                  double most = std::numeric_limits<double>::infinity()) {
+    // A float or a double, as its fallback is: the shortest digits of 0.02f are 0.02, those of the same number as a double
+    // 0.019999999552965164.
+    template <std::floating_point Number>
+    Number number(const std::string& name, Number fallback,
+                  std::type_identity_t<Number> least = -std::numeric_limits<Number>::infinity(),
+                  std::type_identity_t<Number> most = std::numeric_limits<Number>::infinity()) {
         return parsed(name, fallback, least, most, "a number");
     }
     bool flag(const std::string& name) {

@@ -19,11 +19,13 @@
 #include <vector>
 
 #include "expects.h"
+#include "json.h"
 #include "memory.h"
 #include "model.h"
 #include "optimizer.h"
 #include "text.h"
 #include "tokenizer.h"
+#include "tokenizer_json.h"
 
 namespace cai {
 
@@ -445,7 +447,7 @@ inline void write_model(const std::filesystem::path& directory, const Model& mod
                                    {"do_sample", true},
                                    {"transformers_version", "4.45.0"}};
     if (!model.config.score_head) write_file(directory / "generation_config.json", dump(generation, 2) + "\n");
-    tokenizer.save(directory);
+    write_tokenizer(directory, tokenizer);
     std::vector<float> host = model.parameters.download();
     write_safetensors(directory / "model.safetensors", name_tensors(model.config, host, ""));
 }
@@ -493,7 +495,7 @@ inline Model load_model(const Kernels& kernels, std::filesystem::path directory)
 inline Tokenizer load_tokenizer(std::filesystem::path directory) {
     directory = find_checkpoint(directory);
     const Config config = load_config(directory);
-    Tokenizer tokenizer = Tokenizer::load(directory);
+    Tokenizer tokenizer = read_tokenizer(directory);
     expects(tokenizer.size() <= static_cast<size_t>(config.vocab_size), directory.string(), ": tokenizer.json has ",
             tokenizer.size(), " tokens, but config.json a vocab_size of ", config.vocab_size,
             "; they are from different models");

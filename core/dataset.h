@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "expects.h"
+#include "json.h"
 #include "model.h"
 #include "rng.h"
-#include "text.h"
 #include "tokenizer.h"
 
 namespace cai {

@@ -4,7 +4,6 @@
 // times. The mathematics is in advantage.h.
 #pragma once
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <filesystem>
 #include <functional>
@@ -16,6 +15,7 @@
 #include <vector>
 
 #include "advantage.h"
+#include "autosave.h"
 #include "checkpoint.h"
 #include "optimizer.h"
 #include "prompts.h"
@@ -326,7 +326,7 @@ inline void ppo(const Kernels& kernels, Run& run, const World& world, const Reci
 
     Progress progress(stage, o.iterations);
     size_t tokens = 0;
-    auto saved = std::chrono::steady_clock::now();
+    Autosave autosave{control.save_every_seconds};
     auto iterate = [&](size_t iteration) {
         // 2. Experience.
         std::vector<std::string> dealt;
@@ -389,16 +389,7 @@ inline void ppo(const Kernels& kernels, Run& run, const World& world, const Reci
         } catch (const Error& error) {
             fail(error.status, stage, ", iteration ", iteration + 1, ": ", error.what());
         }
-        const auto now = std::chrono::steady_clock::now();
-        const bool due = std::chrono::duration<double>(now - saved).count() >= control.save_every_seconds;
-        if ((due || stop_signal) &&
-            iteration + 1 < o.iterations) {
-            save_state(iteration + 1);
-            saved = now;
-            if (stop_signal)
-                fail(stopped_by(), stage, ": interrupted after iteration ", iteration + 1, " of ", o.iterations,
-                     "; the same command goes on from there");
-        }
+        autosave.after(stage, "iteration", iteration + 1, o.iterations, [&] { save_state(iteration + 1); });
         if (control.on_iteration) control.on_iteration(iteration + 1, values);
     }
     progress.done();

@@ -7,7 +7,7 @@
 namespace cai {
 
 inline void pretrain(const Kernels& kernels, Run& run, const Recipe& recipe) {
-    Tokenizer tokenizer = Tokenizer::load(run / "tokenizer");
+    Tokenizer tokenizer = read_tokenizer(run / "tokenizer");
     Model model(kernels, preset(recipe.size, static_cast<int>(tokenizer.size())));
     model.initialize(recipe.seed);
     note("pretrain", concat(recipe.size, " model of ", parameter_count(model.config), " parameters, vocabulary of ",

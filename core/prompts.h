@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "text.h"
+#include "json.h"
 #include "world.h"
 
 namespace cai {

@@ -19,7 +19,7 @@
 #include <vector>
 
 #include "expects.h"
-#include "text.h"
+#include "json.h"
 
 namespace cai {
 

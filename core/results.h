@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
+#include "json.h"
 #include "report.h"
 #include "statistics.h"
-#include "text.h"
 
 namespace cai {
 

@@ -3,7 +3,6 @@
 // comparisons of helpfulness are mixed as they come; labels are soft.
 #pragma once
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <filesystem>
 #include <numeric>
@@ -11,6 +10,7 @@
 #include <vector>
 
 #include "advantage.h"
+#include "autosave.h"
 #include "checkpoint.h"
 #include "optimizer.h"
 #include "recipe.h"
@@ -205,7 +205,7 @@ inline void train_preference_model(const Kernels& kernels, Run& run, const Recip
         return training[order[i % training.size()]];
     };
     Progress progress(stage, steps);
-    auto saved = std::chrono::steady_clock::now();
+    Autosave autosave{save_every_seconds};
     for (size_t step = static_cast<size_t>(optimizer.step); step < steps; step++) {
         std::vector<const ComparisonPair*> batch_pairs;
         for (size_t i = step * batch_size; i < std::min((step + 1) * batch_size, total); i++)
@@ -246,15 +246,9 @@ inline void train_preference_model(const Kernels& kernels, Run& run, const Recip
                  {"grad_norm", norm},
                  {"epoch", static_cast<double>((step + 1) * batch_size) / static_cast<double>(training.size())}});
         }
-        const auto now = std::chrono::steady_clock::now();
-        const bool due = std::chrono::duration<double>(now - saved).count() > save_every_seconds;
-        if ((due || stop_signal) && step + 1 < steps) {
+        autosave.after(stage, "step", step + 1, steps, [&] {
             save_checkpoint(checkpoint, model, tokenizer, optimizer, Json::Object{{"made_from", made_from}});
-            saved = now;
-            if (stop_signal)
-                fail(stopped_by(), stage, ": interrupted after step ", step + 1, " of ", steps,
-                     "; the same command goes on from there");
-        }
+        });
     }
     progress.done();
 

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "json.h"
 #include "report.h"
 #include "rng.h"
 #include "text.h"

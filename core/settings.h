@@ -11,9 +11,9 @@ inline void read_supervised(Arguments& arguments, const std::string& stage, Supe
     r.tokens_per_batch = static_cast<size_t>(
         arguments.integer(stage + "-tokens-per-batch", static_cast<int64_t>(r.tokens_per_batch), 1, 1 << 24));
     r.epochs = arguments.number(stage + "-epochs", r.epochs, 0, 1e6);
-    r.learning_rate = static_cast<float>(arguments.number(stage + "-learning-rate", r.learning_rate, 0, 10));
+    r.learning_rate = arguments.number(stage + "-learning-rate", r.learning_rate, 0, 10);
     r.warmup_steps = static_cast<size_t>(arguments.integer(stage + "-warmup-steps", static_cast<int64_t>(r.warmup_steps), 0));
-    r.final_fraction = static_cast<float>(arguments.number(stage + "-final-fraction", r.final_fraction, 0, 1));
+    r.final_fraction = arguments.number(stage + "-final-fraction", r.final_fraction, 0, 1);
 }
 
 // "LOW,HIGH", as in the paper's 0.4,0.6.
@@ -75,20 +75,19 @@ inline Recipe read_recipe(Arguments& arguments) {
     read_supervised(arguments, "helpful", r.helpful);
     read_supervised(arguments, "sl-cai", r.sl_cai);
     r.critique.rounds = static_cast<int>(arguments.integer("rounds", r.critique.rounds, 0, 64));
-    r.critique.temperature = static_cast<float>(arguments.number("temperature", r.critique.temperature, 0, 10));
+    r.critique.temperature = arguments.number("temperature", r.critique.temperature, 0, 10);
     r.compare.reasoning =
         arguments.choice("reasoning", {"true", "false"}, r.compare.reasoning ? "true" : "false") == "true";
     read_clamp(arguments, r.compare);
     count("pairs-per-batch", r.reward.pairs_per_batch);
     r.reward.epochs = arguments.number("reward-epochs", r.reward.epochs, 0, 1e6);
-    r.reward.learning_rate = static_cast<float>(arguments.number("reward-learning-rate", r.reward.learning_rate, 0, 10));
+    r.reward.learning_rate = arguments.number("reward-learning-rate", r.reward.learning_rate, 0, 10);
     count("ppo-iterations", r.ppo.iterations);
     count("rollouts", r.ppo.rollouts);
     r.ppo.epochs = static_cast<int>(arguments.integer("ppo-epochs", r.ppo.epochs, 1, 1000));
     r.ppo.minibatches = static_cast<int>(arguments.integer("minibatches", r.ppo.minibatches, 1, 1 << 20));
-    r.ppo.learning_rate = static_cast<float>(arguments.number("ppo-learning-rate", r.ppo.learning_rate, 0, 10));
-    r.ppo.value_learning_rate =
-        static_cast<float>(arguments.number("value-learning-rate", r.ppo.value_learning_rate, 0, 10));
+    r.ppo.learning_rate = arguments.number("ppo-learning-rate", r.ppo.learning_rate, 0, 10);
+    r.ppo.value_learning_rate = arguments.number("value-learning-rate", r.ppo.value_learning_rate, 0, 10);
     r.ppo.max_new_tokens = static_cast<int>(arguments.integer("max-new-tokens", r.ppo.max_new_tokens, 1, 1 << 20));
     if (arguments.has("like")) r.ppo.options = like(arguments.string("like", "cai"));
     read_ppo_options(arguments, r.ppo.options);

@@ -46,7 +46,7 @@ struct Story {
             for (const Json& json : read_jsonl(run / "world/documents.jsonl"))
                 for (const Segment& segment : segments_from_json(json, "world/documents.jsonl")) texts.push_back(segment.text);
             Tokenizer tokenizer = Tokenizer::train(texts, static_cast<size_t>(recipe.vocab_size));
-            tokenizer.save(run / "tokenizer");
+            write_tokenizer(run / "tokenizer", tokenizer);
             note("tokenizer", concat(tokenizer.size(), " tokens"));
         });
     }

@@ -1,11 +1,11 @@
 // The loop that every supervised stage shares: draw a batch, forward, backward, update; report, save, resume.
 #pragma once
 #include <bit>
-#include <chrono>
 #include <cmath>
 #include <filesystem>
 #include <string>
 
+#include "autosave.h"
 #include "checkpoint.h"
 #include "dataset.h"
 #include "model.h"
@@ -54,7 +54,7 @@ inline double train(Model& model, BatchStream& stream, const TrainingOptions& op
     }
     Progress progress(stage, options.steps);
     size_t tokens = 0;
-    auto saved = std::chrono::steady_clock::now();
+    Autosave autosave{options.save_every_seconds};
     for (size_t step = static_cast<size_t>(optimizer.step); step < options.steps; step++) {
         Batch batch = stream.next();
         forward(model, batch, activations);
@@ -80,9 +80,7 @@ inline double train(Model& model, BatchStream& stream, const TrainingOptions& op
                                           {"learning_rate", learning_rate},
                                           {"grad_norm", norm},
                                           {"num_tokens", static_cast<double>(tokens)}});
-        auto now = std::chrono::steady_clock::now();
-        bool due = std::chrono::duration<double>(now - saved).count() >= options.save_every_seconds;
-        if ((due || stop_signal) && step + 1 < options.steps) {
+        autosave.after(stage, "step", step + 1, options.steps, [&] {
             BatchStream::Position position = stream.position();
             save_checkpoint(checkpoint, model, tokenizer, optimizer,
                             Json::Object{{"made_from", options.made_from},
@@ -90,11 +88,7 @@ inline double train(Model& model, BatchStream& stream, const TrainingOptions& op
                                          {"index", position.index},
                                          {"tail_loss", tail_loss},
                                          {"tail_steps", tail_steps}});
-            saved = now;
-            if (stop_signal)
-                fail(stopped_by(), stage, ": interrupted after step ", step + 1, " of ", options.steps,
-                     "; the same command goes on from there");
-        }
+        });
     }
     progress.done();
     return tail_steps ? tail_loss / static_cast<double>(tail_steps) : 0;

@@ -1,10 +1,14 @@
 // The command line: forms of options, precedence, and that every mistake is named.
 #include <doctest/doctest.h>
-#include <unistd.h>
 
+#include <bit>
+#include <cmath>
+#include <cstring>
 #include <filesystem>
 
 #include "../core/arguments.h"
+#include "../core/rng.h"
+#include "support.h"
 
 using namespace cai;
 
@@ -23,15 +27,6 @@ std::string usage_error(F f) {
     }
     FAIL("no error");
     return "";
-}
-
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != text.npos; }
-
-std::string config_file(const std::string& text) {
-    std::string path =
-        (std::filesystem::temp_directory_path() / concat("cai_test_arguments_", ::getpid(), ".cfg")).string();
-    write_file(path, text);
-    return path;
 }
 
 }  // namespace
@@ -86,12 +81,13 @@ TEST_CASE("usage errors name the option and the value") {
         CHECK(contains(message, concat("--steps: '", bad, "'")));
     }
     for (const char* bad : {"", "fast", "1.5x", "nan", "inf", "1e999", "1,5"}) {
-        std::string message = usage_error([&] { parse({concat("--rate=", bad)}).number("rate", 1); });
+        std::string message = usage_error([&] { parse({concat("--rate=", bad)}).number("rate", 1.0); });
         CHECK(contains(message, concat("--rate: '", bad, "'")));
     }
     CHECK(contains(usage_error([] { parse({"--steps=0"}).integer("steps", 5, 1, 9); }), "below 1"));
     CHECK(contains(usage_error([] { parse({"--steps=10"}).integer("steps", 5, 1, 9); }), "above 9"));
-    CHECK(contains(usage_error([] { parse({"--p=1.25"}).number("p", 1, 0, 1); }), "above 1"));
+    CHECK(contains(usage_error([] { parse({"--p=1.25"}).number("p", 1.0, 0, 1); }), "above 1"));
+    CHECK(contains(usage_error([] { parse({"--rate=1e39"}).number("rate", 1.0f); }), "too large"));
     CHECK(parse({"--steps=9"}).integer("steps", 5, 1, 9) == 9);
     CHECK(parse({"--steps=1"}).integer("steps", 5, 1, 9) == 1);
     CHECK(contains(usage_error([] { parse({"--quiet=maybe"}).flag("quiet"); }), "'maybe'"));
@@ -117,21 +113,25 @@ TEST_CASE("what nobody read is reported, with the nearest match") {
 }
 
 TEST_CASE("a configuration file: defaults < file < command line") {
-    std::string path = config_file(
+    TemporaryFolder folder;
+    const std::string path = (folder.path / "run.cfg").string();
+    write_file(
+        path,
         "\xEF\xBB\xBF# a comment\r\n\n seed = 3 # three\nlearning_rate=0.5\nprompt = \"a # b \\\"c\\\"\"\nname = C# \n"
         "quiet = true\n");
     Arguments a = parse({"--config", path, "--learning-rate", "0.25"});
     CHECK(a.integer("seed", 1) == 3);
-    CHECK(a.number("learning-rate", 1) == 0.25);
+    CHECK(a.number("learning-rate", 1.0) == 0.25);
     CHECK(a.string("prompt", "") == "a # b \"c\"");
     CHECK(a.string("name", "") == "C#");
     CHECK(a.flag("quiet"));
     CHECK(a.integer("steps", 10) == 10);
     a.finish();
 
-    auto mistake = [](const std::string& text) {
+    auto mistake = [&](const std::string& text) {
+        write_file(path, text);
         return usage_error([&] {
-            Arguments b = parse({"--config", config_file(text)});
+            Arguments b = parse({"--config", path});
             b.integer("seed", 1);
             b.finish();
         });
@@ -157,10 +157,37 @@ TEST_CASE("the effective configuration is sorted, complete, and reads back") {
     read(a);
     CHECK(a.configuration() ==
           "first = 1\nprompt = \" two\\nlines # and \\\"more\\\"\"\nquiet = true\nrate = 0.1\nsteps = 5\n");
-    std::string path = config_file(a.configuration());
+    TemporaryFolder folder;
+    const std::string path = (folder.path / "run.cfg").string();
+    write_file(path, a.configuration());
     Arguments b = parse({"--config", path});
     read(b);
     b.finish();
     CHECK(b.configuration() == a.configuration());
-    std::filesystem::remove(path);
+}
+
+TEST_CASE("a float is written with its own shortest digits, and reads back to the same bits") {
+    auto written = [](float x) {
+        Arguments a = parse({});
+        CHECK(a.number("x", x) == x);
+        return a.configuration();
+    };
+    CHECK(written(0.02f) == "x = 0.02\n");
+    CHECK(written(2e-3f) == "x = 0.002\n");
+    CHECK(written(1) == "x = 1\n");
+    TemporaryFolder folder;
+    const std::string path = (folder.path / "run.cfg").string();
+    std::string text;
+    std::vector<float> expected, found;
+    Rng rng(1);
+    for (float x : {0.0f, -0.0f, 1.0f / 3, 1e-45f, 3.4028235e38f}) expected.push_back(x);
+    while (expected.size() < 1000)
+        if (float x = std::bit_cast<float>(static_cast<uint32_t>(rng.next())); std::isfinite(x)) expected.push_back(x);
+    for (size_t i = 0; i < expected.size(); i++) text += concat("x", i) + written(expected[i]).substr(1);
+    write_file(path, text);
+    Arguments a = parse({"--config", path});
+    for (size_t i = 0; i < expected.size(); i++) found.push_back(a.number(concat("x", i), 0.5f));
+    a.finish();
+    CHECK(std::memcmp(found.data(), expected.data(), expected.size() * sizeof(float)) == 0);
+    CHECK(parse({"--x=0.019999999552965164"}).number("x", 0.0f) == 0.02f);  // the digits of the same number as a double
 }

@@ -1,7 +1,6 @@
 // The evaluation: which prompts it draws, how it counts, the shape of results.json, and that a model without a clue
 // gets nothing. Chat and trace on the same models.
 #include <doctest/doctest.h>
-#include <unistd.h>
 
 #include <functional>
 #include <sstream>
@@ -11,6 +10,7 @@
 #include "../core/evaluate.h"
 #include "../core/results.h"
 #include "../core/trace.h"
+#include "support.h"
 
 using namespace cai;
 namespace fs = std::filesystem;
@@ -35,9 +35,9 @@ Recipe small_recipe() {
 
 // A run whose models were never trained.
 struct UntrainedRun {
-    fs::path path = fs::temp_directory_path() / concat("cai-test-evaluate-", getpid());
+    TemporaryFolder folder;
+    const fs::path& path = folder.path;
     UntrainedRun() {
-        fs::remove_all(path);
         Run run(path);
         write_corpus(run, world(), small_recipe().corpus);
         std::vector<std::string> texts;
@@ -53,7 +53,6 @@ struct UntrainedRun {
         }
         write_file(path / "preference-model/score.json", "{\"mean\": 0}");
     }
-    ~UntrainedRun() { fs::remove_all(path); }
 };
 
 std::map<size_t, size_t> by_act(const Cell& cell) {
@@ -87,8 +86,6 @@ double figure(const Json& json, const std::vector<std::string>& path) {
     REQUIRE(found);
     return found->number();
 }
-
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 }  // namespace
 

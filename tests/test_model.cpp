@@ -5,6 +5,7 @@
 
 #include "../core/model.h"
 #include "fixtures/model_golden.h"
+#include "support.h"
 
 using namespace cai;
 
@@ -41,8 +42,6 @@ std::string error(Call call) {
     }
     return "";
 }
-
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 }  // namespace
 

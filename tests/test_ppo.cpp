@@ -5,6 +5,7 @@
 #include "../core/ppo.h"
 #include "../core/reward.h"
 #include "../core/training.h"
+#include "support.h"
 
 #ifndef CAI_SOURCE_DIR
 #define CAI_SOURCE_DIR "."
@@ -17,16 +18,6 @@ namespace {
 
 const Config kSmall = {0, 32, 2, 2, 1, 16, 64, 64};  // width, layers, heads, kv_heads, head_dim, ff, context
 const std::vector<std::string> kAnimals = {"fox", "fish", "owl", "cat"};
-
-struct Scratch {
-    fs::path path;
-    explicit Scratch(const std::string& name)
-        : path(fs::temp_directory_path() / concat("cai-test-ppo-", name, "-", getpid())) {
-        fs::remove_all(path);
-        fs::create_directories(path);
-    }
-    ~Scratch() { fs::remove_all(path); }
-};
 
 struct Quiet {
     Quiet() { quiet = true; }
@@ -53,7 +44,7 @@ Recipe small_recipe(size_t iterations, size_t rollouts = 16) {
 // Made once: a policy that says "a red ..." and "a blue ..." equally often, a preference model that likes blue,
 // prompts.
 const fs::path& template_run() {
-    static Scratch scratch("template");
+    static TemporaryFolder scratch;
     static bool made = false;
     if (std::exchange(made, true)) return scratch.path;
     Run run(scratch.path);
@@ -111,7 +102,7 @@ double value_of(const NamedValues& values, const std::string& name) {
 
 // Runs PPO in a fresh copy of the template and returns the metrics of each iteration.
 std::vector<NamedValues> run_ppo(const Recipe& recipe, const Kernels& kernels = cpu_kernels) {
-    Scratch scratch("run");
+    TemporaryFolder scratch;
     copy_template(scratch.path);
     Run run(scratch.path);
     std::vector<NamedValues> metrics;
@@ -144,7 +135,7 @@ bool mentions(const std::string& text, const std::string& part) { return text.fi
 
 TEST_CASE("ppo: a planted score rises, and the KL starts at exactly 0") {
     Quiet hush;
-    Scratch scratch("learns");
+    TemporaryFolder scratch;
     copy_template(scratch.path);
     Run run(scratch.path);
     std::vector<NamedValues> metrics;
@@ -205,7 +196,7 @@ TEST_CASE("ppo: a sampler that disagrees with the trainer by one rounding is cau
 
 TEST_CASE("ppo: the same bits with one thread and with two, and after an interruption") {
     Quiet hush;
-    Scratch scratch("bits");
+    TemporaryFolder scratch;
     for (const char* name : {"one", "two", "killed"}) copy_template(scratch.path / name);
     Recipe recipe = small_recipe(4);
     recipe.ppo.options.kl_target = 0.01, recipe.ppo.options.kl_horizon = 100;  // beta is part of the state
@@ -321,7 +312,7 @@ TEST_CASE("ppo: a diverging run, missing inputs and senseless options are said i
                               {"preference-model", "reward"},
                               {"world/prompts.jsonl", "world"},
                               {"preference-model/score.json", "reward"}}) {
-        Scratch scratch("missing");
+        TemporaryFolder scratch;
         copy_template(scratch.path);
         fs::remove_all(scratch.path / name);
         Run run(scratch.path);

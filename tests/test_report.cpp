@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "../core/report.h"
+#include "support.h"
 
 using namespace cai;
 
@@ -87,8 +88,8 @@ TEST_CASE("quiet silences progress and notes, never warnings; colour is for term
 }
 
 TEST_CASE("metrics: flat objects, step, time and stage first, appended to what is there") {
-    std::filesystem::path folder = std::filesystem::temp_directory_path() / concat("cai_test_report_", ::getpid());
-    std::filesystem::path path = folder / "run" / "metrics.jsonl";
+    TemporaryFolder folder;
+    std::filesystem::path path = folder.path / "run" / "metrics.jsonl";
     Metrics(path).log("sft", 10, {{"loss", 0.5}, {"lr", 3e-4}});
     Metrics(path).log("ppo", 11, {{"objective/kl", std::numeric_limits<double>::quiet_NaN()}});
     std::vector<Json> lines = read_jsonl(path);
@@ -103,7 +104,6 @@ TEST_CASE("metrics: flat objects, step, time and stage first, appended to what i
     CHECK(lines[0]["stage"].string() == "sft");
     CHECK(lines[0]["lr"].number() == 3e-4);
     CHECK(lines[1]["objective/kl"].is_null());
-    std::filesystem::remove_all(folder);
     CHECK_THROWS_AS(Metrics("/dev/null/metrics.jsonl"), Error);
 }
 

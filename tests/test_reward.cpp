@@ -3,6 +3,7 @@
 #include <functional>
 
 #include "../core/reward.h"
+#include "support.h"
 
 using namespace cai;
 namespace fs = std::filesystem;
@@ -10,16 +11,6 @@ namespace fs = std::filesystem;
 namespace {
 
 const Config kSmall = {0, 32, 2, 2, 1, 16, 64, 64};  // width, layers, heads, kv_heads, head_dim, ff, context
-
-struct Scratch {
-    fs::path path;
-    explicit Scratch(const std::string& name)
-        : path(fs::temp_directory_path() / concat("cai-test-reward-", name, "-", getpid())) {
-        fs::remove_all(path);
-        fs::create_directories(path);
-    }
-    ~Scratch() { fs::remove_all(path); }
-};
 
 Json comparison(const std::string& prompt, const std::string& a, const std::string& b, double p_a) {
     return Json::Object{{"prompt", prompt}, {"a", a}, {"b", b}, {"p_a", p_a}};
@@ -93,7 +84,7 @@ struct Quiet {
 
 TEST_CASE("reward: a planted preference is learned and holds on prompts not seen") {
     Quiet hush;
-    Scratch scratch("planted");
+    TemporaryFolder scratch;
     std::vector<Json> comparisons, helpfulness;
     planted(comparisons, helpfulness, 150);
     prepare(scratch.path, comparisons, helpfulness);
@@ -138,7 +129,7 @@ TEST_CASE("reward: a planted preference is learned and holds on prompts not seen
 
 TEST_CASE("reward: a soft label of 0.7 ends at a difference of logit 0.7") {
     Quiet hush;
-    Scratch scratch("soft");
+    TemporaryFolder scratch;
     std::vector<Json> comparisons;
     for (size_t i = 0; comparisons.size() < 16; i++) {  // each pair both ways, so that its place cannot be learned
         std::string prompt = concat("what swims in the pond ", i, "?");
@@ -193,7 +184,7 @@ TEST_CASE("reward: about a tenth of the prompts is held out, by their text") {
 
 TEST_CASE("reward: the same bits with one thread and with two, and after an interruption") {
     Quiet hush;
-    Scratch scratch("bits");
+    TemporaryFolder scratch;
     std::vector<Json> comparisons, helpfulness;
     planted(comparisons, helpfulness, 30);
     auto train_in = [&](const std::string& name, const Kernels& kernels) {
@@ -216,7 +207,7 @@ TEST_CASE("reward: the same bits with one thread and with two, and after an inte
 
 TEST_CASE("reward: a state made from other comparisons is not resumed") {
     Quiet hush;
-    Scratch scratch("stale");
+    TemporaryFolder scratch;
     std::vector<Json> comparisons, helpfulness;
     planted(comparisons, helpfulness, 20);
     prepare(scratch.path / "fresh", comparisons, {});
@@ -234,7 +225,7 @@ TEST_CASE("reward: a state made from other comparisons is not resumed") {
 
 TEST_CASE("reward: without a comparison every answer scores 0") {
     Quiet hush;
-    Scratch scratch("none");
+    TemporaryFolder scratch;
     prepare(scratch.path, {}, {});
     Run run(scratch.path);
     train_preference_model(cpu_kernels, run, small_recipe(8, 1, 1e-3f));  // warns, also when quiet
@@ -246,7 +237,7 @@ TEST_CASE("reward: without a comparison every answer scores 0") {
 
 TEST_CASE("reward: what is missing or malformed is said in one sentence") {
     Quiet hush;
-    Scratch scratch("errors");
+    TemporaryFolder scratch;
     auto message = [&](int status, const Recipe& recipe) {
         Run run(scratch.path);
         return message_of(status, [&] { train_preference_model(cpu_kernels, run, recipe); });

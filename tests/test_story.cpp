@@ -7,6 +7,7 @@
 #include <set>
 
 #include "../core/story.h"
+#include "support.h"
 
 using namespace cai;
 namespace fs = std::filesystem;
@@ -14,12 +15,6 @@ namespace fs = std::filesystem;
 namespace {
 
 fs::path data() { return fs::path(CAI_SOURCE_DIR) / "data"; }
-
-struct Folder {
-    fs::path path;
-    explicit Folder(const std::string& name) : path(fs::temp_directory_path() / name) { fs::remove_all(path); }
-    ~Folder() { fs::remove_all(path); }
-};
 
 struct Told {
     World world;
@@ -76,7 +71,7 @@ double association(const double (&count)[2][2]) {
 }  // namespace
 
 TEST_CASE("the micro story: its loss falls, and one thread and two give the same bits") {
-    Folder one("cai-test-story-1"), two("cai-test-story-2");
+    TemporaryFolder one, two;
     {
         Told told(one.path, 1, default_constitution());
         told.tell();
@@ -157,7 +152,7 @@ TEST_CASE("the line of a round is drawn independently of the prompt") {
 }
 
 TEST_CASE("an empty constitution is legal, and a stage without its input says what to run") {
-    Folder folder("cai-test-story-3");
+    TemporaryFolder folder;
     Told told(folder.path, 1, Constitution{});
     CHECK_THROWS_WITH_AS(told.story.critique(), doctest::Contains("needs"), Error);
     told.tell();

@@ -5,17 +5,12 @@
 
 #include "../core/run.h"
 #include "../core/training.h"
+#include "support.h"
 
 using namespace cai;
 namespace fs = std::filesystem;
 
 namespace {
-
-struct Folder {
-    fs::path path;
-    explicit Folder(const std::string& name) : path(fs::temp_directory_path() / name) { fs::remove_all(path); }
-    ~Folder() { fs::remove_all(path); }
-};
 
 struct Setting {
     Tokenizer tokenizer = Tokenizer::train({"the cat sat on the mat and the dog sat on the log"}, 280);
@@ -47,7 +42,7 @@ struct Setting {
 
 TEST_CASE("training learns by heart what there is to learn") {
     Setting s;
-    Folder folder("cai-test-training-1");
+    TemporaryFolder folder;
     double loss = 0;
     TrainingOptions options;
     options.steps = 60, options.warmup_steps = 5;
@@ -58,7 +53,7 @@ TEST_CASE("training learns by heart what there is to learn") {
 
 TEST_CASE("an interrupted training goes on to the same bits") {
     Setting s;
-    Folder whole("cai-test-training-2"), cut("cai-test-training-3");
+    TemporaryFolder whole, cut;
     TrainingOptions options;
     options.steps = 12, options.warmup_steps = 2;
     const std::vector<float> expected = s.trained(whole.path, options);
@@ -76,7 +71,7 @@ TEST_CASE("an interrupted training goes on to the same bits") {
 
 TEST_CASE("a training that diverges says so") {
     Setting s;
-    Folder folder("cai-test-training-4");
+    TemporaryFolder folder;
     TrainingOptions options;
     options.steps = 50, options.warmup_steps = 0, options.learning_rate = 1e30f;
     try {
@@ -89,7 +84,7 @@ TEST_CASE("a training that diverges says so") {
 
 TEST_CASE("a stage runs once, and again when its inputs or options change") {
     quiet = true;
-    Folder folder("cai-test-run");
+    TemporaryFolder folder;
     Run run(folder.path);
     int runs = 0;
     auto perform = [&](int option) {
@@ -117,7 +112,7 @@ TEST_CASE("a stage runs once, and again when its inputs or options change") {
     perform(2);
     CHECK(runs == 5);
     // Another run takes it over.
-    Folder other("cai-test-run-2");
+    TemporaryFolder other;
     Run second(other.path);
     write_file(second / "in.txt", "b");
     second.adopt(run, {"double", {}, {"out.txt"}, {}});

@@ -7,6 +7,7 @@
 
 #include "../core/constitution.h"
 #include "../core/corpus.h"
+#include "support.h"
 
 using namespace cai;
 namespace fs = std::filesystem;
@@ -14,15 +15,6 @@ namespace fs = std::filesystem;
 namespace {
 
 fs::path data() { return fs::path(CAI_SOURCE_DIR) / "data"; }
-
-struct Folder {
-    fs::path path;
-    explicit Folder(const char* name) : path(fs::temp_directory_path() / name) {
-        fs::remove_all(path);
-        fs::create_directories(path);
-    }
-    ~Folder() { fs::remove_all(path); }
-};
 
 // The words of a text with plural and role endings taken off, so that "bakers" and "baker's" count as "baker".
 std::set<std::string> stems(const std::string& text) {
@@ -38,7 +30,7 @@ std::set<std::string> stems(const std::string& text) {
 
 // The error that loading a world gives after one file was changed.
 std::string error_after(const std::string& file, const std::string& from, const std::string& to) {
-    Folder folder("cai-test-world");
+    TemporaryFolder folder;
     fs::copy(data() / "world", folder.path, fs::copy_options::recursive);
     std::string text = read_file(folder.path / file);
     size_t at = text.find(from);
@@ -51,8 +43,6 @@ std::string error_after(const std::string& file, const std::string& from, const 
     }
     return "no error";
 }
-
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 }  // namespace
 
@@ -163,7 +153,7 @@ TEST_CASE("the seed draws facts and splits") {
 TEST_CASE("held-out words stand in no review and in no prompt that a stage works on") {
     for (uint64_t seed : {1, 2, 3}) {
         World world(data() / "world", seed);
-        Folder folder("cai-test-corpus");
+        TemporaryFolder folder;
         Run run(folder.path);
         write_corpus(run, world, {3000, 200, 600, 400, 400, 400, 400, 100});
         std::set<std::string> held_out;
@@ -270,7 +260,7 @@ TEST_CASE("taking a hazard out leaves the others as covered as they were") {
 
 TEST_CASE("constitutions: comments, empty files, bad bytes, unknown words") {
     World world(data() / "world", 1);
-    Folder folder("cai-test-constitution");
+    TemporaryFolder folder;
     write_file(folder.path / "c.txt", "# a comment\n\n  Theft is forbidden.  # why\r\nNo gulag.\n");
     Constitution constitution = Constitution::read(folder.path / "c.txt");
     REQUIRE(constitution.lines.size() == 2);

@@ -1,0 +1,45 @@
+// What the tests of files and messages share: a temporary folder, the message of an error, a search in a text.
+#pragma once
+#include <doctest/doctest.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <functional>
+#include <string>
+
+#include "../core/expects.h"
+
+namespace cai {
+
+// An empty folder that no other test and no other run of the tests uses, removed at the end.
+struct TemporaryFolder {
+    std::filesystem::path path;
+
+    TemporaryFolder() {
+        std::string name = (std::filesystem::temp_directory_path() / "cai-test-XXXXXX").string();
+        expects(mkdtemp(name.data()) != nullptr, "cannot make the folder ", name, ": ", std::strerror(errno));
+        path = name;
+    }
+    TemporaryFolder(const TemporaryFolder&) = delete;
+    ~TemporaryFolder() {
+        std::error_code ignored;
+        std::filesystem::remove_all(path, ignored);
+    }
+};
+
+// The message of the bad input that the action has to find.
+inline std::string error_of(const std::function<void()>& action) {
+    try {
+        action();
+    } catch (const Error& error) {
+        CHECK(error.status == kBadInput);
+        return error.what();
+    }
+    return "no error";
+}
+
+inline bool contains(const std::string& text, const std::string& part) { return text.find(part) != text.npos; }
+
+}  // namespace cai
