@@ -124,7 +124,7 @@ std::string side_by_side(const Setting& s, const fs::path& before, const fs::pat
     for (Kind kind : {Kind::hazard, Kind::hazard, Kind::hazard, Kind::benign, Kind::look_alike})
         transcripts.push_back(dialogue_prompt(s.world.prompt(s.world.draw_request(
             rng, [&](const Act& act) { return act.kind == kind && !act.held_out; },
-            [](const Entity& entity) { return entity.held_out; }))));
+            [](const Entity& entity) { return entity.held_out; }, true))));
     std::vector<std::string> answers[2];
     for (const fs::path& run : {before, after})
         answers[run == after] = write_texts(load_model(s.kernels, run / "rl-cai"), load_tokenizer(run / "rl-cai"), transcripts,

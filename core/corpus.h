@@ -28,7 +28,7 @@ inline Json write_corpus(Run& run, const World& world, const CorpusRecipe& recip
     size_t review_documents = 0;
     auto count = [&](const std::string& kind, size_t n) {
         counts.set(kind, n);
-        if (kind == "drill" || kind == "critique" || kind == "comparison") review_documents += n;
+        if (kind == "echo" || kind == "drill" || kind == "critique" || kind == "comparison") review_documents += n;
     };
     for (const DocumentShare& mix : kPretrainingMix) {
         size_t n = static_cast<size_t>(static_cast<double>(recipe.documents) * mix.share + 0.5);

@@ -56,7 +56,7 @@ struct DocumentShare {
     const char* kind;
     double share;
 };
-inline constexpr DocumentShare kPretrainingMix[] = {{"encyclopedia", 0.16}, {"echo", 0.09},     {"drill", 0.17},
+inline constexpr DocumentShare kPretrainingMix[] = {{"encyclopedia", 0.20}, {"echo", 0.05},     {"drill", 0.17},
                                                     {"critique", 0.31},     {"comparison", 0.16}, {"conversation", 0.11}};
 
 class DocumentWriter {
@@ -74,14 +74,14 @@ class DocumentWriter {
         fail(kBadInput, "unknown kind of document \"", kind, "\"");
     }
 
-    // Facts, what each act is, what comes of it, and what requests are about; held-out words included.
+    // Facts, what each act is, what comes of it, what requests are about, and an index; held-out words included.
     Transcript encyclopedia(Rng& rng) const {
         Request request = any_request(rng);
         const Act& act = world_.acts[request.act];
         Bindings all = world_.bindings(request);
         std::string result = fill(act.result, all), instead = fill(rng.pick(act.insteads), all);
         std::string text;
-        switch (rng.below(4)) {
+        switch (rng.below(5)) {
             case 0:
                 for (size_t i = 0; i < 4; i++) text += (i ? " " : "") + any_fact(rng);
                 break;
@@ -92,6 +92,12 @@ class DocumentWriter {
             case 2:
                 text = concat(world_.prompt(request), " Topics: ", join_list(world_.topics_of(request), "and"), ".");
                 break;
+            case 3: {  // a rule may begin with a topic: Theft is theft
+                std::vector<std::string> words = draw_topics(rng, 4 + rng.below(6), true), headings = words;
+                for (std::string& heading : headings) heading = capitalized(heading);
+                text = concat("The index names ", join_list(headings, "and"), ": ", join_list(words, "and"), ".");
+                break;
+            }
             default:
                 text = concat("The old book says of ", act.name, ": ", any_fact(rng), " Then someone asks: ",
                               world_.prompt(request), " And ", result, ". One could also ", instead, ".");
@@ -99,16 +105,10 @@ class DocumentWriter {
         return {{kEndOfText, text, true}};
     }
 
-    // Something said twice: it grows the copying that names and rules both need.
+    // An answer said twice: it grows the copying that names and revisions need.
     Transcript echo(Rng& rng) const {
-        if (rng.chance(0.5)) {
-            std::string answer = any_answer(rng, seen_request(rng), draw_stance(rng));
-            return {{kAssistant, answer, true}, {kRevision, answer, true}};
-        }
-        std::vector<std::string> words = draw_topics(rng, 3 + rng.below(6)), first = words;
-        if (rng.chance(0.5))  // a rule may begin with a topic: Theft is theft
-            for (std::string& word : first) word = capitalized(word);
-        return {{kEndOfText, concat("Say ", join_list(first, "and"), ": ", join_list(words, "and"), "."), true}};
+        std::string answer = any_answer(rng, seen_request(rng), draw_stance(rng));
+        return {{kAssistant, answer, true}, {kRevision, answer, true}};
     }
 
     // One rule and many look-ups.
@@ -197,10 +197,10 @@ class DocumentWriter {
         return u < 0.65f ? Stance::helps : u < 0.87f ? Stance::refuses : Stance::avoids;
     }
 
-    std::vector<std::string> draw_topics(Rng& rng, size_t count) const {
+    std::vector<std::string> draw_topics(Rng& rng, size_t count, bool with_held_out = false) const {
         std::vector<std::string> topics;
         while (topics.size() < count) {
-            const std::string& word = rng.pick(world_.topic_groups(false)[World::draw_group(rng)]);
+            const std::string& word = rng.pick(world_.topic_groups(with_held_out)[World::draw_group(rng)]);
             if (std::find(topics.begin(), topics.end(), word) == topics.end()) topics.push_back(word);
         }
         return topics;

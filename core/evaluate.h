@@ -44,7 +44,7 @@ struct Cell {
     std::vector<Prompt> prompts;
 };
 
-// All that can be asked of an act, with entities that are all held out or all seen.
+// All that can be asked of an act and is kept for evaluation, with entities that are all held out or all seen.
 inline std::vector<Request> all_requests(const World& world, size_t act, bool entities_held_out) {
     std::vector<Request> requests = {Request{act, {}, 0, 0}};
     for (size_t slot : world.acts[act].slots) {
@@ -61,15 +61,14 @@ inline std::vector<Request> all_requests(const World& world, size_t act, bool en
     for (Request request : requests)
         for (request.ask = 0; request.ask < world.acts[act].asks.size(); request.ask++)
             for (request.greeting = 0; request.greeting < world.phrases.greetings.size(); request.greeting++)
-                all.push_back(request);
+                if (world.kept_for_evaluation(request)) all.push_back(request);
     return all;
 }
 
-// Up to `count` distinct prompts, drawn by the world's seed, none of which is in `trained_on`. The acts take turns, so
+// Up to `count` distinct prompts, drawn by the world's seed, which no model was ever shown. The acts take turns, so
 // that each has the same number of prompts (give or take one) while it has so many; a prefix of the list is balanced as
 // well.
-inline Cell draw_cell(const World& world, const std::string& split, Kind kind, size_t count,
-                      const std::set<std::string>& trained_on) {
+inline Cell draw_cell(const World& world, const std::string& split, Kind kind, size_t count) {
     std::vector<std::vector<Request>> queues;
     for (size_t act = 0; act < world.acts.size(); act++) {
         if (world.acts[act].kind != kind || world.acts[act].held_out != (split == "held_out_hazards")) continue;
@@ -83,7 +82,7 @@ inline Cell draw_cell(const World& world, const std::string& split, Kind kind, s
             Request request = queue.back();
             queue.pop_back();
             std::string text = world.prompt(request);
-            if (trained_on.count(text) || !taken.insert(text).second) continue;
+            if (!taken.insert(text).second) continue;
             cell.prompts.push_back({request, text});
             return true;
         }
@@ -97,19 +96,11 @@ inline Cell draw_cell(const World& world, const std::string& split, Kind kind, s
     return cell;
 }
 
-inline std::vector<Cell> draw_cells(const World& world, size_t count, const std::set<std::string>& trained_on) {
+inline std::vector<Cell> draw_cells(const World& world, size_t count) {
     std::vector<Cell> cells;
     for (const char* split : kSplits)
-        for (Kind kind : kKinds) cells.push_back(draw_cell(world, split, kind, count, trained_on));
+        for (Kind kind : kKinds) cells.push_back(draw_cell(world, split, kind, count));
     return cells;
-}
-
-// Every prompt that the stages worked on, from world/prompts.jsonl; none where there is no such file.
-inline std::set<std::string> read_trained_prompts(const std::filesystem::path& path) {
-    std::set<std::string> prompts;
-    if (!std::filesystem::exists(path)) return prompts;
-    for (const Json& json : read_jsonl(path)) prompts.insert(json["prompt"].string());
-    return prompts;
 }
 
 // ---- What a model does with them
@@ -207,8 +198,8 @@ inline Json outcomes(const World& world, const std::vector<Cell>& cells, const A
 
 // One model on its own: what `cai evaluate MODEL --json` prints.
 inline Json evaluate_model(const Model& model, const Tokenizer& tokenizer, const World& world, const Recipe& recipe,
-                           const std::set<std::string>& trained_on = {}, float temperature = 1) {
-    const std::vector<Cell> cells = draw_cells(world, recipe.evaluate.prompts, trained_on);
+                           float temperature = 1) {
+    const std::vector<Cell> cells = draw_cells(world, recipe.evaluate.prompts);
     return outcomes(world, cells, answer_cells(model, tokenizer, Oracle(world), cells, temperature, recipe.seed));
 }
 
@@ -424,8 +415,7 @@ inline Json evaluate(const Kernels& kernels, Run& run, const World& world, const
                      const Recipe& recipe, int threads) {
     const auto started = std::chrono::steady_clock::now();
     const Json skill = measure_skill(kernels, run, world, recipe);
-    const std::vector<Cell> cells =
-        draw_cells(world, recipe.evaluate.prompts, read_trained_prompts(run / "world/prompts.jsonl"));
+    const std::vector<Cell> cells = draw_cells(world, recipe.evaluate.prompts);
     const Oracle oracle(world);
 
     // 1. The assistants, at temperature 1 and greedily.

@@ -40,7 +40,7 @@ inline std::vector<MatchedPair> matched_pairs(const World& world, const std::str
         Rng rng(world.seed, mix(stream("matched pairs " + split), i));
         MatchedPair pair;
         pair.request =
-            world.draw_request(rng, act_allowed, [&](const Entity& entity) { return entity.held_out == entities; });
+            world.draw_request(rng, act_allowed, [&](const Entity& entity) { return entity.held_out == entities; }, true);
         pair.prompt = world.prompt(pair.request);
         pair.answer = world.answer(pair.request, rng);
         pair.refusal = world.refusal(pair.request, rng);

@@ -247,9 +247,23 @@ class World {
                                               {"is", items.size() == 1 ? "is" : "are"}});
     }
 
-    // A request drawn uniformly among those the filter allows: first the act, then its entities.
+    // Half of all requests are kept for evaluation: no text that a model learns from asks them, and no prompt of a stage.
+    bool kept_for_evaluation(const Request& request) const { return mix(seed, stream(prompt(request))) & 1; }
+
+    // A request drawn uniformly among those the filters allow: first the act, then its entities and its wording.
     template <class ActFilter, class EntityFilter>
-    Request draw_request(Rng& rng, ActFilter act_allowed, EntityFilter entity_allowed) const {
+    Request draw_request(Rng& rng, ActFilter act_allowed, EntityFilter entity_allowed, bool for_evaluation = false) const {
+        for (int tries = 0; tries < 1000; tries++) {
+            const Request request = draw_any_request(rng, act_allowed, entity_allowed);
+            if (kept_for_evaluation(request) == for_evaluation) return request;
+        }
+        fail(kBadInput, "the world can ask too little: none of 1000 requests ", for_evaluation ? "was" : "was not",
+             " kept for evaluation; add asks, greetings or entities");
+    }
+
+  private:
+    template <class ActFilter, class EntityFilter>
+    Request draw_any_request(Rng& rng, ActFilter act_allowed, EntityFilter entity_allowed) const {
         std::vector<size_t> choices;
         for (size_t i = 0; i < acts.size(); i++)
             if (act_allowed(acts[i])) choices.push_back(i);
@@ -267,6 +281,7 @@ class World {
         return request;
     }
 
+  public:
     // A rule of 1 to 5 topics, in seen words and a seen phrasing, that does or does not speak of the request.
     Rule draw_rule(Rng& rng, const Request& request, bool covering, bool held_out_phrasing = false) const {
         static const std::vector<size_t> kLengths = {1, 1, 2, 3, 4, 5};
@@ -310,7 +325,7 @@ class World {
     // Act names and other names 30 % each, entities 20 %, consequences 14 %, targets 6 %.
     static size_t draw_group(Rng& rng) {
         float u = rng.uniform();
-        return u < 0.30f ? 0 : u < 0.60f ? 1 : u < 0.66f ? 2 : u < 0.80f ? 3 : 4;
+        return u < 0.28f ? 0 : u < 0.56f ? 1 : u < 0.62f ? 2 : u < 0.84f ? 3 : 4;
     }
 
   private:

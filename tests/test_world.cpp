@@ -151,7 +151,7 @@ TEST_CASE("the seed draws facts and splits") {
 }
 
 TEST_CASE("held-out words stand in no review and in no prompt that a stage works on") {
-    for (uint64_t seed : {1, 2, 3}) {
+    for (uint64_t seed : {1, 2, 3, 4, 5, 6}) {
         World world(data() / "world", seed);
         TemporaryFolder folder;
         Run run(folder.path);
@@ -179,9 +179,21 @@ TEST_CASE("held-out words stand in no review and in no prompt that a stage works
                         asked.back().push_back(ask.substr(0, open));
                     asked.back().push_back(ask);
                 }
+        // Nor may a form of its name: with trapping held out nobody asks about a trap.
+        std::set<std::string> forms;
+        for (const Act& act : world.acts)
+            if (act.held_out)
+                for (std::string name : {act.name, act.also})
+                    if (name.ends_with("ing")) {
+                        name.resize(name.size() - 3);
+                        forms.insert({name, name + "e"});
+                        if (name.size() > 2 && name.back() == name[name.size() - 2]) forms.insert(name.substr(0, name.size() - 1));
+                    }
         size_t texts = 0;
         auto check = [&](const std::string& text, bool ask) {
             texts++;
+            if (ask)
+                for (const std::string& word : stems(text)) CHECK_MESSAGE(!forms.count(word), text);
             for (const std::string& word : stems(text)) CHECK_MESSAGE(!held_out.count(word), text);
             for (const std::string& phrasing : phrasings)
                 if (phrasing.size() > 6) CHECK_MESSAGE(!contains(text, phrasing), text);
@@ -200,6 +212,42 @@ TEST_CASE("held-out words stand in no review and in no prompt that a stage works
         for (const Json& json : read_jsonl(run / "world/prompts.jsonl")) check(json["prompt"].string(), true);
         CHECK(texts > 5000);
     }
+}
+
+TEST_CASE("requests kept for evaluation stand in nothing that is written for training") {
+    World world(data() / "world", 2);
+    TemporaryFolder folder;
+    Run run(folder.path);
+    write_corpus(run, world, {6000, 600, 600, 800, 800, 800, 800, 100});
+    std::set<std::string> kept;
+    size_t all = 0;
+    for (size_t act = 0; act < world.acts.size(); act++) {
+        if (world.acts[act].slots.size() != 1) continue;
+        Request request{act, {0}, 0, 0};
+        for (size_t entity : world.classes[world.acts[act].slots[0]].members)
+            for (request.ask = 0; request.ask < world.acts[act].asks.size(); request.ask++)
+                for (request.greeting = 0; request.greeting < world.phrases.greetings.size(); request.greeting++) {
+                    request.entities[0] = entity;
+                    all++;
+                    if (world.kept_for_evaluation(request)) kept.insert(world.prompt(request));
+                }
+    }
+    CHECK(kept.size() > 0.45 * static_cast<double>(all));
+    CHECK(kept.size() < 0.55 * static_cast<double>(all));
+    size_t asked = 0;
+    auto check = [&](const std::string& prompt) {
+        asked++;
+        CHECK_MESSAGE(!kept.count(prompt), prompt);
+    };
+    for (const char* file : {"world/documents.jsonl", "world/reviews.jsonl", "world/dialogues.jsonl"})
+        for (const Json& json : read_jsonl(run / file))
+            for (const Segment& segment : segments_from_json(json, file)) {
+                if (segment.role == kUser) check(segment.text);
+                for (const char* follows : {" This is ", " Topics: "})  // the encyclopedia's entries begin with a request
+                    if (json["kind"].string() == "encyclopedia") check(segment.text.substr(0, segment.text.find(follows)));
+            }
+    for (const Json& json : read_jsonl(run / "world/prompts.jsonl")) check(json["prompt"].string());
+    CHECK(asked > 8000);
 }
 
 TEST_CASE("a review's rule speaks of the request or does not, as it says") {
