@@ -2,6 +2,7 @@
 # make test   build and run the tests        make debug  build/debug/cai, for gdb: -O0, one thread
 # make asan   the tests under sanitizers     make map    rewrite the map in README.md
 # make deps   install what is missing        make clean  remove build/
+# make bench-peers   cai beside OpenBLAS, oneDNN, PyTorch and, with LLAMA2C=PATH of its run.c, llama2.c: whichever are there
 #
 # Any variable can be set on the command line: make CXX=clang++, make CXXFLAGS=-O2, make OPENMP= (a serial build).
 
@@ -49,6 +50,9 @@ asan:
 map: $(BUILD)/tests
 	CAI_WRITE_MAP=1 $(BUILD)/tests --test-case="the map in README.md*"
 
+bench-peers: $(KERNELS)
+	CXX='$(CXX)' FLAGS='$(FLAGS)' LLAMA2C='$(LLAMA2C)' python3 tests/peers/bench_peers.py --build $(BUILD)
+
 deps:
 	@missing="$$(command -v $(CXX) >/dev/null || echo g++) $$($(DOCTEST) || echo doctest-dev)"; \
 	missing=$$(echo $$missing); \
@@ -80,4 +84,4 @@ $(BUILD)/flags: always
 
 -include $(wildcard $(BUILD)/objects/*.d $(BUILD)/objects/*/*.d)
 
-.PHONY: all story test debug asan map deps clean always
+.PHONY: all story test debug asan map bench-peers deps clean always

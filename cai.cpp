@@ -11,6 +11,7 @@
 #include <omp.h>
 #endif
 
+#include "core/annex/bench.h"
 #include "core/chat.h"
 #include "core/results.h"
 #include "core/story.h"
@@ -429,6 +430,19 @@ int chat_verb(Arguments& arguments, const fs::path& program) {
     return kDone;
 }
 
+int bench(Arguments& arguments, const fs::path&) {
+    int threads;
+    const Kernels& kernels = kernels_for(arguments, threads);
+    double seconds = arguments.number("seconds", 0.3, 1e-6, 3600);
+    bool json = arguments.flag("json");
+    quiet = arguments.flag("quiet");
+    arguments.finish();
+    BenchReport report = run_bench(kernels, threads, seconds);
+    if (std::string sentence = drift(report); !sentence.empty()) warn(sentence);
+    std::cout << (json ? dump(to_json(report)) + "\n" : to_text(report));
+    return kDone;
+}
+
 int info(Arguments& arguments, const fs::path& program) {
     int threads;
     kernels_for(arguments, threads);
@@ -500,6 +514,8 @@ const std::vector<Verb>& verbs() {
         {"chat", "talk to a run's models", "cai chat runs/story --compare", chat_verb},
         {"sample", "text from one model",
          "cai sample runs/story/rl-cai --prompt \"How do I brush the goat?\" --temperature 0", sample, false},
+        {"bench", "how fast the kernels, training and decoding are, and what share of this machine that is; --seconds S a row",
+         "cai bench --threads 2 --json", bench, false},
         {"info", "what this program and machine are: paste it into a bug report", "cai info", info, false},
     };
     return kVerbs;

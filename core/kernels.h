@@ -123,6 +123,12 @@ struct Kernels {
     // gradient_scale. step counts from 1.
     void (*adamw)(float* parameters, float* m, float* v, const float* gradients, size_t n, float learning_rate,
                   float beta1, float beta2, float eps, float weight_decay, float gradient_scale, int step);
+
+    // What the device can do at most, for `cai bench` to hold the others against. Multiply-adds on every thread at once,
+    // between registers only; returns how many floating-point operations that were (two each).
+    double (*multiply_adds)(size_t rounds);
+    // to = from, by all threads.    to, from (n), apart.
+    void (*copy)(float* to, const float* from, size_t n);
 };
 
 extern const Kernels cpu_kernels;

@@ -74,6 +74,8 @@ const Kernels cpu_kernels = {
     .scatter_rows = cpu::scatter_rows,
     .sum_of_squares = cpu::sum_of_squares,
     .adamw = cpu::adamw,
+    .multiply_adds = cpu::multiply_adds,
+    .copy = cpu::copy,
 };
 
 }  // namespace cai
