@@ -30,6 +30,8 @@ struct SamplingOptions {
 
 struct Kernels {
     const char* name;  // "cpu" or "cuda"
+    // What the kernels run on, in words. Throws, with exit status 4, where there is no such device.
+    const char* (*device)();
 
     // Memory. allocate returns zeroed memory, aligned to 64 bytes; upload and download copy from and to the host.
     void* (*allocate)(size_t bytes);
@@ -126,5 +128,6 @@ struct Kernels {
 };
 
 extern const Kernels cpu_kernels;
+extern const Kernels cuda_kernels;  // on a GPU when nvcc compiled them, otherwise in the emulator, on the CPU
 
 }  // namespace cai
