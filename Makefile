@@ -60,15 +60,16 @@ asan:
 	build/asan/tests
 
 # The test cases of the kernels and of the emulator; the last line is "N passed, N failed".
-KERNEL_TESTS := adamw attention classifier cpu embedding matmul rmsnorm rope swiglu emulator
+KERNEL_TESTS := adamw attention classifier cpu embedding matmul rmsnorm rope swiglu emulator cuda
+comma := ,
+empty :=
 test-cuda:
 	@$(DOCTEST) || $(MAKE) deps
 	@$(MAKE) $(BUILD)/tests
-	@$(BUILD)/tests --source-file="$(patsubst %,*test_%.cpp$(comma),$(KERNEL_TESTS))" >$(BUILD)/test-cuda.log 2>&1; status=$$?; \
+	@$(BUILD)/tests --source-file="$(subst $(empty) ,$(comma),$(patsubst %,*test_%.cpp,$(KERNEL_TESTS)))" >$(BUILD)/test-cuda.log 2>&1; status=$$?; \
 	cat $(BUILD)/test-cuda.log; \
 	sed -n 's/.*test cases: *[0-9]* | *\([0-9]*\) passed | *\([0-9]*\) failed.*/\1 passed, \2 failed/p' $(BUILD)/test-cuda.log; \
 	exit $$status
-comma := ,
 
 # Each file, for every chip. A kernel whose registers do not suffice spills them to memory, and is slow.
 nvcc-check:

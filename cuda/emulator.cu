@@ -146,10 +146,11 @@ void Multiprocessor::run_threads() try {
             continue;
         }
         if (thread && !thread->fiber) thread->fiber = fiber();
-        free.push_back(mine);
+        if (!Moment::kTracked) free.push_back(mine);  // its stack is not another thread's within this block either
         switch_to(thread, true);
     }
 } catch (const std::exception& error) {
+    end.release();
     Untracked untracked;
     report = error.what();
     switch_to(nullptr, true);
@@ -211,6 +212,7 @@ void Multiprocessor::switch_to(Thread* thread, bool for_good) {
 // Runs other threads until somebody has made this one ready.
 void Multiprocessor::wait(const char* what, Site at) {
     Thread* me = current;
+    end.release();  // it may be the last thing this thread does
     me->waits = what;
     me->at = at;
     Thread* thread = next();
@@ -270,9 +272,10 @@ std::string Multiprocessor::run(dim3 size, uint3 block, uint64_t seed) {
     switch_to(next());
     end.acquire();
 
-    if (!report.empty()) {
-        free.clear();
-        for (auto& fiber : fibers) fiber->abandon(), free.push_back(fiber.get());
+    free.clear();
+    for (auto& fiber : fibers) {
+        if (!report.empty()) fiber->abandon();
+        free.push_back(fiber.get());
     }
     for (const Array& array : arrays) {
         if (report.empty() && !array.guards_intact())

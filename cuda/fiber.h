@@ -167,14 +167,16 @@ class Fiber {
     static void switch_stacks(Fiber& from, Fiber& to, bool for_good) {
         left_ = &from;
         (void)for_good;
+        void* pointer = to.pointer_;
 #ifdef CAI_ADDRESS_SANITIZER
         __sanitizer_start_switch_fiber(for_good ? nullptr : &from.shadow_, to.lowest_, to.size_);
 #endif
 #ifdef CAI_THREAD_SANITIZER
+        void* context = to.context_;
         if (for_good) Untracked::end();  // it wants nothing open when a fiber is destroyed
-        __tsan_switch_to_fiber(to.context_, __tsan_switch_to_fiber_no_sync);
+        __tsan_switch_to_fiber(context, __tsan_switch_to_fiber_no_sync);
 #endif
-        cai_switch_stacks(&from.pointer_, to.pointer_);
+        cai_switch_stacks(&from.pointer_, pointer);
         from.arrived();
     }
     // The first thing entry() does.
