@@ -34,9 +34,10 @@ const Kernels& kernels_for(Arguments& arguments, int& threads) {
     int most = 1;
 #endif
     threads = static_cast<int>(arguments.integer("threads", most, 1, 1024));
-    if (device == "cuda") fail(kNoDevice, "this build of cai has no CUDA kernels; run it with --device cpu");
-    cpu_kernels.set_threads(threads);
-    return cpu_kernels;
+    const Kernels& kernels = device == "cuda" ? cuda_kernels : cpu_kernels;
+    kernels.device();
+    kernels.set_threads(threads);
+    return kernels;
 }
 
 // The folder of data files: --data, or data/ here, or beside the folder of the program.
@@ -467,7 +468,12 @@ int info(Arguments& arguments, const fs::path& program) {
 #else
               << "16 bytes"
 #endif
-              << "\ndevices    cpu (this build has no CUDA kernels)\n";
+              << "\ncuda       ";
+    try {
+        std::cout << cuda_kernels.device() << "\n";
+    } catch (const Error& error) {
+        std::cout << error.what() << "\n";
+    }
     return kDone;
 }
 
