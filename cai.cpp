@@ -11,6 +11,7 @@
 #include <omp.h>
 #endif
 
+#include "core/annex/bench.h"
 #include "core/chat.h"
 #include "core/overview.h"
 #include "core/results.h"
@@ -35,9 +36,10 @@ const Kernels& kernels_for(Arguments& arguments, int& threads) {
     int most = 1;
 #endif
     threads = static_cast<int>(arguments.integer("threads", most, 1, 1024));
-    if (device == "cuda") fail(kNoDevice, "this build of cai has no CUDA kernels; run it with --device cpu");
-    cpu_kernels.set_threads(threads);
-    return cpu_kernels;
+    const Kernels& kernels = device == "cuda" ? cuda_kernels : cpu_kernels;
+    kernels.device();
+    kernels.set_threads(threads);
+    return kernels;
 }
 
 // The folder of data files: --data, or data/ here, or beside the folder of the program.
@@ -206,12 +208,8 @@ int pretrain_on_text(const std::string& verb, Arguments& arguments, const fs::pa
     write_file(run / "config.cfg", recipe_configuration(arguments));
     if (verb == "tokenizer" || !fs::exists(run / "tokenizer"))
         write_tokenizer(run / "tokenizer", Tokenizer::train({content}, static_cast<size_t>(s.recipe.vocab_size)));
-    if (verb == "tokenizer") return kDone;
     Tokenizer tokenizer = read_tokenizer(run / "tokenizer");
-    Model model(s.kernels, preset(s.recipe.size, static_cast<int>(tokenizer.size())));
-    model.initialize(s.recipe.seed);
-    train_and_save(model, {encode_text(tokenizer, content)}, tokenizer, run, "pretrain", "pretrained", s.recipe.pretrain,
-                   s.recipe.seed);
+    if (verb == "pretrain") pretrain_on(s.kernels, run, s.recipe, tokenizer, {encode_text(tokenizer, content)});
     return kDone;
 }
 
@@ -353,6 +351,19 @@ int chat_verb(Arguments& arguments, const fs::path& program) {
     return kDone;
 }
 
+int bench(Arguments& arguments, const fs::path&) {
+    int threads;
+    const Kernels& kernels = kernels_for(arguments, threads);
+    double seconds = arguments.number("seconds", 0.3, 1e-6, 3600);
+    bool json = arguments.flag("json");
+    quiet = arguments.flag("quiet");
+    arguments.finish();
+    BenchReport report = run_bench(kernels, threads, seconds);
+    if (std::string sentence = drift(report); !sentence.empty()) warn(sentence);
+    std::cout << (json ? dump(to_json(report)) + "\n" : to_text(report));
+    return kDone;
+}
+
 int info(Arguments& arguments, const fs::path& program) {
     int threads;
     kernels_for(arguments, threads);
@@ -377,7 +388,12 @@ int info(Arguments& arguments, const fs::path& program) {
 #else
               << "16 bytes"
 #endif
-              << "\ndevices    cpu (this build has no CUDA kernels)\n";
+              << "\ncuda       ";
+    try {
+        std::cout << cuda_kernels.device() << "\n";
+    } catch (const Error& error) {
+        std::cout << error.what() << "\n";
+    }
     return kDone;
 }
 
@@ -393,7 +409,8 @@ struct Verb {
 };
 
 const Option kThreads = {"threads", "N", "as many as the machine has; results do not depend on it"},
-             kDevice = {"device", "NAME", "cpu or cuda (cpu)"};
+             kDevice = {"device", "NAME", "cpu or cuda (cpu)"},
+             kQuiet = {"quiet", "", "no progress and no notes on stderr"};
 const std::vector<Option> kShared = {
     {"size", "SIZE", "micro, tiny (the default), small or base: sets every number of the recipe"},
     {"seed", "N", "draws the world, the weights and every sample (1)"},
@@ -401,7 +418,7 @@ const std::vector<Option> kShared = {
     {"data", "DIR", "the folder of world/ and constitution.txt (data)"},
     kThreads,
     kDevice,
-    {"quiet", "", "no progress and no notes on stderr"},
+    kQuiet,
 };
 
 const std::vector<Verb>& verbs() {
@@ -469,6 +486,8 @@ const std::vector<Verb>& verbs() {
           {"top-p", "P", "draw from the likeliest tokens that hold the share P (1: from all)"},
           {"seed", "N", "of the draws (1)"}, kThreads, kDevice},
          sample, false},
+        {"bench", "how fast the kernels, training and decoding are, and what share of this machine that is",
+         "cai bench --threads 2 --json", {{"seconds", "S", "for each row (0.3)"}, json, kThreads, kDevice, kQuiet}, bench, false},
         {"info", "what this program and machine are: paste it into a bug report", "cai info", {kThreads, kDevice}, info, false},
     };
     return kVerbs;
