@@ -36,9 +36,9 @@ const std::map<std::string, int> kFloors = {
     {"dataset", 2}, {"sampler", 2},
     {"advantage", 2}, {"statistics", 2}, {"world_files", 2}, {"world", 2}, {"transcript", 2}, {"documents", 2}, {"prompts", 2},
     {"constitution", 2}, {"oracle", 2}, {"run", 2}, {"training", 2}, {"settings", 2}, {"recipe", 2}, {"writing", 2},
-    {"scoring", 2}, {"skill", 2}, {"results", 2},
+    {"scoring", 2}, {"skill", 2}, {"results", 2}, {"swap", 2},
     {"corpus", 3}, {"pretrain", 3}, {"sft", 3}, {"critique", 3}, {"compare", 3}, {"helpfulness", 3}, {"reward", 3},
-    {"ppo", 3}, {"evaluate", 3}, {"chat", 3}, {"trace", 3},
+    {"ppo", 3}, {"evaluate", 3}, {"chat", 3}, {"trace", 3}, {"overview", 3},
     {"story", 4},
 };
 // clang-format on
