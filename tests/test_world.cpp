@@ -125,18 +125,23 @@ TEST_CASE("mistakes in the world's files are named by file and line") {
     CHECK(contains(error_after("phrases.txt", "Maybe ask another day.", "Maybe ask the bakers."), "\"bakers\""));
 
     // What a phrase has to hold.
-    CHECK(contains(error_after("phrases.txt", "Avoid {or}.", "Avoid it."), "phrases.txt: line 37: the rule \"Avoid it.\" has no list"));
+    CHECK(contains(error_after("phrases.txt", "Avoid {or}.", "Avoid it."),
+                   "phrases.txt: line 37: the rule \"Avoid it.\" has no list"));
     CHECK(contains(error_after("phrases.txt", "{And} {is} forbidden.", "It {is} forbidden."), "has no list of topics"));
     CHECK(contains(error_after("phrases.txt", "You could {instead}.", "Goodbye."), "does not have the slot {instead}"));
-    CHECK(contains(error_after("phrases.txt", "No, this is {name}, and then {result}.", "No."), "does not have the slot {result}"));
-    CHECK(contains(error_after("entities.txt", "near the {place}.", "near here."), "line 6: the fact \"The {person} lives near here.\""));
+    CHECK(contains(error_after("phrases.txt", "No, this is {name}, and then {result}.", "No."),
+                   "does not have the slot {result}"));
+    CHECK(contains(error_after("entities.txt", "near the {place}.", "near here."),
+                   "line 6: the fact \"The {person} lives near here.\""));
     CHECK(contains(error_after("entities.txt", "The {person} lives near", "It lives near"), "does not have the slot {person}"));
-    CHECK(contains(error_after("entities.txt", "lives near the {place}", "lives near the lantern, {place}"), "the entity \"lantern\""));
+    CHECK(contains(error_after("entities.txt", "lives near the {place}", "lives near the lantern, {place}"),
+                   "the entity \"lantern\""));
 
     // One word, one meaning.
     CHECK(contains(error_after("entities.txt", "place = river,", "place = ring,"), "line 8: the entity \"ring\""));
     CHECK(contains(error_after("acts.txt", "also = theft", "also = map"), "line 14: \"map\" already names an entity of [thing]"));
-    CHECK(contains(error_after("acts.txt", "[stealing]", "[ring]"), "line 12: [ring] \"ring\" already names an entity of [thing]"));
+    CHECK(contains(error_after("acts.txt", "[stealing]", "[ring]"),
+                   "line 12: [ring] \"ring\" already names an entity of [thing]"));
     CHECK(contains(error_after("acts.txt", "[stealing]", "[theft]"), "\"theft\" already names [theft]"));
     CHECK(contains(error_after("acts.txt", "target = people\nbrings = loss", "target = people\nbrings = theft"),
                    "\"theft\" already names [stealing]"));
@@ -372,9 +377,11 @@ TEST_CASE("constitutions: comments, empty files, bad bytes, unknown words") {
     std::string long_line = "No theft";
     for (int i = 0; i < 99; i++) long_line += ", loss";
     write_file(folder.path / "long.txt", "# first\nNo theft.\n" + long_line + "\n");
-    CHECK_THROWS_WITH_AS(Constitution::read(folder.path / "long.txt"), doctest::Contains("long.txt: line 3 has 101 words"), Error);
+    CHECK_THROWS_WITH_AS(Constitution::read(folder.path / "long.txt"),
+                         doctest::Contains("long.txt: line 3 has 101 words"), Error);
     write_file(folder.path / "long.txt", "No " + std::string(100000, 'x') + "\n");
-    CHECK_THROWS_WITH_AS(Constitution::read(folder.path / "long.txt"), doctest::Contains("line 1 has 2 words and 100003 bytes"), Error);
+    CHECK_THROWS_WITH_AS(Constitution::read(folder.path / "long.txt"),
+                         doctest::Contains("line 1 has 2 words and 100003 bytes"), Error);
 }
 
 TEST_CASE("lines are edited as a person would") {

@@ -115,7 +115,8 @@ TEST_CASE("where a skill is measured, what does not fit is wrong, and counted") 
     const Tokenizer tokenizer = world_tokenizer(world);
     const Model model = untrained(tokenizer, 100);
     const std::vector<MatchedPair> pairs = matched_pairs(world, "seen", 6);
-    for (const Json& score : {critic_skill(model, tokenizer, Oracle(world), pairs, 1, 1), judge_skill(model, tokenizer, pairs, true, 1)}) {
+    for (const Json& score :
+         {critic_skill(model, tokenizer, Oracle(world), pairs, 1, 1), judge_skill(model, tokenizer, pairs, true, 1)}) {
         CHECK(score["pairs"].number() == 0);
         CHECK(score["too_long"].integer() > 0);
     }
