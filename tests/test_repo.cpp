@@ -34,7 +34,7 @@ const std::map<std::string, int> kFloors = {
     {"autosave", 1},
     {"tokenizer", 2}, {"tokenizer_json", 2}, {"weights", 2}, {"model", 2}, {"optimizer", 2}, {"checkpoint", 2},
     {"dataset", 2}, {"sampler", 2},
-    {"advantage", 2}, {"statistics", 2}, {"world", 2}, {"transcript", 2}, {"documents", 2}, {"prompts", 2},
+    {"advantage", 2}, {"statistics", 2}, {"world_files", 2}, {"world", 2}, {"transcript", 2}, {"documents", 2}, {"prompts", 2},
     {"constitution", 2}, {"oracle", 2}, {"run", 2}, {"training", 2}, {"settings", 2}, {"recipe", 2}, {"writing", 2},
     {"scoring", 2}, {"skill", 2}, {"results", 2},
     {"corpus", 3}, {"pretrain", 3}, {"sft", 3}, {"critique", 3}, {"compare", 3}, {"helpfulness", 3}, {"reward", 3},
