@@ -60,12 +60,12 @@ class Run {
         std::filesystem::remove(manifest_path(stage.name));
         auto started = std::chrono::steady_clock::now();
         body();
-        if (stop_signal)
-            fail(stopped_by(), stage.name, ": interrupted; the same command goes on with the first stage that is not finished");
         double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
         Json manifest = Json::Object{};
         manifest.set("stage", stage.name).set("seconds", seconds).set("options", stage.options).set("inputs", inputs);
         write_file(manifest_path(stage.name), dump(manifest, 2) + "\n");
+        if (stop_signal)
+            fail(stopped_by(), stage.name, ": finished, then interrupted; the same command goes on after it");
     }
 
     // Seconds that each finished stage took when it was run, and their sum.

@@ -82,6 +82,31 @@ TEST_CASE("a training that diverges says so") {
     }
 }
 
+TEST_CASE("a stage that a signal did not keep from finishing is finished") {
+    quiet = true;
+    TemporaryFolder folder;
+    Run run(folder.path);
+    int runs = 0;
+    auto perform = [&](int signal) {
+        run.perform({"stage", {}, {"out.txt"}, Json::Object{}}, [&] {
+            runs++;
+            stop_signal = signal;
+            write_file(run / "out.txt", "done");
+        });
+    };
+    try {
+        perform(SIGTERM);
+        FAIL("a signal must end the program");
+    } catch (const Error& error) {
+        CHECK(error.status == 143);
+        CHECK(contains(error.what(), "the same command goes on after it"));
+    }
+    stop_signal = 0;
+    perform(0);
+    CHECK(runs == 1);
+    quiet = false;
+}
+
 TEST_CASE("a stage runs once, and again when its inputs or options change") {
     quiet = true;
     TemporaryFolder folder;
