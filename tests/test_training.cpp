@@ -13,19 +13,16 @@ namespace fs = std::filesystem;
 namespace {
 
 struct Setting {
+    Quiet hush;
     Tokenizer tokenizer = Tokenizer::train({"the cat sat on the mat and the dog sat on the log"}, 280);
     Config config = preset("micro", static_cast<int>(tokenizer.size()));
     std::vector<Document> documents;
 
     Setting() {
-        quiet = true;
         for (const char* text : {"the cat sat on the mat", "the dog sat on the log", "the cat and the dog sat", "on the mat the cat sat"})
             documents.push_back(encode_text(tokenizer, text));
     }
-    ~Setting() {
-        quiet = false;
-        stop_signal = 0;
-    }
+    ~Setting() { stop_signal = 0; }
 
     std::vector<float> trained(const fs::path& folder, const TrainingOptions& options, double* loss = nullptr) {
         Model model(cpu_kernels, config);
@@ -83,7 +80,7 @@ TEST_CASE("a training that diverges says so") {
 }
 
 TEST_CASE("a stage runs once, and again when its inputs or options change") {
-    quiet = true;
+    Quiet hush;
     TemporaryFolder folder;
     Run run(folder.path);
     int runs = 0;
@@ -119,5 +116,4 @@ TEST_CASE("a stage runs once, and again when its inputs or options change") {
     second.perform({"double", {"in.txt"}, {"out.txt"}, Json::Object{{"option", 2}}}, [&] { runs++; });
     CHECK(runs == 5);
     CHECK(read_file(second / "out.txt") == "bb");
-    quiet = false;
 }
