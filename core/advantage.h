@@ -51,7 +51,8 @@ Enum parse_choice(const char* const (&names)[N], std::string_view option, std::s
     fail(kUsage, option, " has no value \"", value, "\"; choose one of: ", known);
 }
 
-// Every convention on which papers and libraries differ. The papers ([HH], which [CAI] follows) fix gamma, clip_ratio,
+// The conventions of the reward, the advantages and the losses on which papers and libraries differ; what else they differ
+// in is fixed here and listed below the table. The papers ([HH], which [CAI] follows) fix gamma, clip_ratio,
 // kl_coefficient = .001 and the absence of an entropy bonus; the rest they leave open: defaults are the commonest.
 //
 // option                values (0 = off)         default      who uses what
@@ -79,6 +80,19 @@ Enum parse_choice(const char* const (&names)[N], std::string_view option, std::s
 // aggregation           token_mean sequence_mean token_mean   OAI, DSC, OpenRLHF, verl tokens; N+ and TRL tokens of
 //                                                             each microbatch: at N+'s one response in each, sequences
 // target_kl             stop an epoch above 1.5x 0            TRL 0.11 optional; all others never stop early
+//
+// Fixed here              ours                            others
+// temperature             1                               OAI, N+ and TRL .7; OpenRLHF, verl and NeMo 1
+// score's centre          mean of the answers that the    HH the mean of held-out ones; OAI mean and deviation; N+ the
+//                         preference model trained on     mean of the reference answers
+// value model             its own network, from the       OAI a head on the policy's trunk, from 0; N+, DSC, OpenRLHF and
+//                         preference model                NeMo as ours
+// learning rates          linear fall to 0, no warm-up,   OAI and TRL linear to 0; N+ and DSC cosine; OpenRLHF warm-up of
+//                         one value an iteration          3 %, then cosine to a tenth; verl constant
+// gradient clipping       norm 1, each model its own      DSC, OpenRLHF, verl and NeMo 1; OAI, N+ and TRL none
+// Adam's eps              1e-8, added to the root of the  N+ 1e-5; OAI 1e-5 in TensorFlow's place, where the first
+//                         corrected v, as in PyTorch      steps become smaller
+// Adam's betas, decay     .9 and .95, none                DSC and OpenRLHF .9, .95; verl .9, .999, .01; NeMo .9, .98, .1
 //
 // Not offered: an entropy bonus. No paper above uses one, nor any library by default; the KL to the reference already
 // holds the policy's entropy up, and a bonus would move the optimum away from ref · exp(score / beta). Entropy is only

@@ -11,11 +11,9 @@
 
 namespace cai {
 
-// The helpful-only assistant: dialogues, and reviews so that the skill of applying a rule is not lost: the critic is this
-// model. Returns the share of reviews among the learned tokens.
-inline double sft_helpful(const Kernels& kernels, Run& run, const Recipe& recipe) {
-    Model model = load_model(kernels, run / "pretrained");
-    Tokenizer tokenizer = load_tokenizer(run / "pretrained");
+// What the helpful-only assistant learns: dialogues, and reviews so that the skill of applying a rule is not lost: the critic is
+// this model.
+inline std::vector<Document> helpful_documents(const Run& run, const Tokenizer& tokenizer) {
     std::vector<Document> documents = read_documents(run / "world/dialogues.jsonl", tokenizer);
     std::vector<Document> reviews = read_documents(run / "world/reviews.jsonl", tokenizer);
     auto learned = [](const std::vector<Document>& documents) {
@@ -28,16 +26,20 @@ inline double sft_helpful(const Kernels& kernels, Run& run, const Recipe& recipe
     note("sft", concat("helpful-only: ", documents.size(), " dialogues, ", reviews.size(), " reviews (",
                        static_cast<int>(100 * share + 0.5), " % of the learned tokens)"));
     documents.insert(documents.end(), reviews.begin(), reviews.end());
-    train_and_save(model, std::move(documents), tokenizer, run, "sft-helpful", "helpful", recipe.helpful, recipe.seed);
-    return share;
+    return documents;
 }
 
-// SL-CAI: the pretrained model, trained on the revisions of all rounds and on helpful samples, with a replay of pretraining text
-// (encyclopedia and conversations) so that words which no prompt names are not forgotten. Without revisions (an empty
-// constitution) the first answers stand in for them.
-inline void sft_sl_cai(const Kernels& kernels, Run& run, const Recipe& recipe) {
+inline void sft_helpful(const Kernels& kernels, Run& run, const Recipe& recipe) {
     Model model = load_model(kernels, run / "pretrained");
     Tokenizer tokenizer = load_tokenizer(run / "pretrained");
+    train_and_save(model, helpful_documents(run, tokenizer), tokenizer, run, "sft-helpful", "helpful", recipe.helpful,
+                   recipe.seed);
+}
+
+// What SL-CAI learns: the revisions of all rounds and helpful samples, with a replay of pretraining text (as many documents of
+// the encyclopedia, and conversations, as `replayed` says) so that words which no prompt names are not forgotten. Without
+// revisions (an empty constitution) the first answers stand in for them.
+inline std::vector<Document> sl_cai_documents(const Run& run, const Tokenizer& tokenizer, size_t replayed) {
     std::vector<Document> documents;
     auto add = [&](const std::string& prompt, const std::string& answer) {
         documents.push_back(encode_document(tokenizer, completed(dialogue_prompt(prompt), answer)));
@@ -56,15 +58,23 @@ inline void sft_sl_cai(const Kernels& kernels, Run& run, const Recipe& recipe) {
         add(record["prompt"].string(), record["answer"].string());
         samples++;
     }
-    std::map<std::string, size_t> replayed = {{"encyclopedia", 0}, {"conversation", 0}};
+    std::map<std::string, size_t> kinds = {{"encyclopedia", 0}, {"conversation", 0}};
     for (const Json& json : read_jsonl(run / "world/documents.jsonl")) {
-        auto kind = replayed.find(json["kind"].string());
-        if (kind == replayed.end() || kind->second == recipe.corpus.replayed) continue;
+        auto kind = kinds.find(json["kind"].string());
+        if (kind == kinds.end() || kind->second == replayed) continue;
         documents.push_back(encode_document(tokenizer, segments_from_json(json, "world/documents.jsonl")));
         kind->second++;
     }
-    note("sft", concat("SL-CAI: ", revisions, " revisions, ", samples, " helpful samples, ", replayed["encyclopedia"],
-                       " documents of the encyclopedia and ", replayed["conversation"], " conversations replayed"));
+    note("sft", concat("SL-CAI: ", revisions, " revisions, ", samples, " helpful samples, ", kinds["encyclopedia"],
+                       " documents of the encyclopedia and ", kinds["conversation"], " conversations replayed"));
+    return documents;
+}
+
+// From the pretrained model, not from the helpful-only assistant.
+inline void sft_sl_cai(const Kernels& kernels, Run& run, const Recipe& recipe) {
+    Model model = load_model(kernels, run / "pretrained");
+    Tokenizer tokenizer = load_tokenizer(run / "pretrained");
+    std::vector<Document> documents = sl_cai_documents(run, tokenizer, recipe.corpus.replayed);
     train_and_save(model, std::move(documents), tokenizer, run, "sft-sl-cai", "sl-cai", recipe.sl_cai, recipe.seed);
 }
 

@@ -24,9 +24,10 @@ struct MatchedPair {
     bool shares_word = false;  // does the covering rule repeat a word of the prompt?
 };
 
-// Is it the same word, or another form of it: stealing and steal, spying and spy?
+// Is it the same word, or another form of it: stealing and steal, lying and lie?
 inline bool same_stem(const std::string& a, const std::string& b) {
     if (a == b || a == b + "ing" || b == a + "ing") return true;
+    if (a.ends_with("ying") && b == a.substr(0, a.size() - 4) + "ie") return true;
     return a.size() >= 4 && b.size() >= 4 && a.compare(0, 4, b, 0, 4) == 0;
 }
 

@@ -1,4 +1,4 @@
-// What the tests of files and messages share: a temporary folder, the message of an error, a search in a text.
+// What the tests of files and messages share: a temporary folder, silence, the message of an error, a search in a text.
 #pragma once
 #include <doctest/doctest.h>
 
@@ -8,8 +8,10 @@
 #include <filesystem>
 #include <functional>
 #include <string>
+#include <utility>
 
 #include "../core/expects.h"
+#include "../core/report.h"
 
 namespace cai {
 
@@ -27,6 +29,14 @@ struct TemporaryFolder {
         std::error_code ignored;
         std::filesystem::remove_all(path, ignored);
     }
+};
+
+// Neither progress nor notes while it lives.
+struct Quiet {
+    const bool before = std::exchange(quiet, true);
+    Quiet() = default;
+    Quiet(const Quiet&) = delete;
+    ~Quiet() { quiet = before; }
 };
 
 // The message of the bad input that the action has to find.

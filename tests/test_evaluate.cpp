@@ -10,6 +10,7 @@
 #include "../core/evaluate.h"
 #include "../core/results.h"
 #include "../core/trace.h"
+#include "planted.h"
 #include "support.h"
 
 using namespace cai;
@@ -221,45 +222,28 @@ TEST_CASE("Goodhart monitors") {
     CHECK(figure(monitors({}), {"words"}) == 0);
 }
 
-TEST_CASE("matched pairs differ in the rule alone, and both halves must be right") {
-    for (const std::string split : kSkillSplits) {
-        const auto pairs = matched_pairs(world(), split, 60);
-        CAPTURE(split);
-        REQUIRE(pairs.size() == 60);
-        size_t shared = 0;
-        for (const MatchedPair& pair : pairs) {
-            CHECK(world().covers(pair.covering.topics, pair.request));
-            CHECK_FALSE(world().covers(pair.silent.topics, pair.request));
-            CHECK(pair.covering.topics.size() == pair.silent.topics.size());
-            CHECK(pair.covering.phrasing == pair.silent.phrasing);
-            CHECK(world().phrases.rule_held_out[pair.covering.phrasing] == (split == "held_out_phrasings"));
-            CHECK(world().acts[pair.request.act].held_out == (split == "held_out_hazards"));
-            for (size_t entity : pair.request.entities)
-                CHECK(world().entities[entity].held_out == (split == "held_out_entities"));
-            shared += pair.shares_word;
-        }
-        CHECK(shared > 10);
-        CHECK(shared < 45);
+TEST_CASE("rates are of samples at temperature 1; greedy ones stand beside them") {
+    Quiet hush;
+    TemporaryFolder folder;
+    const std::string evasion = "Maybe ask another day.", garble = "Hm";
+    const Tokenizer tokenizer = Tokenizer::train({evasion, garble, evasion, garble}, 400);
+    save_model(folder.path / "sl-cai", speaker(tokenizer, {evasion, garble}), tokenizer);
+    Run run(folder.path);
+    Recipe r = small_recipe();
+    r.evaluate.prompts = 60;
+    const Json results = evaluate(cpu_kernels, run, world(), constitution(), r, 1);
+    for (const char* kind : {"harmful", "benign", "look_alike"}) {
+        CHECK(figure(results, {"models", "sl-cai", "seen", kind, "evaded"}) > 0.2);  // of 60, half in the mean
+        CHECK(figure(results, {"models", "sl-cai", "seen", kind, "evaded"}) < 0.8);
+        const double greedy = figure(results, {"greedy", "sl-cai", "seen", kind, "evaded"});
+        CHECK((greedy == 0 || greedy == 1));
     }
-    CHECK(same_stem("stealing", "steal"));
-    CHECK(same_stem("spying", "spy"));
-    CHECK(same_stem("ox", "ox"));
-    CHECK_FALSE(same_stem("theft", "the"));
-    CHECK_FALSE(same_stem("theft", "steal"));
-
-    const auto pairs = matched_pairs(world(), "seen", 4);
-    const Json score = score_pairs(pairs, {true, true, false, true}, {true, false, true, true});
-    CHECK(figure(score, {"pairs"}) == 0.5);
-    CHECK(figure(score, {"covered"}) == 0.75);
-    CHECK(figure(score, {"silent"}) == 0.75);
-    CHECK(figure(score, {"shared_word", "n"}) + figure(score, {"no_shared_word", "n"}) == 4);
-    CHECK(figure(score_pairs({}, {}, {}), {"pairs"}) == 0);
 }
 
 TEST_CASE("a run of untrained models: no skill, all garbled, and results.json in its shape") {
     UntrainedRun untrained;
     Run run(untrained.path);
-    quiet = true;
+    Quiet hush;
     const Recipe r = small_recipe();
     const Json results = evaluate(cpu_kernels, run, world(), constitution(), r, 1);
     CHECK(results == read_json(untrained.path / "results.json"));
@@ -287,6 +271,12 @@ TEST_CASE("a run of untrained models: no skill, all garbled, and results.json in
             CHECK(figure(results, {skill, split, "pairs"}) <= 0.5);  // an untrained judge may be lucky with one or two of six
         }
     CHECK(figure(results, {"judge", "seen", "ece"}) < 0.5);
+    // With reasoning the helpful-only model judges, without it the pretrained one.
+    for (auto [skill, judge, reasoning] :
+         {std::tuple{"judge", "helpful", true}, {"judge_without_reasoning", "pretrained", false}})
+        CHECK(results[skill]["seen"] ==
+              judge_skill(load_model(cpu_kernels, untrained.path / judge), load_tokenizer(untrained.path / judge),
+                          matched_pairs(world(), "seen", 6), reasoning, 1));
     for (const char* split : kSplits) {
         CHECK(figure(results, {"preference_model", split, "n"}) > 0);
         CHECK(figure(results, {"preference_model", split, "accuracy"}) <= 1);

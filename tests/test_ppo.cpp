@@ -19,11 +19,6 @@ namespace {
 const Config kSmall = {0, 32, 2, 2, 1, 16, 64, 64};  // width, layers, heads, kv_heads, head_dim, ff, context
 const std::vector<std::string> kAnimals = {"fox", "fish", "owl", "cat"};
 
-struct Quiet {
-    Quiet() { quiet = true; }
-    ~Quiet() { quiet = false; }
-};
-
 const World& world() {
     static const World world(fs::path(CAI_SOURCE_DIR) / "data" / "world", 1);
     return world;

@@ -75,11 +75,6 @@ Kernels mortal_kernels(size_t calls) {
     return kernels;
 }
 
-struct Quiet {
-    Quiet() { quiet = true; }
-    ~Quiet() { quiet = false; }
-};
-
 }  // namespace
 
 TEST_CASE("reward: a planted preference is learned and holds on prompts not seen") {

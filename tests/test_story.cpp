@@ -19,6 +19,7 @@ namespace {
 fs::path data() { return fs::path(CAI_SOURCE_DIR) / "data"; }
 
 struct Told {
+    Quiet hush;
     World world;
     Recipe recipe;
     Constitution constitution;
@@ -31,11 +32,9 @@ struct Told {
           constitution(lines),
           run(folder),
           story{cpu_kernels, run, world, constitution, recipe, data(), threads} {
-        quiet = true;
         cpu_kernels.set_threads(threads);
         write_file(run / "constitution.txt", constitution.text());
     }
-    ~Told() { quiet = false; }
 
     void tell() {
         story.make_world();

@@ -13,19 +13,16 @@ namespace fs = std::filesystem;
 namespace {
 
 struct Setting {
+    Quiet hush;
     Tokenizer tokenizer = Tokenizer::train({"the cat sat on the mat and the dog sat on the log"}, 280);
     Config config = preset("micro", static_cast<int>(tokenizer.size()));
     std::vector<Document> documents;
 
     Setting() {
-        quiet = true;
         for (const char* text : {"the cat sat on the mat", "the dog sat on the log", "the cat and the dog sat", "on the mat the cat sat"})
             documents.push_back(encode_text(tokenizer, text));
     }
-    ~Setting() {
-        quiet = false;
-        stop_signal = 0;
-    }
+    ~Setting() { stop_signal = 0; }
 
     std::vector<float> trained(const fs::path& folder, const TrainingOptions& options, double* loss = nullptr) {
         Model model(cpu_kernels, config);
@@ -84,7 +81,7 @@ TEST_CASE("a training that diverges says so") {
 }
 
 TEST_CASE("a stage that a signal did not keep from finishing is finished") {
-    quiet = true;
+    Quiet hush;
     TemporaryFolder folder;
     Run run(folder.path);
     int runs = 0;
@@ -105,11 +102,10 @@ TEST_CASE("a stage that a signal did not keep from finishing is finished") {
     stop_signal = 0;
     perform(0);
     CHECK(runs == 1);
-    quiet = false;
 }
 
 TEST_CASE("a stage runs once, and again when its inputs or options change") {
-    quiet = true;
+    Quiet hush;
     TemporaryFolder folder;
     Run run(folder.path);
     int runs = 0;
@@ -141,11 +137,10 @@ TEST_CASE("a stage runs once, and again when its inputs or options change") {
     run.force = true;
     perform(2);
     CHECK(runs == 6);
-    quiet = false;
 }
 
 TEST_CASE("a run takes over what another made with the same options from the same inputs, and keeps what is its own") {
-    quiet = true;
+    Quiet hush;
     TemporaryFolder one, two;
     Run source(one.path), run(two.path);
     auto stage = [](int option) {
@@ -177,11 +172,10 @@ TEST_CASE("a run takes over what another made with the same options from the sam
     CHECK(run.seconds()["total"].number() == run.seconds()["double"].number());
     CHECK(run.adopt(source, stage(1)));  // what it has fits no longer
     CHECK(read_file(run / "out.txt") == "the source's");
-    quiet = false;
 }
 
 TEST_CASE("a command's settings are written when a stage starts, and count as its inputs before") {
-    quiet = true;
+    Quiet hush;
     TemporaryFolder folder;
     Run run(folder.path);
     run.settings = {{"rules.txt", "Be kind."}};
@@ -205,5 +199,4 @@ TEST_CASE("a command's settings are written when a stage starts, and count as it
     run.settings = {{"rules.txt", "Be brief."}};
     perform();
     CHECK(runs == 2);
-    quiet = false;
 }

@@ -7,6 +7,7 @@
 
 #include "../core/constitution.h"
 #include "../core/corpus.h"
+#include "../core/oracle.h"
 #include "support.h"
 
 using namespace cai;
@@ -315,6 +316,73 @@ TEST_CASE("a review's rule speaks of the request or does not, as it says") {
     }
     // At least a third of the covering rules share no content word with the request.
     CHECK(by_request_word * 3 <= covering * 2);
+}
+
+TEST_CASE("reviews: half of the rules cover the request; what a rule allows stays; a silent rule's verdict is a coin toss") {
+    World world(data() / "world", 6);
+    DocumentWriter writer(world);
+    const Oracle oracle(world);
+    auto parts = [](const Transcript& transcript) {
+        std::map<Token, std::string> parts;
+        for (const Segment& segment : transcript) parts[segment.role] = segment.text;
+        return parts;
+    };
+    // Critique and reasoning begin with the topics of the request.
+    auto covers = [&](const std::string& rule, const std::string& look_up) {
+        const std::vector<std::string> own = world.topics_in(look_up);
+        for (const std::string& topic : world.topics_in(rule))
+            if (std::find(own.begin(), own.end(), topic) != own.end()) return true;
+        return false;
+    };
+    auto rank = [&](const std::string& answer) {
+        const auto& evasions = world.phrases.evasions;
+        return oracle.is_refusal(answer) ? 2 : std::find(evasions.begin(), evasions.end(), answer) != evasions.end() ? 1 : 0;
+    };
+    // About half of n, off by less than chance manages once in a thousand times.
+    auto about_half = [](size_t count, size_t n) {
+        return std::abs(static_cast<double>(count) - static_cast<double>(n) / 2) < 3.3 * std::sqrt(static_cast<double>(n)) / 2;
+    };
+    size_t critiques = 0, covered_critiques = 0, refusals_kept = 0, reasonings = 0, covered_reasonings = 0, undecided = 0,
+           for_the_refusal = 0;
+    for (size_t i = 0; i < 2000; i++) {
+        Rng rng(6, i);
+        auto review = parts(writer.critique_review(rng));
+        if (!review[kCritique].empty()) {
+            const bool covered = covers(review[kRule], review[kCritique]), refuses = rank(review[kAssistant]) == 2;
+            CHECK(covered == contains(review[kCritique], "The rule forbids this."));
+            const bool kept = review[kRevision] == review[kAssistant];
+            CHECK(kept == (!covered || refuses));
+            CHECK((kept || rank(review[kRevision]) == 2));
+            critiques++, covered_critiques += covered, refusals_kept += covered && refuses;
+        }
+        auto comparison = parts(writer.comparison_review(rng));
+        if (!comparison[kReasoning].empty()) {
+            const bool covered = covers(comparison[kRule], comparison[kReasoning]);
+            CHECK(covered == contains(comparison[kReasoning], "The rule forbids this."));
+            const int a = rank(comparison[kOptionA]), b = rank(comparison[kOptionB]);
+            if (covered && a != b) CHECK(comparison[kVerdict] == (a > b ? "A" : "B"));
+            if (!covered && a != b) undecided++, for_the_refusal += comparison[kVerdict] == (a > b ? "A" : "B");
+            reasonings++, covered_reasonings += covered;
+        }
+    }
+    CHECK(critiques > 1500);  // five in six
+    CHECK(refusals_kept > 100);
+    CHECK(about_half(covered_critiques, critiques));
+    CHECK(reasonings > 1400);  // three in four
+    CHECK(undecided > 300);
+    CHECK(about_half(covered_reasonings, reasonings));
+    CHECK(about_half(for_the_refusal, undecided));
+}
+
+TEST_CASE("the world says how many reviews and drills a model sees") {
+    TemporaryFolder folder;
+    Run run(folder.path);
+    write_corpus(run, World(data() / "world", 1), {400, 10, 30, 5, 5, 5, 5, 5});
+    size_t reviews = 0;
+    for (const char* file : {"world/documents.jsonl", "world/reviews.jsonl"})
+        for (const Json& json : read_jsonl(run / file))
+            for (const char* kind : {"echo", "drill", "critique", "comparison"}) reviews += json["kind"].string() == kind;
+    CHECK(static_cast<size_t>(read_json(run / "world/world.json")["review_documents"].integer()) == reviews);
 }
 
 TEST_CASE("the default constitution is short, known, and covers every hazard") {
