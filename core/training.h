@@ -52,6 +52,8 @@ inline double train(Model& model, BatchStream& stream, const TrainingOptions& op
         tail_steps = static_cast<size_t>(state["tail_steps"].integer());
         note(stage, concat("resumes at step ", optimizer.step, " of ", options.steps));
     }
+    const std::string what = concat(stage, " with --", stage.substr(stage.starts_with("sft-") ? 4 : 0), "-learning-rate ",
+                                    options.learning_rate);  // for the messages
     Progress progress(stage, options.steps);
     size_t tokens = 0;
     Autosave autosave{options.save_every_seconds};
@@ -62,13 +64,17 @@ inline double train(Model& model, BatchStream& stream, const TrainingOptions& op
         for (float logprob : token_logprobs(model, batch, activations)) loss -= logprob;
         loss /= static_cast<double>(batch.rows.size());
         if (!std::isfinite(loss))
-            fail(kDiverged, stage, ": the loss is ", loss, " at step ", step + 1,
-                 "; lower --", stage.substr(stage.starts_with("sft-") ? 4 : 0), "-learning-rate and start again");
+            fail(kDiverged, what, ": the loss is ", loss, " at step ", step + 1, "; lower the learning rate and start again");
         backward_from_logprobs(model, gradients, batch, activations,
                                std::vector<float>(batch.rows.size(), -1.0f / static_cast<float>(batch.rows.size())));
         float learning_rate =
             learning_rate_at(step, options.steps, options.learning_rate, options.warmup_steps, options.final_fraction);
-        float norm = optimizer.update(model, gradients, learning_rate);
+        float norm;
+        try {
+            norm = optimizer.update(model, gradients, learning_rate);
+        } catch (const Error& error) {
+            fail(error.status, what, ": ", error.what());
+        }
         tokens += batch.tokens.size();
         if (step * 10 >= options.steps * 9) {
             tail_loss += loss;

@@ -109,7 +109,7 @@ TEST_CASE("a command goes on with the recipe of the run it works in") {
     // What is no model, or no model that writes.
     cai.fails(1, "sample runs/story --prompt Hello", "runs/story/rl-cai");
     cai.fails(1, "chat runs/story/preference-model", "runs/story/rl-cai");
-    cai.fails(1, "sample runs/story/preference-model --prompt Hello", "runs/story/preference-model");
+    cai.fails(1, "sample runs/story/preference-model --prompt Hello", "load a language model");
     cai.fails(1, "all --from runs/story --out runs/story", "the same folder");
     cai.fails(1, "swap --remove 1 --from runs/story --out runs/story", "the same folder");
 }

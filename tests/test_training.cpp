@@ -76,7 +76,7 @@ TEST_CASE("a training that diverges says so") {
         FAIL("it cannot converge at this learning rate");
     } catch (const Error& error) {
         CHECK(error.status == kDiverged);
-        CHECK(contains(error.what(), "lower --test-learning-rate"));
+        CHECK(contains(error.what(), "test with --test-learning-rate 1e+30: "));
     }
 }
 
