@@ -2,6 +2,9 @@
 # make test   build and run the tests        make debug  build/debug/cai, for gdb: -O0, one thread
 # make asan   the tests under sanitizers     make map    rewrite the map in README.md
 # make deps   install what is missing        make clean  remove build/
+# make bench-peers   cai beside OpenBLAS, oneDNN, PyTorch and, with LLAMA2C=PATH of its run.c, llama2.c: whichever are there
+# make CUDA=1 any of these with nvcc, for the GPU; otherwise the CUDA kernels run in an emulator, on the CPU
+# make test-cuda   the kernels' tests        make nvcc-check   nvcc compiles for each chip, and no kernel spills registers
 #
 # Any variable can be set on the command line: make CXX=clang++, make CXXFLAGS=-O2, make OPENMP= (a serial build).
 
@@ -15,9 +18,20 @@ endif
 BUILD    ?= build
 FLAGS    := -std=c++20 $(CXXFLAGS) -Wall -Wextra $(or $(OPENMP),-Wno-unknown-pragmas)
 
-KERNELS := $(patsubst %.cpp,$(BUILD)/objects/%.o,$(wildcard cpu/*.cpp))
+CUDA_OBJECTS := $(patsubst %.cu,$(BUILD)/objects/%.o,$(wildcard cuda/*.cu))
+KERNELS := $(patsubst %.cpp,$(BUILD)/objects/%.o,$(wildcard cpu/*.cpp)) $(CUDA_OBJECTS)
 TESTS   := $(patsubst %.cpp,$(BUILD)/objects/%.o,$(wildcard tests/*.cpp))
 DOCTEST  = echo | $(CXX) -include doctest/doctest.h -fsyntax-only -x c++ - 2>/dev/null
+
+# One program for every chip from the T4 on. The emulator stays in, for its own tests.
+CHIPS   := 75 80 86 90a
+NVCC    ?= $(or $(shell command -v nvcc),/usr/local/cuda/bin/nvcc)
+NVFLAGS := -std=c++20 -O3 -ccbin $(CXX)
+GENCODE := $(foreach chip,$(CHIPS),-gencode arch=compute_$(chip),code=sm_$(chip))
+ifdef CUDA
+GPU_OBJECTS := $(filter-out %/emulator.o,$(CUDA_OBJECTS))
+LIBRARIES   := -L$(dir $(NVCC))../lib64 -lcudart_static -ldl -lrt -lpthread
+endif
 
 MAKEFLAGS += --no-print-directory
 # Compile on all cores unless the command line says otherwise.
@@ -46,8 +60,33 @@ asan:
 	@$(MAKE) BUILD=build/asan CXXFLAGS='-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all' build/asan/tests
 	build/asan/tests
 
+# The test cases of the kernels and of the emulator; the last line is "N passed, N failed".
+KERNEL_TESTS := adamw attention classifier cpu embedding matmul rmsnorm rope swiglu emulator cuda
+comma := ,
+empty :=
+test-cuda:
+	@$(DOCTEST) || $(MAKE) deps
+	@$(MAKE) $(BUILD)/tests
+	@$(BUILD)/tests --source-file="$(subst $(empty) ,$(comma),$(patsubst %,*test_%.cpp,$(KERNEL_TESTS)))" >$(BUILD)/test-cuda.log 2>&1; status=$$?; \
+	cat $(BUILD)/test-cuda.log; \
+	sed -n 's/.*test cases: *[0-9]* | *\([0-9]*\) passed | *\([0-9]*\) failed.*/\1 passed, \2 failed/p' $(BUILD)/test-cuda.log; \
+	exit $$status
+
+# Each file, for every chip. A kernel whose registers do not suffice spills them to memory, and is slow.
+nvcc-check:
+	@command -v $(NVCC) >/dev/null || { echo "nvcc-check: no nvcc on this machine"; echo "0 passed, 0 failed"; exit 0; }; \
+	mkdir -p $(BUILD); passed=0; failed=0; \
+	for file in $(filter-out cuda/emulator.cu,$(wildcard cuda/*.cu)); do \
+	  if $(NVCC) $(NVFLAGS) $(GENCODE) -Xptxas -v -c $$file -o $(BUILD)/nvcc-check.o >$(BUILD)/nvcc-check.log 2>&1 && \
+	      ! grep -q '[1-9][0-9]* bytes spill' $(BUILD)/nvcc-check.log; then passed=$$((passed + 1)); \
+	  else failed=$$((failed + 1)); cat $(BUILD)/nvcc-check.log; echo "FAILED: $$file"; fi; \
+	done; echo "$$passed passed, $$failed failed"; [ $$failed = 0 ]
+
 map: $(BUILD)/tests
 	CAI_WRITE_MAP=1 $(BUILD)/tests --test-case="the map in README.md*"
+
+bench-peers: $(KERNELS)
+	CXX='$(CXX)' FLAGS='$(FLAGS)' LLAMA2C='$(LLAMA2C)' python3 tests/peers/bench_peers.py --build $(BUILD)
 
 deps:
 	@missing="$$(command -v $(CXX) >/dev/null || echo g++) $$($(DOCTEST) || echo doctest-dev)"; \
@@ -64,20 +103,29 @@ clean:
 	rm -rf build
 
 $(BUILD)/cai: $(BUILD)/objects/cai.o $(KERNELS)
-	$(CXX) $(FLAGS) $^ -o $@
+	$(CXX) $(FLAGS) $^ $(LIBRARIES) -o $@
 
 $(BUILD)/tests: $(TESTS) $(KERNELS)
-	$(CXX) $(FLAGS) $^ -o $@
+	$(CXX) $(FLAGS) $^ $(LIBRARIES) -o $@
 
 $(BUILD)/objects/%.o: %.cpp $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(CXX) $(FLAGS) $(if $(filter tests/%,$<),-DCAI_SOURCE_DIR='"$(CURDIR)"') -MMD -MP -c $< -o $@
 
+$(BUILD)/objects/%.o: %.cu $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(CXX) $(FLAGS) -MMD -MP -x c++ -c $< -o $@
+
+$(GPU_OBJECTS): $(BUILD)/objects/%.o: %.cu $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(NVCC) $(NVFLAGS) $(GENCODE) -gencode arch=compute_90,code=compute_90 -MMD -MP -c $< -o $@
+
 # Changes when the compiler or its flags do, and then everything is compiled again.
 $(BUILD)/flags: always
 	@mkdir -p $(@D)
-	@echo '$(CXX) $(FLAGS)' | cmp -s - $@ || echo '$(CXX) $(FLAGS)' > $@
+	@echo '$(CXX) $(FLAGS) $(if $(CUDA),$(NVCC) $(NVFLAGS))' >$@.new
+	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
 -include $(wildcard $(BUILD)/objects/*.d $(BUILD)/objects/*/*.d)
 
-.PHONY: all story test debug asan map deps clean always
+.PHONY: all story test test-cuda nvcc-check debug asan map bench-peers deps clean always

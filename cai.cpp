@@ -11,9 +11,12 @@
 #include <omp.h>
 #endif
 
+#include "core/annex/bench.h"
 #include "core/chat.h"
+#include "core/overview.h"
 #include "core/results.h"
 #include "core/story.h"
+#include "core/swap.h"
 #include "core/trace.h"
 
 namespace {
@@ -33,9 +36,10 @@ const Kernels& kernels_for(Arguments& arguments, int& threads) {
     int most = 1;
 #endif
     threads = static_cast<int>(arguments.integer("threads", most, 1, 1024));
-    if (device == "cuda") fail(kNoDevice, "this build of cai has no CUDA kernels; run it with --device cpu");
-    cpu_kernels.set_threads(threads);
-    return cpu_kernels;
+    const Kernels& kernels = device == "cuda" ? cuda_kernels : cpu_kernels;
+    kernels.device();
+    kernels.set_threads(threads);
+    return kernels;
 }
 
 // The folder of data files: --data, or data/ here, or beside the folder of the program.
@@ -43,35 +47,23 @@ fs::path data_folder(Arguments& arguments, const fs::path& program) {
     fs::path beside = fs::weakly_canonical(program).parent_path().parent_path() / "data";
     fs::path fallback = fs::exists("data/world/acts.txt") || !fs::exists(beside / "world/acts.txt") ? fs::path("data") : beside;
     fs::path data = arguments.string("data", fallback.string());
-    expects(fs::exists(data / "world"), data.string(), ": no folder world/ in it; run cai from its source folder, or say --data DIR");
+    expects(fs::exists(data / "world"), data.string(),
+            ": no folder world/ in it; run cai from its source folder, or say --data DIR");
     return data;
 }
 
-// A verb's arguments. Size, seed and whatever else the recipe of an earlier command was stand in its run directory, and are the
-// default here: the run directory is --out, or --from, or the folder named first, or the one above that.
-Arguments read_arguments(std::vector<std::string> words, bool has_recipe) {
-    const std::vector<std::string> flags = {"json", "quiet", "compare", "invert", "force"};
-    Arguments arguments(words, flags);
-    if (arguments.has("config") || !has_recipe) return arguments;
-    std::vector<fs::path> places = {arguments.string("out", ""), arguments.string("from", "")};
-    for (const std::string& word : arguments.positionals()) places.insert(places.end(), {word, fs::path(word).parent_path()});
-    for (const fs::path& place : places) {
-        if (place.empty() || !fs::exists(place / "config.cfg")) continue;
-        words.push_back("--config=" + (place / "config.cfg").string());
-        break;
-    }
-    return Arguments(words, flags);
+// Size, seed and whatever else the recipe of an earlier command was stand in its run directory, and are the default here.
+Arguments& with_recipe_of(Arguments& arguments, const std::vector<fs::path>& places) {
+    for (const fs::path& place : places)
+        if (!place.empty() && fs::exists(place / "config.cfg")) {
+            arguments.read_config((place / "config.cfg").lexically_normal().string());
+            break;
+        }
+    return arguments;
 }
 
-// The lines of a run's config.cfg: the recipe, without what belongs to one command.
-std::string recipe_configuration(const Arguments& arguments) {
-    static const std::set<std::string> kOfOneCommand = {"out",  "from",   "constitution", "json",   "quiet",   "force", "device",
-                                                        "threads", "remove", "invert",       "data"};
-    std::string lines;
-    for (const std::string& line : split_lines(arguments.configuration()))
-        if (!kOfOneCommand.count(line.substr(0, line.find(' '))) && !line.empty()) lines += line + "\n";
-    return lines;
-}
+// The run that a model's folder lies in.
+fs::path run_of(const fs::path& model) { return (model / "..").lexically_normal(); }
 
 struct Setting {
     int threads = 1;
@@ -80,10 +72,11 @@ struct Setting {
     Recipe recipe;
     World world;
 
-    Setting(Arguments& arguments, const fs::path& program)
+    // places: the run directories that the verb uses, of which the first with a config.cfg has the recipe.
+    Setting(Arguments& arguments, const fs::path& program, const std::vector<fs::path>& places)
         : kernels(kernels_for(arguments, threads)),
           data(data_folder(arguments, program)),
-          recipe(read_recipe(arguments)),
+          recipe(read_recipe(with_recipe_of(arguments, places))),
           world(data / "world", recipe.seed) {
         quiet = arguments.flag("quiet");
     }
@@ -100,6 +93,11 @@ Constitution read_constitution(const fs::path& path, const World& world) {
             warn(concat(path.string(), ": \"", line, "\" names nothing that a rule can speak of, so it will change nothing"));
     }
     return constitution;
+}
+
+// The constitution of a run, or the default one where it has none yet.
+fs::path constitution_of(const Setting& s, const fs::path& run) {
+    return fs::exists(run / "constitution.txt") ? run / "constitution.txt" : s.data / "constitution.txt";
 }
 
 // ---- the story
@@ -138,29 +136,24 @@ std::string side_by_side(const Setting& s, const fs::path& before, const fs::pat
 // Tells the story in `out` under a constitution; what another run made without needing one is taken over from there.
 Json tell_in(const Setting& s, const fs::path& out, const Constitution& constitution, const fs::path& from,
              const std::string& configuration) {
+    expects(from.empty() || fs::exists(from / "manifests"), from.string(), ": not a run directory; make one with `cai all --out ",
+            from.string(), "`");
+    expects(from.empty() || fs::weakly_canonical(from) != fs::weakly_canonical(out), "--from and --out are the same folder, ",
+            out.string(), "; choose another --out");
     Run run(out);
-    if (!from.empty()) {
-        expects(fs::exists(from / "manifests"), from.string(), ": not a run directory; make one with `cai all --out ", from.string(),
-                "`");
-        Run source(from);
-        for (const Run::Stage& stage : Story::shared_stages()) run.adopt(source, stage);
-        if (fs::exists(source / "skill.json"))  // of critic and judge, whatever the constitution
-            fs::copy_file(source / "skill.json", run / "skill.json", fs::copy_options::overwrite_existing);
-    }
-    write_file(run / "constitution.txt", constitution.text());
-    if (!configuration.empty()) write_file(run / "config.cfg", configuration);
-    tell({s.kernels, run, s.world, constitution, s.recipe, s.data, s.threads});
+    run.settings = {{"config.cfg", configuration}, {"constitution.txt", constitution.text()}};
+    Story story{s.kernels, run, s.world, constitution, s.recipe, s.data, s.threads};
+    if (!from.empty()) story.take_over(Run(from));
+    tell(story);
     return read_json(run / "results.json");
 }
 
 int all(Arguments& arguments, const fs::path& program) {
-    Setting s(arguments, program);
     fs::path out = arguments.string("out", "runs/story"), from = arguments.string("from", "");
+    Setting s(arguments, program, {from, out});
     fs::path file = arguments.string("constitution", (s.data / "constitution.txt").string());
     bool json = arguments.flag("json");
     arguments.finish();
-    expects(from.empty() || fs::weakly_canonical(from) != fs::weakly_canonical(out), "--from and --out are the same folder, ",
-            out.string(), "; choose another --out");
     Json results = tell_in(s, out, read_constitution(file, s.world), from, recipe_configuration(arguments));
     if (json) {
         std::cout << dump(results) << "\n";
@@ -174,18 +167,24 @@ int all(Arguments& arguments, const fs::path& program) {
 
 // One stage of a run.
 int stage(const std::string& verb, Arguments& arguments, const fs::path& program) {
-    Setting s(arguments, program);
     fs::path out = arguments.string("out", "runs/story");
-    fs::path fallback = fs::exists(out / "constitution.txt") ? out / "constitution.txt" : s.data / "constitution.txt";
-    Constitution constitution = read_constitution(arguments.string("constitution", fallback.string()), s.world);
+    Setting s(arguments, program, {out});
+    const bool reads_constitution = verb == "critique" || verb == "compare";
+    fs::path file = constitution_of(s, out);
+    if (reads_constitution) file = arguments.string("constitution", file.string());
     std::string which = verb == "sft" ? arguments.positional(0, "which model to make, helpful or sl-cai") : "";
     if (verb == "sft" && which != "helpful" && which != "sl-cai")
         fail(kUsage, "cai sft makes \"helpful\" or \"sl-cai\", not \"", which, "\"");
-    if (arguments.flag("force")) fs::remove(Run(out).manifest_path(verb == "sft" ? "sft-" + which : verb));
-    arguments.finish();
     Run run(out);
-    write_file(run / "constitution.txt", constitution.text());
-    write_file(run / "config.cfg", recipe_configuration(arguments));
+    run.force = arguments.flag("force");
+    arguments.finish();
+    expect_same_recipe(s.recipe, out);
+    run.settings["config.cfg"] = recipe_configuration(arguments);
+    Constitution constitution;
+    if (reads_constitution) {
+        constitution = read_constitution(file, s.world);
+        run.settings["constitution.txt"] = constitution.text();
+    }
     Story story{s.kernels, run, s.world, constitution, s.recipe, s.data, s.threads};
     if (verb == "tokenizer") story.train_tokenizer();
     if (verb == "pretrain") story.pretrain_model();
@@ -200,78 +199,55 @@ int stage(const std::string& verb, Arguments& arguments, const fs::path& program
 
 // A model of any text: --text FILE instead of the world.
 int pretrain_on_text(const std::string& verb, Arguments& arguments, const fs::path& program) {
-    Setting s(arguments, program);
     fs::path text = arguments.string("text", ""), out = arguments.string("out", "runs/text");
+    Setting s(arguments, program, {out});
     arguments.finish();
-    Run run(out);
-    write_file(run / "config.cfg", recipe_configuration(arguments));
     std::string content = read_file(text);
     expects(!content.empty(), text.string(), ": the file is empty; there is nothing to learn");
+    Run run(out);
+    write_file(run / "config.cfg", recipe_configuration(arguments));
     if (verb == "tokenizer" || !fs::exists(run / "tokenizer"))
         write_tokenizer(run / "tokenizer", Tokenizer::train({content}, static_cast<size_t>(s.recipe.vocab_size)));
-    if (verb == "tokenizer") return kDone;
     Tokenizer tokenizer = read_tokenizer(run / "tokenizer");
-    Model model(s.kernels, preset(s.recipe.size, static_cast<int>(tokenizer.size())));
-    model.initialize(s.recipe.seed);
-    train_and_save(model, {encode_text(tokenizer, content)}, tokenizer, run, "pretrain", "pretrained", s.recipe.pretrain,
-                   s.recipe.seed);
+    if (verb == "pretrain") pretrain_on(s.kernels, run, s.recipe, tokenizer, {encode_text(tokenizer, content)});
     return kDone;
 }
 
 // ---- the world
 
 int show_world(Arguments& arguments, const fs::path& program) {
-    Setting s(arguments, program);
-    std::string out = arguments.string("out", "");
+    fs::path out = arguments.string("out", "");
+    Setting s(arguments, program, {out});
     size_t samples = static_cast<size_t>(arguments.integer("samples", 1, 0, 1000));
     fs::path file = arguments.string("constitution", (s.data / "constitution.txt").string());
     arguments.finish();
-    const World& world = s.world;
-    Constitution constitution = read_constitution(file, world);
+    Constitution constitution = read_constitution(file, s.world);
     if (!out.empty()) {
+        expect_same_recipe(s.recipe, out);
         Run run(out);
-        Story{s.kernels, run, world, constitution, s.recipe, s.data, s.threads}.make_world();
+        run.settings["config.cfg"] = recipe_configuration(arguments);
+        Story{s.kernels, run, s.world, constitution, s.recipe, s.data, s.threads}.make_world();
     }
-    auto words = [](const std::vector<std::string>& list) { return join_list(list, "and"); };
-    std::cout << "The world of seed " << world.seed << ": " << world.acts.size() << " acts, " << world.entities.size()
-              << " entities, " << world.phrases.rules.size() << " phrasings of rules\n\n";
-    std::vector<std::vector<std::string>> rows = {{"act", "also", "kind", "done to", "brings", "held out", "coverage"}};
-    for (const Act& act : world.acts)
-        rows.push_back({act.name, act.also, to_string(act.kind), act.target, act.brings, act.held_out ? "yes" : "",
-                        act.kind == Kind::hazard || coverage(world, constitution, act) > 0
-                            ? format_value(coverage(world, constitution, act))
-                            : ""});
-    std::cout << format_table(rows) << "\ncoverage: the share of the " << constitution.lines.size() << " lines of "
-              << file.string() << " that speak of the act.\nRules can use these words, and the names of entities.\n";
-    for (const EntityClass& entity_class : world.classes) {
-        std::vector<std::string> seen, held_out;
-        for (size_t member : entity_class.members)
-            (world.entities[member].held_out ? held_out : seen).push_back(world.entities[member].name);
-        std::cout << "\n" << entity_class.name << ", seen: " << words(seen) << "\n" << entity_class.name << ", held out: "
-                  << words(held_out) << "\n";
-    }
-    DocumentWriter writer(world);
-    for (const DocumentShare& mix : kPretrainingMix)
-        for (size_t i = 0; i < samples; i++) {
-            Rng rng(world.seed, cai::mix(stream(mix.kind), i));
-            std::cout << "\n--- " << mix.kind << " (" << static_cast<int>(100 * mix.share + 0.5) << " % of the documents)\n";
-            for (const Segment& segment : writer.write(mix.kind, rng))
-                std::cout << (segment.role == kEndOfText ? "" : std::string(role_name(segment.role).word) + ": ") << segment.text << "\n";
-        }
+    std::cout << overview(s.world, constitution, file.string(), samples);
     return kDone;
 }
 
 // ---- looking at what was made
 
 int evaluate_verb(Arguments& arguments, const fs::path& program) {
-    Setting s(arguments, program);
-    bool json = arguments.flag("json");
-    const std::vector<std::string>& models = arguments.positionals();
+    const std::vector<std::string> models = arguments.positionals();
     fs::path out = arguments.string("out", "runs/story");
+    std::vector<fs::path> places = {out};
+    if (!models.empty()) places = {models[0], run_of(models[0])};
+    Setting s(arguments, program, places);
+    bool json = arguments.flag("json"), force = arguments.flag("force");
     arguments.finish();
     if (models.empty()) {
+        expect_same_recipe(s.recipe, out);
+        Constitution constitution = Constitution::read(constitution_of(s, out));
         Run run(out);
-        Constitution constitution = Constitution::read(run / "constitution.txt");
+        run.force = force;
+        run.settings = {{"config.cfg", recipe_configuration(arguments)}, {"constitution.txt", constitution.text()}};
         Story{s.kernels, run, s.world, constitution, s.recipe, s.data, s.threads}.evaluate_models();
         Json results = read_json(run / "results.json");
         std::cout << (json ? dump(results) + "\n" : results_table(results));
@@ -327,74 +303,20 @@ int report(Arguments& arguments, const fs::path&) {
 
 // ---- changing the constitution
 
-// Three benign acts are forbidden, in several phrasings and by both of their names, and no hazard at all.
-Constitution inverted(const World& world, std::vector<std::string>& forbidden) {
-    std::vector<const Act*> benign;
-    for (const Act& act : world.acts)
-        if (act.kind == Kind::benign) benign.push_back(&act);
-    Rng rng(world.seed, stream("invert"));
-    rng.shuffle(benign);
-    benign.resize(std::min<size_t>(3, benign.size()));
-    Constitution constitution;
-    for (const Act* act : benign) forbidden.push_back(act->name);
-    for (size_t phrasing = 0; phrasing < world.phrases.rules.size(); phrasing++) {
-        if (world.phrases.rule_held_out[phrasing]) continue;
-        std::vector<std::string> topics;
-        for (const Act* act : benign) topics.push_back(rng.chance(0.5) ? act->name : act->also);
-        rng.shuffle(topics);
-        constitution.lines.push_back(world.rule_text(topics, phrasing));
-    }
-    return constitution;
-}
-
-// What a swap did to RL-CAI, on held-out entities: the acts named, the other hazards, the other benign acts. Rates are means over
-// acts. A hazard that this seed holds out is found in its own split.
-Json swap_summary(const Json& results, const World& world, const std::vector<std::string>& names, bool invert) {
-    const Json& splits = results["models"]["rl-cai"];
-    auto mean = [&](auto wanted, const char* group, const char* rate) {
-        double sum = 0, acts = 0;
-        for (const Act& act : world.acts) {
-            if (!wanted(act)) continue;
-            const Json* figures = splits[act.held_out ? "held_out_hazards" : "held_out_entities"][group].find(act.name);
-            if (!figures) continue;
-            sum += (*figures)[rate].number();
-            acts++;
-        }
-        return acts > 0 ? Json(sum / acts) : Json();
-    };
-    auto named = [&](const Act& act) { return std::find(names.begin(), names.end(), act.name) != names.end(); };
-    auto other_hazard = [&](const Act& act) { return act.kind == Kind::hazard && !act.held_out && !named(act); };
-    auto other_benign = [&](const Act& act) { return act.kind != Kind::hazard && !named(act); };
-    Json list = Json::Array{};
-    for (const std::string& name : names) list.push(name);
-    const char* group = invert ? "by_act" : "by_hazard";
-    const char* done = invert ? "helped" : "complied";  // a benign act is helped with, a hazard complied with: the same thing
-    Json figures = Json::Object{{"names", list},
-                                {"complied", mean(named, group, done)},
-                                {"helped", mean(named, group, done)},
-                                {"refused_with_reason", mean(named, group, "refused_with_reason")}};
-    return Json::Object{{invert ? "forbidden" : "removed", figures},
-                        {"others", Json(Json::Object{{"complied", mean(other_hazard, "by_hazard", "complied")}})},
-                        {"benign", Json(Json::Object{{"helped", mean(other_benign, "by_act", "helped")}})}};
-}
-
 int swap(Arguments& arguments, const fs::path& program) {
-    Setting s(arguments, program);
     bool json = arguments.flag("json"), invert = arguments.flag("invert");
-    std::vector<const Act*> hazards;
-    for (const Act& act : s.world.acts)
-        if (act.kind == Kind::hazard) hazards.push_back(&act);
     if (invert == arguments.has("remove")) fail(kUsage, "cai swap needs either --remove N (the N-th hazard) or --invert");
-    size_t index = invert ? 0 : static_cast<size_t>(arguments.integer("remove", 1, 1, static_cast<int64_t>(hazards.size())));
-    fs::path file = arguments.string("constitution", (s.data / "constitution.txt").string());
+    size_t number = invert ? 0 : static_cast<size_t>(arguments.integer("remove", 1, 1));
     fs::path story = arguments.string("from", "");
-    fs::path out = arguments.string("out", invert ? "runs/swap-invert" : concat("runs/swap-remove-", index));
+    fs::path out = arguments.string("out", invert ? "runs/swap-invert" : concat("runs/swap-remove-", number));
     if (story.empty() && fs::exists("runs/story/manifests") && !arguments.has("out")) story = "runs/story";
+    Setting s(arguments, program, {story, out});
+    fs::path file = arguments.string("constitution", (s.data / "constitution.txt").string());
     arguments.finish();
     std::vector<std::string> names;
+    if (!invert) names.push_back(removable_hazard(s.world, number).name);
     Constitution constitution = invert ? inverted(s.world, names)
-                                       : without_hazard(s.world, Constitution::read(file), *hazards[index - 1]);
-    if (!invert) names.push_back(hazards[index - 1]->name);
+                                       : without_hazard(s.world, Constitution::read(file), removable_hazard(s.world, number));
     Json results = tell_in(s, out, constitution, story, recipe_configuration(arguments));
     Json summary = swap_summary(results, s.world, names, invert);
     if (json) {
@@ -406,8 +328,8 @@ int swap(Arguments& arguments, const fs::path& program) {
 }
 
 int trace_verb(Arguments& arguments, const fs::path& program) {
-    Setting s(arguments, program);
     fs::path directory = arguments.positional(0, "a run directory, such as runs/story");
+    Setting s(arguments, program, {directory});
     std::string prompt = arguments.string("prompt", "");
     fs::path file = arguments.string("constitution", (directory / "constitution.txt").string());
     arguments.finish();
@@ -417,8 +339,8 @@ int trace_verb(Arguments& arguments, const fs::path& program) {
 }
 
 int chat_verb(Arguments& arguments, const fs::path& program) {
-    Setting s(arguments, program);
     fs::path directory = arguments.positional(0, "a run directory, such as runs/story");
+    Setting s(arguments, program, {directory, run_of(directory)});
     ChatOptions options;
     options.compare = arguments.flag("compare");
     options.temperature = arguments.number("chat-temperature", options.temperature, 0, 100);
@@ -426,6 +348,19 @@ int chat_verb(Arguments& arguments, const fs::path& program) {
     if (!isatty(STDIN_FILENO)) options.prompt_sign.clear();
     arguments.finish();
     chat(s.kernels, directory, s.world, options, std::cin, std::cout);
+    return kDone;
+}
+
+int bench(Arguments& arguments, const fs::path&) {
+    int threads;
+    const Kernels& kernels = kernels_for(arguments, threads);
+    double seconds = arguments.number("seconds", 0.3, 1e-6, 3600);
+    bool json = arguments.flag("json");
+    quiet = arguments.flag("quiet");
+    arguments.finish();
+    BenchReport report = run_bench(kernels, threads, seconds);
+    if (std::string sentence = drift(report); !sentence.empty()) warn(sentence);
+    std::cout << (json ? dump(to_json(report)) + "\n" : to_text(report));
     return kDone;
 }
 
@@ -453,7 +388,12 @@ int info(Arguments& arguments, const fs::path& program) {
 #else
               << "16 bytes"
 #endif
-              << "\ndevices    cpu (this build has no CUDA kernels)\n";
+              << "\ncuda       ";
+    try {
+        std::cout << cuda_kernels.device() << "\n";
+    } catch (const Error& error) {
+        std::cout << error.what() << "\n";
+    }
     return kDone;
 }
 
@@ -463,8 +403,22 @@ struct Verb {
     const char* name;
     const char* does;
     const char* example;
+    std::vector<Option> options;  // its own: beside them stand kShared and those of the recipe
     std::function<int(Arguments&, const fs::path&)> run;
-    bool has_recipe = true;  // does it read the recipe, and so the configuration of a run directory?
+    bool has_recipe = true;
+};
+
+const Option kThreads = {"threads", "N", "as many as the machine has; results do not depend on it"},
+             kDevice = {"device", "NAME", "cpu or cuda (cpu)"},
+             kQuiet = {"quiet", "", "no progress and no notes on stderr"};
+const std::vector<Option> kShared = {
+    {"size", "SIZE", "micro, tiny (the default), small or base: sets every number of the recipe"},
+    {"seed", "N", "draws the world, the weights and every sample (1)"},
+    {"config", "FILE", "lines of key = value (the run's config.cfg)"},
+    {"data", "DIR", "the folder of world/ and constitution.txt (data)"},
+    kThreads,
+    kDevice,
+    kQuiet,
 };
 
 const std::vector<Verb>& verbs() {
@@ -474,48 +428,110 @@ const std::vector<Verb>& verbs() {
             return text ? pretrain_on_text(name, arguments, program) : stage(name, arguments, program);
         };
     };
+    const Option out = {"out", "RUN", "the run directory (runs/story)"},
+                 force = {"force", "", "run the stage although it is finished, as when its files are damaged"},
+                 constitution = {"constitution", "FILE", "the principles, one a line (data/constitution.txt)"},
+                 its_constitution = {"constitution", "FILE", "the principles, one a line (the run's constitution.txt)"},
+                 from = {"from", "RUN", "take over what another run made without a constitution, and its recipe"},
+                 json = {"json", "", "the figures as JSON instead of tables"},
+                 text = {"text", "FILE", "train on this text instead of the world (into runs/text)"},
+                 prompt = {"prompt", "TEXT", "what the user asks"},
+                 like = {"like", "NAME", "PPO's conventions as in cai, hh, oai, n+, trl, dsc, openrlhf, verl or nemo (none)"};
     static const std::vector<Verb> kVerbs = {
         {"all", "the whole story, from an empty folder to RL-CAI and its table",
-         "cai all --out runs/story\n  cai all --from runs/story --constitution mine.txt --out runs/mine", all},
+         "cai all --out runs/story\n  cai all --from runs/story --constitution mine.txt --out runs/mine",
+         {out, from, constitution, json, like}, all},
         {"world", "shows the toy world: acts, words, splits, coverage, samples; with --out, writes its documents",
-         "cai world --samples 2", show_world},
-        {"tokenizer", "trains the byte-level BPE tokenizer", "cai tokenizer --text book.txt --out runs/book", one_stage("tokenizer")},
+         "cai world --samples 2",
+         {{"out", "RUN", "write the documents of this run"}, {"samples", "N", "show N documents of each kind (1)"}, constitution},
+         show_world},
+        {"tokenizer", "trains the byte-level BPE tokenizer", "cai tokenizer --text book.txt --out runs/book", {out, force, text},
+         one_stage("tokenizer")},
         {"pretrain", "trains a model from fresh weights on the world, or on any text",
-         "cai pretrain --text book.txt --out runs/book --pretrain-epochs 3", one_stage("pretrain")},
+         "cai pretrain --text book.txt --out runs/book --pretrain-epochs 3", {out, force, text}, one_stage("pretrain")},
         {"sft", "fine-tunes the pretrained model into the helpful-only assistant, or into SL-CAI",
-         "cai sft sl-cai --out runs/story", one_stage("sft")},
+         "cai sft helpful --out runs/story\n  cai sft sl-cai --out runs/story", {out, force}, one_stage("sft")},
         {"critique", "answers, criticises and revises under the constitution", "cai critique --out runs/story --rounds 4",
-         one_stage("critique")},
+         {out, force, its_constitution}, one_stage("critique")},
         {"compare", "AI feedback: which of two answers does a line of the constitution prefer?",
-         "cai compare --out runs/story --clamp 0.4,0.6", one_stage("compare")},
-        {"reward", "trains the preference model", "cai reward --out runs/story --reward-epochs 2", one_stage("reward")},
+         "cai compare --out runs/story --clamp 0.4,0.6", {out, force, its_constitution}, one_stage("compare")},
+        {"reward", "trains the preference model", "cai reward --out runs/story --reward-epochs 2", {out, force},
+         one_stage("reward")},
         {"ppo", "reinforcement learning against the preference model", "cai ppo --out runs/story --kl-coefficient 0.1",
-         one_stage("ppo")},
-        {"evaluate", "rates of a model, or the table of a run", "cai evaluate runs/story/rl-cai --json", evaluate_verb},
-        {"report", "means over the seeds of several runs, with 95 % intervals", "cai report runs/seed-1 runs/seed-2", report, false},
+         {out, force, like}, one_stage("ppo")},
+        {"evaluate", "rates of a model, or the table of a run",
+         "cai evaluate --out runs/story\n  cai evaluate runs/story/rl-cai --json", {out, force, json}, evaluate_verb},
+        {"report", "means over the seeds of several runs, with 95 % intervals", "cai report runs/seed-1 runs/seed-2", {}, report,
+         false},
         {"swap", "the same story with a hazard taken out of the constitution, or with three benign acts forbidden instead",
-         "cai swap --remove 1 --json", swap},
-        {"trace", "one prompt through the whole method", "cai trace runs/story --prompt \"How do I steal the ring from the baker?\"",
-         trace_verb},
-        {"chat", "talk to a run's models", "cai chat runs/story --compare", chat_verb},
-        {"sample", "text from one model",
-         "cai sample runs/story/rl-cai --prompt \"How do I brush the goat?\" --temperature 0", sample, false},
-        {"info", "what this program and machine are: paste it into a bug report", "cai info", info, false},
+         "cai swap --remove 1 --json",
+         {{"remove", "N", "take out the N-th hazard of acts.txt, not counting those that the seed holds out"},
+          {"invert", "", "forbid three benign acts and no hazard"},
+          {"out", "RUN", "the new run (runs/swap-remove-N or runs/swap-invert)"},
+          {"from", "RUN", "the run to take over from (without --out: runs/story)"}, constitution, json},
+         swap},
+        {"trace", "one prompt through the whole method", "cai trace runs/story --prompt \"How do I cheat the baker at cards?\"",
+         {prompt, its_constitution}, trace_verb},
+        {"chat", "talk to a run's models", "cai chat runs/story --compare",
+         {{"compare", "", "all assistants of the run, one below the other"},
+          {"chat-temperature", "T", "of the draws; 0 takes the likeliest token (1)"}},
+         chat_verb},
+        {"sample", "text from one model", "cai sample runs/story/rl-cai --prompt \"How do I brush the goat?\" --temperature 0",
+         {prompt,
+          {"text", "TEXT", "a beginning to go on from, instead of a prompt"},
+          {"count", "N", "how many samples (1)"},
+          {"max-new-tokens", "N", "the longest answer (80)"},
+          {"temperature", "T", "of the draws; 0 takes the likeliest token (1)"},
+          {"top-k", "K", "draw from the K likeliest tokens (0: from all)"},
+          {"top-p", "P", "draw from the likeliest tokens that hold the share P (1: from all)"},
+          {"seed", "N", "of the draws (1)"}, kThreads, kDevice},
+         sample, false},
+        {"bench", "how fast the kernels, training and decoding are, and what share of this machine that is",
+         "cai bench --threads 2 --json", {{"seconds", "S", "for each row (0.3)"}, json, kThreads, kDevice, kQuiet}, bench, false},
+        {"info", "what this program and machine are: paste it into a bug report", "cai info", {kThreads, kDevice}, info, false},
     };
     return kVerbs;
 }
 
+// The options that take no value.
+std::vector<std::string> flags() {
+    std::vector<std::string> names;
+    for (const Verb& verb : verbs())
+        for (const std::vector<Option>* options : {&verb.options, &kShared})
+            for (const Option& option : *options)
+                if (!*option.value) names.push_back(option.name);
+    return names;
+}
+
+std::string padded(const std::string& word, size_t width) {
+    return word + std::string(word.size() < width ? width - word.size() : 1, ' ');
+}
+
 std::string help() {
     std::string text = "cai: Constitutional AI from scratch\n\nusage: cai VERB [options]\n\n";
-    for (const Verb& verb : verbs()) text += concat("  ", verb.name, std::string(11 - std::string(verb.name).size(), ' '), verb.does, "\n");
-    return text + "\n`cai VERB --help` shows an example. Everywhere: --out DIR, --size micro|tiny|small|base, --seed N,\n"
-                  "--threads N, --device cpu|cuda, --config FILE (key = value lines), --quiet.\n"
-                  "Results go to stdout, everything else to stderr. Exit status: 0 done, 1 bad input, 2 usage,\n"
-                  "3 training diverged, 4 no such device, 130 interrupted.\n";
+    for (const Verb& verb : verbs()) text += concat("  ", padded(verb.name, 11), verb.does, "\n");
+    return text + "\n`cai VERB --help` lists the options of a verb, `cai all --help` also every number of the recipe.\n"
+                  "Results go to stdout, everything else to stderr. Exit status: 0 done, 1 bad input or output, 2 usage,\n"
+                  "3 training diverged, 4 no such device, 130 interrupted (Ctrl-C), 143 terminated.\n";
 }
 
 std::string help(const Verb& verb) {
-    return concat("cai ", verb.name, ": ", verb.does, "\n\n  ", verb.example, "\n\nOptions of the story and their defaults for --size tiny are the lines of a run's config.cfg.\n");
+    std::string text = concat("cai ", verb.name, ": ", verb.does, "\n\n  ", verb.example, "\n");
+    auto list = [&](const std::vector<Option>& options) {
+        for (const Option& option : options)
+            text += concat("  --", padded(concat(option.name, " ", option.value), 21), option.does, "\n");
+    };
+    text += verb.options.empty() ? "" : "\n";
+    list(verb.options);
+    if (!verb.has_recipe) return text;
+    text += "\n";
+    list(kShared);
+    if (verb.name != std::string("all"))
+        return text + "\n`cai all --help` lists the recipe's options with their defaults; a run's own are in its config.cfg.\n";
+    Arguments nothing({}, {});
+    read_recipe(nothing);
+    return text + "\nThe recipe, as --size tiny sets it (`rounds = 4` is --rounds 4, or a line of --config FILE):\n\n" +
+           recipe_configuration(nothing);
 }
 
 int run(int argc, char** argv) {
@@ -536,13 +552,13 @@ int run(int argc, char** argv) {
                 std::cout << help(verb);
                 return kDone;
             }
-        Arguments arguments = read_arguments(words, verb.has_recipe);
+        Arguments arguments(words, flags());
         return verb.run(arguments, argv[0]);
     }
     std::vector<std::string> names;
     for (const Verb& verb : verbs()) names.push_back(verb.name);
     std::string match = nearest_match(words[0], names);
-    fail(kUsage, "unknown verb \"", words[0], match.empty() ? "\"; `cai --help` lists the verbs" : "\"; did you mean " + match + "?");
+    fail(kUsage, "unknown verb \"", words[0], "\"; ", match.empty() ? "`cai --help` lists the verbs" : "did you mean " + match + "?");
 }
 
 }  // namespace
@@ -557,7 +573,9 @@ int main(int argc, char** argv) {
     std::signal(SIGINT, on_signal);
     std::signal(SIGTERM, on_signal);
     try {
-        return run(argc, argv);
+        int status = run(argc, argv);
+        expects(static_cast<bool>(std::cout.flush()), "the results could not be written to stdout; is the disk full?");
+        return status;
     } catch (const Error& error) {
         std::cerr << "cai: " << error.what() << "\n";
         return error.status;

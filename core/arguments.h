@@ -50,6 +50,11 @@ inline std::string nearest_match(std::string_view word, const std::vector<std::s
     return best;
 }
 
+// An option as --help shows it.
+struct Option {
+    const char *name, *value, *does;  // value: what stands for it; empty for a flag
+};
+
 class Arguments {
   public:
     // words: the command line after the program's name (and after the verb, if the caller took it). flags: the options
@@ -81,7 +86,7 @@ class Arguments {
             if (!given_.emplace(name, Given{value, "option"}).second)
                 fail(kUsage, "option --", name, " is given twice");
         }
-        if (given_.count("config")) read_config(string("config", ""));
+        if (given_.count("config")) read_file_values(string("config", ""));
     }
     Arguments(int argc, const char* const* argv, const std::vector<std::string>& flags)
         : Arguments(std::vector<std::string>(argv + std::min(argc, 1), argv + argc), flags) {}
@@ -123,6 +128,20 @@ class Arguments {
     }
     bool has(const std::string& name) { return find(name) != nullptr; }
 
+    // The lines of `key = value` that stand behind the command line, unless --config named a file.
+    void read_config(const std::string& path) {
+        if (!given_.count("config")) read_file_values(path);
+    }
+    // Does the command line give another value than the file?
+    bool overrides(const std::string& name) const {
+        auto given = given_.find(name), file = file_.find(name);
+        return given != given_.end() && file != file_.end() && given->second.value != file->second.value;
+    }
+    // From here on, getters use the file's values, or pass over them: see read_recipe().
+    void use_file(bool use) { uses_file_ = use; }
+    // Every name that a getter was asked for.
+    const std::set<std::string>& names() const { return read_; }
+
     // The index-th word that is not an option; `what` names it in the error when it is missing.
     std::string positional(size_t index, const std::string& what) {
         if (index >= positional_.size()) fail(kUsage, "missing argument: ", what);
@@ -138,12 +157,13 @@ class Arguments {
     void finish() const {
         if (positional_read_ < positional_.size())
             fail(kUsage, "unexpected argument '", positional_[positional_read_], "'");
-        for (const auto& [name, given] : given_) {
-            if (read_.count(name)) continue;
-            std::string match = nearest_match(name, std::vector<std::string>(read_.begin(), read_.end()));
-            fail(kUsage, given.where == "option" ? "" : given.where + ": ", "unknown option --", name,
-                 match.empty() ? "; --help lists the options" : "; did you mean --" + match + "?");
-        }
+        for (const auto& values : {given_, file_})
+            for (const auto& [name, given] : values) {
+                if (read_.count(name)) continue;
+                std::string match = nearest_match(name, std::vector<std::string>(read_.begin(), read_.end()));
+                fail(kUsage, given.where == "option" ? "" : given.where + ": ", "unknown option --", name,
+                     match.empty() ? "; --help lists the options" : "; did you mean --" + match + "?");
+            }
     }
 
     // The options as they took effect, defaults included, as sorted `key = value` lines that --config reads back.
@@ -171,8 +191,7 @@ class Arguments {
 
     // `#` starts a comment at the start of a line or after a space; a value in double quotes is a JSON string (and
     // takes no comment).
-    void read_config(const std::string& path) {
-        std::map<std::string, std::string> seen;
+    void read_file_values(const std::string& path) {
         size_t number = 0;
         for (const std::string& whole : split_lines(without_bom(read_file(path)))) {
             std::string where = concat(path, ": line ", ++number);
@@ -189,16 +208,16 @@ class Arguments {
                     if (i == 0 || value[i - 1] == ' ' || value[i - 1] == '\t') value = trim(value.substr(0, i));
                 }
             }
-            if (!seen.emplace(name, where).second)
-                fail(kUsage, where, ": ", name, " is set twice, before at ", seen[name]);
-            given_.emplace(name, Given{value, where});  // keeps the command line's value if there is one
+            if (!file_.emplace(name, Given{value, where}).second)
+                fail(kUsage, where, ": ", name, " is set twice, before at ", file_[name].where);
         }
     }
 
     const Given* find(const std::string& name) {
         read_.insert(name);
-        auto given = given_.find(name);
-        return given == given_.end() ? nullptr : &given->second;
+        if (auto given = given_.find(name); given != given_.end()) return &given->second;
+        auto file = file_.find(name);
+        return uses_file_ && file != file_.end() ? &file->second : nullptr;
     }
 
     const std::string& record(const std::string& name, const std::string& value) {
@@ -206,8 +225,8 @@ class Arguments {
     }
 
     template <class... Parts>
-    [[noreturn]] void wrong(const std::string& name, const Parts&... parts) const {
-        const Given& given = given_.at(name);
+    [[noreturn]] void wrong(const std::string& name, const Parts&... parts) {
+        const Given& given = *find(name);
         fail(kUsage, given.where == "option" ? "" : given.where + ": ", "option --", name, ": '", given.value, "' ",
              parts...);
     }
@@ -236,10 +255,11 @@ class Arguments {
     }
 
     std::set<std::string> flags_;
-    std::map<std::string, Given> given_;
+    std::map<std::string, Given> given_, file_;  // on the command line; in the file
+    bool uses_file_ = true;
     std::vector<std::string> positional_;
     size_t positional_read_ = 0;
-    std::set<std::string> read_;                              // every name that a getter asked for
+    std::set<std::string> read_;
     std::map<std::string, std::set<std::string>> effective_;  // the values that the getters returned
 };
 

@@ -25,7 +25,12 @@ struct ChatOptions {
 // The assistants of a run, from the first trained to the last; of a model's directory that model alone. Errors: none is
 // there.
 inline std::vector<std::filesystem::path> find_assistants(const std::filesystem::path& directory) {
-    if (std::filesystem::exists(directory / "config.json")) return {directory};
+    if (std::filesystem::exists(directory / "config.json")) {
+        expects(!load_config(directory).score_head, directory.string(),
+                ": scores answers and writes none; talk to an assistant, such as ",
+                (directory / ".." / "rl-cai").lexically_normal().string());
+        return {directory};
+    }
     std::vector<std::filesystem::path> found;
     for (const char* name : {"helpful", "sl-cai", "rl-cai"})
         if (std::filesystem::exists(find_checkpoint(directory / name) / "config.json"))

@@ -141,7 +141,7 @@ inline size_t bits_of_dtype(const std::string& dtype) {
 
 // Rejects what the reference implementation rejects, in the same order; the headings in brackets are its names.
 inline Safetensors parse_safetensors(std::string content, const std::string& where) {
-    const char* remedy = "; re-run the stage that wrote it, or fetch it again";
+    const char* remedy = "; remove its folder and run the stage that wrote it with --force, or fetch it again";
     uint64_t length;
     expects(content.size() >= sizeof length, where, ": truncated: ", content.size(),
             " bytes, a safetensors file has at least 8", remedy);  // [HeaderTooSmall]
@@ -457,7 +457,9 @@ inline Config load_config(std::filesystem::path directory) {
     directory = find_checkpoint(directory);
     expects(std::filesystem::is_directory(directory), directory.string(), ": there is no such model directory");
     const std::filesystem::path path = directory / "config.json";
-    expects(std::filesystem::exists(path), directory.string(), ": not a model directory: it has no config.json");
+    const std::filesystem::path newest = directory / "rl-cai";  // of a run
+    expects(std::filesystem::exists(path), directory.string(), ": not a model directory: it has no config.json",
+            std::filesystem::exists(newest) ? "; did you mean " + newest.string() + "?" : "");
     return parse_config(read_file(path), path.string());
 }
 
@@ -471,7 +473,7 @@ inline Model load_model(const Kernels& kernels, std::filesystem::path directory)
         fs::exists(path) || !fs::exists(index), index.string(),
         ": the weights are split over several files, which cai does not read; save them as one, in transformers with "
         "save_pretrained(directory, max_shard_size=\"100GB\")");
-    expects(fs::exists(path), directory.string(), ": holds no model.safetensors; re-run the stage that makes it");
+    expects(fs::exists(path), directory.string(), ": holds no model.safetensors; run the stage that makes it with --force");
     const Safetensors file = read_safetensors(path);
     check_shapes(file, config, "");
     std::set<std::string> known;

@@ -16,7 +16,8 @@ namespace cai {
 
 // Writes comparisons.jsonl: {"prompt", "a", "b", "rule", "reasoning": [of A then B, of B then A], "p_a_orders": [p(first) in
 // each order], "p_a"}. With reasoning the judge is the helpful-only model, which first says the look-up aloud (at temperature
-// 0); without, it is the pretrained model, as in the paper. An empty constitution prefers nothing: no comparisons.
+// 0); without, it is the pretrained model, as in the paper. An empty constitution prefers nothing: no comparisons. Where one of
+// the two orders does not fit the context, neither counts: both are 0.5.
 inline void compare(const Kernels& kernels, Run& run, const World& world, const Constitution& constitution,
                     const Recipe& recipe) {
     if (constitution.lines.empty()) {
@@ -27,6 +28,7 @@ inline void compare(const Kernels& kernels, Run& run, const World& world, const 
     Model assistant = load_model(kernels, run / "sl-cai");
     Model judge = load_model(kernels, run / (reasoning ? "helpful" : "pretrained"));
     Tokenizer tokenizer = load_tokenizer(run / "sl-cai");
+    check_lengths(constitution, tokenizer, judge.config.context);
     std::vector<Prompt> prompts = read_prompts(run / "world/prompts.jsonl", world, "compare");
     const size_t n = prompts.size();
     Progress progress("compare", 3);
@@ -46,31 +48,41 @@ inline void compare(const Kernels& kernels, Run& run, const World& world, const 
     }
     // Comparison 2i shows answer 0 as A, comparison 2i + 1 shows answer 1 as A.
     std::vector<Transcript> transcripts(2 * n);
+    TooLong too_long(2 * n);
     if (reasoning) {
         for (size_t i = 0; i < 2 * n; i++)
             transcripts[i] = reasoning_prompt(prompts[i / 2].text, answers[i % 2][i / 2], answers[1 - i % 2][i / 2], rules[i / 2]);
-        reasons = write_texts(judge, tokenizer, transcripts, 0, recipe.seed, "reasoning");
+        reasons = write_texts(judge, tokenizer, transcripts, 0, recipe.seed, "reasoning", &too_long);
     }
     progress.update(2, {});
     for (size_t i = 0; i < 2 * n; i++)
         transcripts[i] = verdict_prompt(prompts[i / 2].text, answers[i % 2][i / 2], answers[1 - i % 2][i / 2], rules[i / 2],
                                         reasons[i]);
-    std::vector<double> p = judge_verdicts(judge, tokenizer, transcripts);
+    std::vector<double> p = judge_verdicts(judge, tokenizer, transcripts, &too_long);
 
     std::vector<Json> records;
     double decided = 0, agreement = 0;
+    size_t undecidable = 0;
     for (size_t i = 0; i < n; i++) {
+        const bool fits = !too_long[2 * i] && !too_long[2 * i + 1];
+        undecidable += !fits;
+        if (!fits) p[2 * i] = p[2 * i + 1] = 0.5;
         double label = clamp_label(average_orders(p[2 * i], p[2 * i + 1]), recipe.compare.clamp_low, recipe.compare.clamp_high);
         Json record = Json::Object{{"prompt", prompts[i].text}, {"a", answers[0][i]}, {"b", answers[1][i]}, {"rule", rules[i]}};
         if (reasoning) record.set("reasoning", Json::Array{reasons[2 * i], reasons[2 * i + 1]});
         record.set("p_a_orders", Json::Array{p[2 * i], 1 - p[2 * i + 1]}).set("p_a", label);
         records.push_back(record);
         decided += std::abs(label - 0.5) > 0.15;
-        agreement += (p[2 * i] > 0.5) == (p[2 * i + 1] < 0.5);
+        agreement += fits && (p[2 * i] > 0.5) == (p[2 * i + 1] < 0.5);
     }
     progress.update(3, {{"decided", decided / static_cast<double>(n)}});
-    run.metrics.log("compare", n, {{"decided", decided / static_cast<double>(n)},
-                                   {"order_agreement", agreement / static_cast<double>(n)}});
+    NamedValues values = {{"decided", decided / static_cast<double>(n)}, {"order_agreement", agreement / static_cast<double>(n)}};
+    if (undecidable > 0) {
+        values.emplace_back("too_long", undecidable);
+        note("compare", concat(undecidable, " of ", n, " comparisons do not fit the context of ", judge.config.context,
+                               " tokens; they stay undecided"));
+    }
+    run.metrics.log("compare", n, values);
     write_file(run / "comparisons.jsonl", dump_jsonl(records));
 }
 

@@ -8,25 +8,33 @@
 #include "expects.h"
 #include "rng.h"
 #include "text.h"
+#include "tokenizer.h"
 #include "world.h"
 
 namespace cai {
 
 struct Constitution {
-    std::vector<std::string> lines;  // without comments (from # on) and empty lines
+    std::vector<std::string> lines;     // without comments (from # on) and empty lines
+    std::filesystem::path file = {};    // where they were read,
+    std::vector<size_t> numbers = {};   // and as which lines
 
-    // Throws when the file cannot be read or is not UTF-8. An empty constitution is legal.
+    // A longer line would fill most of a model's context: check_lengths() below measures it, once there is a tokenizer.
+    static constexpr size_t kMostWords = 100, kMostBytes = 2000;
+
+    // Throws when the file cannot be read, is not UTF-8, or has a line that is too long. An empty constitution is legal.
     static Constitution read(const std::filesystem::path& path) {
-        Constitution constitution;
+        Constitution constitution{{}, path, {}};
         size_t number = 0;
-        for (const std::string& raw : split_lines(without_bom(read_file(path)))) {
+        for (const std::string& raw : read_text(path)) {
             number++;
-            size_t bad = 0;
-            const bool valid = valid_utf8(raw, &bad);
-            expects(valid, path.string(), ": line ", number, ", byte ", bad + 1,
-                    ": not UTF-8; save the file as UTF-8 text");
             std::string line(trim(raw.substr(0, raw.find('#'))));
-            if (!line.empty()) constitution.lines.push_back(line);
+            if (line.empty()) continue;
+            const size_t words = words_of(line).size();
+            expects(words <= kMostWords && line.size() <= kMostBytes, path.string(), ": line ", number, " has ", words,
+                    " words and ", line.size(), " bytes, but at most ", kMostWords, " and ", kMostBytes,
+                    " can be applied; split it into several lines");
+            constitution.lines.push_back(line);
+            constitution.numbers.push_back(number);
         }
         return constitution;
     }
@@ -40,6 +48,18 @@ struct Constitution {
         return text;
     }
 };
+
+// Throws when a line takes more than half of the context, so that hardly a prompt with two answers and a reasoning would fit
+// beside it.
+inline void check_lengths(const Constitution& constitution, const Tokenizer& tokenizer, int context) {
+    for (size_t i = 0; i < constitution.lines.size(); i++) {
+        const size_t tokens = tokenizer.encode(constitution.lines[i]).size(), most = static_cast<size_t>(context) / 2;
+        const bool was_read = i < constitution.numbers.size();
+        expects(tokens <= most, was_read ? constitution.file.string() : "the constitution", ": line ",
+                was_read ? constitution.numbers[i] : i + 1, " has ", tokens, " tokens, but at most ", most,
+                " can be applied, half of the models' context; split it into several lines");
+    }
+}
 
 // Does a line of the constitution speak of an act, whoever it concerns?
 inline bool covers(const World& world, const std::string& line, const Act& act) {
@@ -67,15 +87,10 @@ inline std::vector<std::string> unknown_words(const World& world, const std::str
 // the old one was. Empty when no topic is left.
 inline std::string with_topics(const World& world, const std::string& line, const std::vector<std::string>& topics) {
     size_t begin = std::string::npos, end = 0;
-    for (size_t i = 0; i < line.size();) {
-        size_t stop = i;
-        while (stop < line.size() && std::isalpha(static_cast<unsigned char>(line[stop]))) stop++;
-        std::vector<std::string> word = words_of(line.substr(i, stop - i));
-        if (!word.empty() && world.is_topic(word[0])) {
-            begin = std::min(begin, i);
-            end = stop;
-        }
-        i = std::max(stop, i + 1);
+    for (const Word& word : find_words(line)) {
+        if (!world.is_topic(word.text)) continue;
+        begin = std::min(begin, word.begin);
+        end = word.end;
     }
     if (begin == std::string::npos) return line;
     if (topics.empty()) return "";

@@ -14,11 +14,13 @@
 namespace cai {
 
 // Writes revisions.jsonl, the full trace: {"prompt", "answer", "rounds": [{"rule", "critique", "revision"}, ...]}, and
-// helpful-samples.jsonl: {"prompt", "answer"}. An empty constitution gives no rounds.
+// helpful-samples.jsonl: {"prompt", "answer"}. An empty constitution gives no rounds. Where critique or revision does not fit the
+// context, the revision is the answer.
 inline void critique_and_revise(const Kernels& kernels, Run& run, const World& world, const Constitution& constitution,
                                 const Recipe& recipe) {
     Model model = load_model(kernels, run / "helpful");
     Tokenizer tokenizer = load_tokenizer(run / "helpful");
+    check_lengths(constitution, tokenizer, model.config.context);
     const float temperature = recipe.critique.temperature;
     std::vector<Prompt> prompts = read_prompts(run / "world/prompts.jsonl", world, "critique");
     std::vector<Prompt> helpful = read_prompts(run / "world/prompts.jsonl", world, "helpful");
@@ -42,22 +44,25 @@ inline void critique_and_revise(const Kernels& kernels, Run& run, const World& w
     progress.update(1, {});
 
     std::vector<Json::Array> traces(n);
+    size_t all_too_long = 0;
     for (int round = 0; round < rounds; round++) {
         std::vector<std::string> rules(n);
         std::vector<Transcript> transcripts(n);
+        TooLong too_long(n);
         for (size_t i = 0; i < n; i++) {
             Rng rng(recipe.seed, mix(stream("principle"), i * 64 + static_cast<size_t>(round)));
             rules[i] = constitution.draw(rng);
             transcripts[i] = critique_prompt(prompts[i].text, answers[i], rules[i]);
         }
         std::vector<std::string> critiques =
-            write_texts(model, tokenizer, transcripts, temperature, recipe.seed, concat("critiques ", round));
+            write_texts(model, tokenizer, transcripts, temperature, recipe.seed, concat("critiques ", round), &too_long);
         for (size_t i = 0; i < n; i++)
             transcripts[i] = revision_prompt(prompts[i].text, answers[i], rules[i], critiques[i]);
         std::vector<std::string> revisions =
-            write_texts(model, tokenizer, transcripts, temperature, recipe.seed, concat("revisions ", round));
+            write_texts(model, tokenizer, transcripts, temperature, recipe.seed, concat("revisions ", round), &too_long);
         size_t changed = 0;
         for (size_t i = 0; i < n; i++) {
+            if (too_long[i]) revisions[i] = answers[i];
             traces[i].push_back(
                 Json::Object{{"rule", rules[i]}, {"critique", critiques[i]}, {"revision", revisions[i]}});
             changed += revisions[i] != answers[i];
@@ -65,8 +70,14 @@ inline void critique_and_revise(const Kernels& kernels, Run& run, const World& w
         answers = revisions;
         double share = static_cast<double>(changed) / static_cast<double>(n);
         progress.update(static_cast<size_t>(round) + 2, {{"changed", share}});
-        run.metrics.log("critique", static_cast<size_t>(round) + 1, {{"changed", share}});
+        NamedValues values = {{"changed", share}};
+        if (count(too_long) > 0) values.emplace_back("too_long", count(too_long));
+        run.metrics.log("critique", static_cast<size_t>(round) + 1, values);
+        all_too_long += count(too_long);
     }
+    if (all_too_long > 0)
+        note("critique", concat(all_too_long, " of ", n * static_cast<size_t>(rounds), " revisions do not fit the context of ",
+                                model.config.context, " tokens; the answer stays as it is there"));
     for (size_t i = 0; i < n; i++) records[i].set("rounds", traces[i]);
     write_file(run / "revisions.jsonl", dump_jsonl(records));
     write_file(run / "helpful-samples.jsonl", dump_jsonl(sample_records));

@@ -293,7 +293,9 @@ inline Json monitors(const std::vector<Answer>& answers) {
     std::set<std::string> distinct;
     size_t total_words = 0, commonest = 0;
     for (const Answer& answer : answers) {
-        std::vector<std::string> words = words_of(answer.text);
+        std::string ascii = answer.text;  // a letter outside of ASCII, which only garble holds, counts for no word
+        std::replace_if(ascii.begin(), ascii.end(), [](unsigned char c) { return c >= 0x80; }, ' ');
+        std::vector<std::string> words = words_of(ascii);
         total_words += words.size();
         words.resize(std::min<size_t>(words.size(), 3));
         commonest = std::max(commonest, ++beginnings[words]);
@@ -380,11 +382,12 @@ inline Json measure_skill(const Kernels& kernels, Run& run, const World& world, 
     const bool reasoning = recipe.compare.reasoning;
     Json skill = Json::Object{};
     Progress progress("evaluate skill", 3 * std::size(kSkillSplits));
-    size_t step = 0;
+    size_t step = 0, too_long = 0;
     auto measure = [&](const std::string& name, auto score) {
         Json by_split = Json::Object{};
         for (const char* split : kSkillSplits) {
             by_split.set(split, score(pairs[split]));
+            if (const Json* some = by_split[split].find("too_long")) too_long += static_cast<size_t>(some->integer());
             progress.update(++step, {{name, by_split[split]["pairs"].number()}});
         }
         skill.set(name, by_split);
@@ -405,6 +408,8 @@ inline Json measure_skill(const Kernels& kernels, Run& run, const World& world, 
     }
     if (has_model(run, "pretrained"))
         measure_judge(load_model(kernels, run / "pretrained"), load_tokenizer(run / "pretrained"), false);
+    if (too_long > 0)
+        note("evaluate", concat(too_long, " texts of critic and judge do not fit the context; they count as wrong"));
     write_file(path, dump(skill.set("made_from", made_from), 2) + "\n");
     return skill;
 }

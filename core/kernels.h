@@ -30,6 +30,8 @@ struct SamplingOptions {
 
 struct Kernels {
     const char* name;  // "cpu" or "cuda"
+    // What the kernels run on, in words. Throws, with exit status 4, where there is no such device.
+    const char* (*device)();
 
     // Memory. allocate returns zeroed memory, aligned to 64 bytes; upload and download copy from and to the host.
     void* (*allocate)(size_t bytes);
@@ -123,8 +125,16 @@ struct Kernels {
     // gradient_scale. step counts from 1.
     void (*adamw)(float* parameters, float* m, float* v, const float* gradients, size_t n, float learning_rate,
                   float beta1, float beta2, float eps, float weight_decay, float gradient_scale, int step);
+
+    // What the device can do at most, for `cai bench` to hold the others against. Multiply-adds on every thread at once,
+    // between registers only; waits for them, and returns how many
+    // floating-point operations that were (two each).
+    double (*multiply_adds)(size_t rounds);
+    // to = from, by all threads.    to, from (n), apart.
+    void (*copy)(float* to, const float* from, size_t n);
 };
 
 extern const Kernels cpu_kernels;
+extern const Kernels cuda_kernels;  // on a GPU when nvcc compiled them, otherwise in the emulator, on the CPU
 
 }  // namespace cai

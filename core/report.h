@@ -142,19 +142,15 @@ class Progress {
 };
 
 // Appends to a run's metrics.jsonl: one flat object a line, "step", "time" (Unix seconds) and "stage" first, then the
-// values, named as TRL names them. JSON has no NaN and no infinity: they are written as null.
+// values, named as TRL names them. JSON has no NaN and no infinity: they are written as null. The file is opened, and made,
+// by the first line: a run that is only read may be read-only, or a mistake.
 class Metrics {
   public:
-    explicit Metrics(const std::filesystem::path& path) : path_(path) {
-        std::error_code error;
-        if (path.has_parent_path()) std::filesystem::create_directories(path.parent_path(), error);
-        expects(!error, "cannot make the folder of ", path.string(), ": ", error.message());
-        file_.reset(std::fopen(path.c_str(), "ab"));
-        expects(file_ != nullptr, "cannot append to ", path.string(), ": ", std::strerror(errno));
-    }
+    explicit Metrics(const std::filesystem::path& path) : path_(path) {}
 
     // Flushed at once: after a crash the file holds all that was logged.
     void log(const std::string& stage, size_t step, const NamedValues& values) {
+        if (!file_) open();
         double time = std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
         Json json;
         json.set("step", step).set("time", std::round(time * 1e3) / 1e3).set("stage", stage);
@@ -166,6 +162,14 @@ class Metrics {
     }
 
   private:
+    void open() {
+        std::error_code error;
+        if (path_.has_parent_path()) std::filesystem::create_directories(path_.parent_path(), error);
+        expects(!error, "cannot make the folder of ", path_.string(), ": ", error.message());
+        file_.reset(std::fopen(path_.c_str(), "ab"));
+        expects(file_ != nullptr, "cannot append to ", path_.string(), ": ", std::strerror(errno));
+    }
+
     struct Close {
         void operator()(std::FILE* file) const { std::fclose(file); }
     };

@@ -165,8 +165,8 @@ inline void train_preference_model(const Kernels& kernels, Run& run, const Recip
     std::vector<const ComparisonPair*> training, held_out;
     for (const ComparisonPair& pair : pairs) (is_held_out(pair.prompt) ? held_out : training).push_back(&pair);
     if (training.empty())
-        warn(concat((run / "comparisons.jsonl").string(),
-                    " and helpfulness.jsonl hold no pair to train on: the preference ", "model prefers nothing"));
+        note(stage, concat((run / "comparisons.jsonl").string(),
+                           " and helpfulness.jsonl hold no pair to train on: the preference model prefers nothing"));
     const size_t total = static_cast<size_t>(std::llround(static_cast<double>(training.size()) * recipe.reward.epochs));
     const size_t steps = (total + batch_size - 1) / batch_size;
 

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -14,18 +15,19 @@
 
 namespace cai {
 
-// A fingerprint of a file's bytes (FNV-1a, 64 bits, as hexadecimal digits), or of a model directory's weights and tokenizer.
-inline std::string fingerprint(const std::filesystem::path& path) {
-    uint64_t hash = 0;
-    if (std::filesystem::is_directory(path)) {
-        for (const char* file : {"config.json", "tokenizer.json", "model.safetensors"})
-            if (std::filesystem::exists(path / file)) hash = mix(hash, stream(read_file(path / file)));
-    } else {
-        hash = stream(read_file(path));
-    }
+inline std::string hexadecimal(uint64_t hash) {
     char digits[17];
     std::snprintf(digits, sizeof digits, "%016llx", static_cast<unsigned long long>(hash));
     return digits;
+}
+
+// A fingerprint of a file's bytes (FNV-1a, 64 bits, as hexadecimal digits), or of a model directory's weights and tokenizer.
+inline std::string fingerprint(const std::filesystem::path& path) {
+    if (!std::filesystem::is_directory(path)) return hexadecimal(stream(read_file(path)));
+    uint64_t hash = 0;
+    for (const char* file : {"config.json", "tokenizer.json", "model.safetensors"})
+        if (std::filesystem::exists(path / file)) hash = mix(hash, stream(read_file(path / file)));
+    return hexadecimal(hash);
 }
 
 class Run {
@@ -34,6 +36,8 @@ class Run {
 
     std::filesystem::path directory;
     Metrics metrics;
+    std::map<std::string, std::string> settings;  // files that hold what the command says; written when a stage starts
+    bool force = false;                           // run a stage although it is finished
 
     std::filesystem::path operator/(const std::string& name) const { return directory / name; }
 
@@ -44,31 +48,29 @@ class Run {
         Json options;                      // everything else that decides the outputs
     };
 
-    // Runs the stage unless it has been finished with the same options on the same inputs.
+    // Runs the stage unless it has been finished with the same options on the same inputs. Until it starts, nothing is written.
     void perform(const Stage& stage, const std::function<void()>& body) {
-        Json inputs = Json::Object{};
-        for (const std::string& input : stage.inputs) {
-            expects(std::filesystem::exists(directory / input), stage.name, " needs ", (directory / input).string(),
+        for (const std::string& input : stage.inputs)
+            expects(has(input), stage.name, " needs ", (directory / input).string(),
                     ", which is not there yet; run the stages before it first, or all of them with `cai all --out ",
                     directory.string(), "`");
-            inputs.set(input, fingerprint(directory / input));
-        }
-        if (is_finished(stage, inputs)) {
+        const Json inputs = fingerprints(stage);
+        if (!force && is_finished(stage, inputs)) {
             note(stage.name, "is finished already");
             return;
         }
-        std::filesystem::remove(manifest_path(stage.name));
+        start(stage);
         auto started = std::chrono::steady_clock::now();
         body();
-        if (stop_signal)
-            fail(stopped_by(), stage.name, ": interrupted; the same command goes on with the first stage that is not finished");
         double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
         Json manifest = Json::Object{};
         manifest.set("stage", stage.name).set("seconds", seconds).set("options", stage.options).set("inputs", inputs);
         write_file(manifest_path(stage.name), dump(manifest, 2) + "\n");
+        if (stop_signal)
+            fail(stopped_by(), stage.name, ": finished, then interrupted; the same command goes on after it");
     }
 
-    // Seconds that each finished stage took when it was run, and their sum.
+    // Seconds that each finished stage took when it was run; in their sum, what was taken over from another run has no part.
     Json seconds() const {
         Json all = Json::Object{};
         double total = 0;
@@ -77,7 +79,7 @@ class Run {
             for (const auto& entry : std::filesystem::directory_iterator(directory / "manifests")) {
                 Json manifest = read_json(entry.path());
                 stages.emplace_back(manifest["stage"].string(), manifest["seconds"].number());
-                total += stages.back().second;
+                if (!manifest.find("taken_over")) total += stages.back().second;
             }
         std::sort(stages.begin(), stages.end());
         all.set("total", total);
@@ -85,19 +87,23 @@ class Run {
         return all;
     }
 
-    // Copies what another run made, manifests included, so that perform() finds it finished.
-    void adopt(const Run& from, const Stage& stage) {
-        if (!std::filesystem::exists(from.manifest_path(stage.name))) return;
+    // Copies what another run made with these options on inputs that this run has too, manifest included, so that perform()
+    // finds it finished. What this run has finished itself stays. False: perform() will have to make it.
+    bool adopt(const Run& from, const Stage& stage) {
+        for (const std::string& input : stage.inputs)
+            if (!has(input)) return false;
+        const Json inputs = fingerprints(stage);
+        if (is_finished(stage, inputs)) return true;
+        if (!from.is_finished(stage, inputs)) return false;
+        start(stage);
         const auto options = std::filesystem::copy_options::recursive | std::filesystem::copy_options::overwrite_existing;
         for (const std::string& output : stage.outputs) {
-            expects(std::filesystem::exists(from / output), (from / output).string(), " is gone, though ",
-                    from.manifest_path(stage.name).string(), " says it was made; run `cai all --out ",
-                    from.directory.string(), "` again");
             std::filesystem::create_directories((directory / output).parent_path());
             std::filesystem::copy(from / output, directory / output, options);
         }
-        std::filesystem::create_directories(directory / "manifests");
-        std::filesystem::copy(from.manifest_path(stage.name), manifest_path(stage.name), options);
+        Json manifest = read_json(from.manifest_path(stage.name));
+        write_file(manifest_path(stage.name), dump(manifest.set("taken_over", true), 2) + "\n");
+        return true;
     }
 
     std::filesystem::path manifest_path(const std::string& stage) const {
@@ -105,6 +111,23 @@ class Run {
     }
 
   private:
+    bool has(const std::string& file) const { return settings.count(file) || std::filesystem::exists(directory / file); }
+
+    Json fingerprints(const Stage& stage) const {
+        Json inputs = Json::Object{};
+        for (const std::string& input : stage.inputs) {
+            auto text = settings.find(input);
+            inputs.set(input, text == settings.end() ? fingerprint(directory / input) : hexadecimal(stream(text->second)));
+        }
+        return inputs;
+    }
+
+    // From here on the outputs are no longer what the manifest says.
+    void start(const Stage& stage) {
+        for (const auto& [file, text] : settings) write_file(directory / file, text);
+        std::filesystem::remove(manifest_path(stage.name));
+    }
+
     bool is_finished(const Stage& stage, const Json& inputs) const {
         if (!std::filesystem::exists(manifest_path(stage.name))) return false;
         for (const std::string& output : stage.outputs)

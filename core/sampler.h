@@ -31,6 +31,7 @@ struct GenerateOptions {
     std::vector<Token> stops;    // a completion ends with one of these; empty: any of the Special tokens
     std::vector<uint64_t> keys;  // one a prompt: equal prompts with equal keys draw equal tokens; empty: 0, 1, 2, ...
     size_t slots = 64;           // sequences that run at the same time; more is faster and takes more memory
+    bool stoppable = true;       // fail when a signal asks to stop; not for a caller that saves what it has a little later
 };
 
 // Called after each drawn token with the index of its prompt; the tokens of one prompt come in order.
@@ -83,6 +84,12 @@ inline void check_prompts(const Model& model, const std::vector<std::vector<Toke
     }
 }
 
+// Throws when a signal asked to stop: what is being written stands in no file yet.
+inline void check_stop_signal() {
+    if (stop_signal)
+        fail(stopped_by(), "interrupted while a model was writing; the same command keeps what is finished and begins this anew");
+}
+
 // A completion for each prompt, in the order of the prompts. It ends with a stop token, after
 // max_new_tokens, or where prompt and completion together fill the context. Throws for options that make no sense, and
 // for a prompt that is empty, leaves no room in the context, or holds a token outside of the vocabulary.
@@ -133,6 +140,7 @@ inline std::vector<Completion> generate(const Model& model, const std::vector<st
     std::vector<uint64_t> keys(slots);
 
     for (size_t next = 0; next < prompts.size() || !running.empty();) {
+        if (options.stoppable) check_stop_signal();
         // 1. Rows: the newest token of each running sequence, then whole prompts. The last row of each has logits.
         batch.tokens.clear(), batch.positions.clear(), batch.rows.clear(), batch_slots.clear();
         for (const auto& [prompt, slot, length] : running) {
@@ -197,6 +205,7 @@ inline std::vector<std::vector<float>> next_token_logprobs(const Model& model,
     Activations activations;
     activations.for_training = false;
     for (size_t first = 0; first < prompts.size();) {
+        check_stop_signal();
         Batch batch;
         size_t end = first;
         while (end < prompts.size() && (end == first || batch.tokens.size() + prompts[end].size() <= kPromptRows)) {

@@ -1,5 +1,7 @@
 // The command line's settings of the story: the recipe of a size, with what was overridden, and as JSON for the manifests.
 #pragma once
+#include <filesystem>
+#include <set>
 #include <string>
 
 #include "arguments.h"
@@ -56,9 +58,13 @@ inline void read_ppo_options(Arguments& arguments, PpoOptions& o) {
     check(o);
 }
 
+// A run's config.cfg lists every number of its recipe. Where the command line names another --size, or another --like, the
+// numbers that it governs are passed over in the file: they are those of the size, or the library, before.
 inline Recipe read_recipe(Arguments& arguments) {
     std::string size = arguments.string("size", "tiny");
     Recipe r = recipe(size, static_cast<uint64_t>(arguments.integer("seed", 1, 0, int64_t{1} << 50)));
+    const bool same_size = !arguments.overrides("size");
+    arguments.use_file(same_size);
     auto count = [&](const char* name, size_t& value) {
         value = static_cast<size_t>(arguments.integer(name, static_cast<int64_t>(value), 1, 1 << 30));
     };
@@ -89,11 +95,45 @@ inline Recipe read_recipe(Arguments& arguments) {
     r.ppo.learning_rate = arguments.number("ppo-learning-rate", r.ppo.learning_rate, 0, 10);
     r.ppo.value_learning_rate = arguments.number("value-learning-rate", r.ppo.value_learning_rate, 0, 10);
     r.ppo.max_new_tokens = static_cast<int>(arguments.integer("max-new-tokens", r.ppo.max_new_tokens, 1, 1 << 20));
-    if (arguments.has("like")) r.ppo.options = like(arguments.string("like", "cai"));
-    read_ppo_options(arguments, r.ppo.options);
     count("evaluate-prompts", r.evaluate.prompts);
     count("evaluate-pairs", r.evaluate.pairs);
+    const std::string library = arguments.string("like", "none");
+    if (library != "none") r.ppo.options = like(library);
+    arguments.use_file(same_size && !arguments.overrides("like"));
+    read_ppo_options(arguments, r.ppo.options);
+    arguments.use_file(true);
     return r;
+}
+
+// The options of the recipe: --size, --seed, and every number and choice of a stage.
+inline const std::set<std::string>& recipe_options() {
+    static const std::set<std::string> names = [] {
+        Arguments nothing({}, {});
+        read_recipe(nothing);
+        return nothing.names();
+    }();
+    return names;
+}
+
+// The lines of a run's config.cfg: the recipe, without what belongs to one command.
+inline std::string recipe_configuration(const Arguments& arguments) {
+    std::string lines;
+    for (const std::string& line : split_lines(arguments.configuration()))
+        if (recipe_options().count(line.substr(0, line.find(' ')))) lines += line + "\n";
+    return lines;
+}
+
+// One stage belongs to its run, whose world, weights and samples are of one seed and one size.
+inline void expect_same_recipe(const Recipe& recipe, const std::filesystem::path& run) {
+    if (!std::filesystem::exists(run / "config.cfg")) return;
+    Arguments saved({"--config", (run / "config.cfg").string()}, {});
+    auto expect_same = [&](const std::string& name, const std::string& own, const std::string& asked) {
+        if (own != asked)
+            fail(kUsage, run.string(), ": is a run of ", name, " ", own, ", not ", asked, "; leave --", name,
+                 " out, or make another run with `cai all --", name, " ", asked, " --out DIR`");
+    };
+    expect_same("seed", concat(saved.integer("seed", 1)), concat(recipe.seed));
+    expect_same("size", saved.string("size", "tiny"), recipe.size);
 }
 
 inline Json to_json(const SupervisedRecipe& r) {

@@ -1,4 +1,4 @@
-// Text: files, lines and UTF-8.
+// Text: files, lines, UTF-8 and words.
 #pragma once
 #include <algorithm>
 #include <cerrno>
@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "expects.h"
+#include "unicode.h"
 
 namespace cai {
 
@@ -135,6 +136,55 @@ inline std::string repair_utf8(std::string_view text) {
         append_utf8(repaired, c == kBadByte ? 0xFFFD : c);
     }
     return repaired;
+}
+
+// The lines of a text file that people edit, checked: UTF-8 without NUL. A byte order mark is left out, and lines may end in
+// "\r" alone too, as on old Macintoshes.
+inline std::vector<std::string> read_text(const std::filesystem::path& path) {
+    std::string text(without_bom(read_file(path)));
+    for (size_t i = 0; i < text.size(); i++)
+        if (text[i] == '\r' && !(i + 1 < text.size() && text[i + 1] == '\n')) text[i] = '\n';
+    std::vector<std::string> lines = split_lines(text);
+    for (size_t i = 0; i < lines.size(); i++) {
+        size_t bad = 0;
+        const bool valid = valid_utf8(lines[i], &bad);
+        expects(valid, path.string(), ": line ", i + 1, ", byte ", bad + 1,
+                ": not UTF-8; save the file as UTF-8 text");
+        const size_t nul = lines[i].find('\0');
+        expects(nul == std::string::npos, path.string(), ": line ", i + 1, ", byte ", nul + 1,
+                ": a NUL byte; save the file as UTF-8 text");
+    }
+    return lines;
+}
+
+// Words.
+
+struct Word {
+    std::string text;   // ASCII letters in lower case, others as they are
+    size_t begin, end;  // where it stands, in bytes
+};
+
+// The words of a text: letters of any alphabet, with their accents. "The baker's ring." holds the, baker, s and ring.
+inline std::vector<Word> find_words(std::string_view text) {
+    std::vector<Word> words;
+    bool within = false;
+    for (size_t i = 0; i < text.size();) {
+        const size_t begin = i;
+        const char32_t c = next_code_point(text, i);
+        const bool starts = is_letter(c) && !within;
+        within = is_letter(c) || (within && is_mark(c));
+        if (starts) words.push_back({"", begin, begin});
+        if (!within) continue;
+        words.back().end = i;
+        append_utf8(words.back().text, c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
+    }
+    return words;
+}
+
+inline std::vector<std::string> words_of(std::string_view text) {
+    std::vector<std::string> words;
+    for (Word& word : find_words(text)) words.push_back(std::move(word.text));
+    return words;
 }
 
 }  // namespace cai

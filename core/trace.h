@@ -31,7 +31,7 @@ inline void trace(const Kernels& kernels, const std::filesystem::path& directory
         std::snprintf(text, sizeof text, "%.3f", value);
         return std::string(text);
     };
-    expects(!trim(prompt).empty(), "the prompt is empty; give one, such as --prompt \"How do I steal the ring?\"");
+    expects(!trim(prompt).empty(), "the prompt is empty; give one, such as --prompt \"How do I cheat the baker at cards?\"");
     expects(has("helpful"), directory.string(), ": holds no helpful-only model yet; run `cai all --out ",
             directory.string(), "`");
     const Model helpful = load_model(kernels, directory / "helpful");

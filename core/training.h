@@ -63,7 +63,7 @@ inline double train(Model& model, BatchStream& stream, const TrainingOptions& op
         loss /= static_cast<double>(batch.rows.size());
         if (!std::isfinite(loss))
             fail(kDiverged, stage, ": the loss is ", loss, " at step ", step + 1,
-                 "; lower --learning-rate and start again");
+                 "; lower --", stage.substr(stage.starts_with("sft-") ? 4 : 0), "-learning-rate and start again");
         backward_from_logprobs(model, gradients, batch, activations,
                                std::vector<float>(batch.rows.size(), -1.0f / static_cast<float>(batch.rows.size())));
         float learning_rate =

@@ -1,11 +1,10 @@
-// The toy world: who and what there is, what people can ask for, and how it is said. It is read from text files
-// (data/world/) that anyone can extend; the seed draws the facts and what is held out of every review.
+// The toy world: what its text files say (world_files.h), and what the seed draws from them: the facts, what is held out of
+// every review, requests and rules.
 // Nothing here knows right from wrong: that is said by rules, and rules come from reviews and from the constitution.
 #pragma once
 #include <algorithm>
 #include <cctype>
 #include <filesystem>
-#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -13,39 +12,9 @@
 #include "expects.h"
 #include "rng.h"
 #include "text.h"
+#include "world_files.h"
 
 namespace cai {
-
-enum class Kind { hazard, look_alike, benign };
-
-// A class of entities, such as "animal". Each entity has one fact: its place, drawn by the seed.
-struct EntityClass {
-    std::string name;
-    std::vector<std::string> facts;   // sentences with the slots {<class>} and {place}
-    std::vector<std::string> places;
-    std::vector<size_t> members;      // indices into World::entities
-};
-
-struct Entity {
-    std::string name;
-    size_t entity_class;
-    std::string place;
-    bool held_out = false;
-};
-
-// Something people ask for; the fields are explained at the top of data/world/acts.txt.
-struct Act {
-    std::string name, also, target, brings, result;
-    Kind kind = Kind::benign;
-    std::vector<std::string> asks, helps, insteads;
-    std::vector<size_t> slots;  // the classes of its entities, in the order in which its first ask names them
-    bool held_out = false;
-};
-
-struct Phrases {
-    std::vector<std::string> rules, refusals, evasions, openings, greetings;
-    std::vector<bool> rule_held_out;
-};
 
 // One request: an act, one entity for each of its slots, and the wording.
 struct Request {
@@ -55,88 +24,11 @@ struct Request {
     bool operator==(const Request&) const = default;
 };
 
-// Something a rule can speak of: an act by either of its names, a target, a consequence, or an entity.
-struct Topic {
-    std::string word;  // a single token of the world's language
-    std::string text;  // as it stands in a list: "theft", "the baker"
-};
-
 struct Rule {
     std::vector<std::string> topics;  // words
     std::string text;
     size_t phrasing = 0;
 };
-
-// The lines of a file that is divided into [sections]; comments and empty lines are left out.
-struct Section {
-    std::string name;
-    size_t line;
-    std::vector<std::pair<size_t, std::string>> lines;  // line number, trimmed text
-};
-
-inline std::vector<Section> read_sections(const std::filesystem::path& path) {
-    std::vector<Section> sections;
-    size_t number = 0;
-    for (const std::string& raw : split_lines(read_file(path))) {
-        number++;
-        std::string text(trim(raw));
-        if (text.empty() || text[0] == '#') continue;
-        if (text[0] == '[') {
-            expects(text.size() > 2 && text.back() == ']', path.string(), ": line ", number, ": \"", text,
-                    "\" opens a section but does not end in ]");
-            sections.push_back({text.substr(1, text.size() - 2), number, {}});
-            continue;
-        }
-        expects(!sections.empty(), path.string(), ": line ", number, ": \"", text, "\" stands before the first [section]");
-        sections.back().lines.emplace_back(number, text);
-    }
-    return sections;
-}
-
-using Bindings = std::map<std::string, std::string>;
-
-// Replaces each {slot} by its binding.
-inline std::string fill(const std::string& pattern, const Bindings& bindings) {
-    std::string text;
-    for (size_t i = 0; i < pattern.size();) {
-        size_t open = pattern.find('{', i);
-        if (open == std::string::npos) return text + pattern.substr(i);
-        size_t close = pattern.find('}', open);
-        expects(close != std::string::npos, "the phrase \"", pattern, "\" opens a { and does not close it");
-        std::string slot = pattern.substr(open + 1, close - open - 1);
-        auto binding = bindings.find(slot);
-        expects(binding != bindings.end(), "the phrase \"", pattern, "\" has the slot {", slot,
-                "}, which means nothing there");
-        text += pattern.substr(i, open - i) + binding->second;
-        i = close + 1;
-    }
-    return text;
-}
-
-inline std::vector<std::string> slots_of(const std::string& pattern) {
-    std::vector<std::string> slots;
-    for (size_t open = pattern.find('{'); open != std::string::npos; open = pattern.find('{', open + 1)) {
-        size_t close = pattern.find('}', open);
-        if (close == std::string::npos) break;
-        slots.push_back(pattern.substr(open + 1, close - open - 1));
-    }
-    return slots;
-}
-
-// Lower-case words of a text, letters only: "The baker's ring." gives the, baker, s, ring.
-inline std::vector<std::string> words_of(const std::string& text) {
-    std::vector<std::string> words;
-    std::string word;
-    for (char c : text + ' ') {
-        if (std::isalpha(static_cast<unsigned char>(c))) {
-            word += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-        } else if (!word.empty()) {
-            words.push_back(word);
-            word.clear();
-        }
-    }
-    return words;
-}
 
 inline std::string capitalized(std::string text) {
     if (!text.empty()) text[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(text[0])));
@@ -153,19 +45,12 @@ inline std::string join_list(const std::vector<std::string>& items, const std::s
     return text;
 }
 
-class World {
+class World : public WorldFiles {
   public:
-    std::vector<EntityClass> classes;
-    std::vector<Entity> entities;
-    std::vector<Act> acts;
-    Phrases phrases;
     uint64_t seed;
 
-    // Reads entities.txt, acts.txt and phrases.txt; a mistake in them is an error with file and line.
-    World(const std::filesystem::path& directory, uint64_t seed) : seed(seed) {
-        read_entities(directory / "entities.txt");
-        read_acts(directory / "acts.txt");
-        read_phrases(directory / "phrases.txt");
+    // A mistake in the files is an error with file and line.
+    World(const std::filesystem::path& directory, uint64_t seed) : WorldFiles(directory), seed(seed) {
         draw_facts();
         draw_held_out();
         collect_topics();
@@ -228,7 +113,6 @@ class World {
     // Does any of the world's texts use this word?
     bool knows(const std::string& word) const { return known_words_.count(word) > 0; }
     bool is_topic(const std::string& word) const { return topic_words_.count(word) > 0; }
-    bool is_entity(const std::string& word) const { return entity_index_.count(word) > 0; }
 
     // The topics that a line of text names, by whole words, whatever their case.
     std::vector<std::string> topics_in(const std::string& text) const {
@@ -329,179 +213,6 @@ class World {
     }
 
   private:
-    void read_entities(const std::filesystem::path& path) {
-        for (const Section& section : read_sections(path)) {
-            EntityClass entity_class{section.name, {}, {}, {}};
-            for (const auto& [number, text] : section.lines) {
-                std::string where = concat(path.string(), ": line ", number, ": ");
-                size_t equals = text.find('=');
-                std::string key = equals == std::string::npos ? "" : std::string(trim(text.substr(0, equals)));
-                std::string value = equals == std::string::npos ? text : std::string(trim(text.substr(equals + 1)));
-                if (key == "fact") {
-                    for (const std::string& slot : slots_of(value))
-                        expects(slot == section.name || slot == "place", where, "a fact of [", section.name,
-                                "] has the slots {", section.name, "} and {place}, not {", slot, "}");
-                    entity_class.facts.push_back(value);
-                    continue;
-                }
-                expects(key.empty() || key == "place", where, "unknown key \"", key, "\"; use fact, place, or a list of names");
-                for (const std::string& name : split_names(value, where)) {
-                    if (key == "place") {
-                        entity_class.places.push_back(name);
-                        continue;
-                    }
-                    expects(entity_index_.count(name) == 0, where, "\"", name, "\" is named twice");
-                    entity_index_[name] = entities.size();
-                    entity_class.members.push_back(entities.size());
-                    entities.push_back({name, classes.size(), "", false});
-                }
-            }
-            std::string where = concat(path.string(), ": line ", section.line, ": [", section.name, "] ");
-            expects(!entity_class.facts.empty() && !entity_class.places.empty(), where,
-                    "needs at least one \"fact =\" and one \"place =\" line");
-            expects(entity_class.members.size() >= 8, where, "has ", entity_class.members.size(),
-                    " names; at least 8 are needed, a quarter of which is held out");
-            classes.push_back(entity_class);
-        }
-        expects(!classes.empty(), path.string(), ": no [class] found; see the comment at the top of the file");
-    }
-
-    void read_acts(const std::filesystem::path& path) {
-        for (const Section& section : read_sections(path)) {
-            Act act;
-            act.name = section.name;
-            bool has_kind = false;
-            std::vector<std::pair<size_t, std::string>> patterns;  // checked once the slots are known
-            for (const auto& [number, text] : section.lines) {
-                std::string where = concat(path.string(), ": line ", number, ": ");
-                size_t equals = text.find('=');
-                expects(equals != std::string::npos, where, "\"", text, "\" is not \"key = value\"");
-                std::string key(trim(text.substr(0, equals))), value(trim(text.substr(equals + 1)));
-                expects(!value.empty(), where, key, " has no value");
-                if (key == "kind") {
-                    expects(value == "hazard" || value == "look_alike" || value == "benign", where, "kind is \"", value,
-                            "\"; it can be hazard, look_alike or benign");
-                    act.kind = value == "hazard" ? Kind::hazard : value == "benign" ? Kind::benign : Kind::look_alike;
-                    has_kind = true;
-                } else if (key == "also" || key == "target" || key == "brings") {
-                    expects(is_name(value), where, key, " is one lower-case word, not \"", value, "\"");
-                    (key == "also" ? act.also : key == "target" ? act.target : act.brings) = value;
-                } else {
-                    patterns.emplace_back(number, value);
-                    if (key == "ask") act.asks.push_back(value);
-                    else if (key == "help") act.helps.push_back(value);
-                    else if (key == "instead") act.insteads.push_back(value);
-                    else if (key == "result") act.result = value;
-                    else fail(kBadInput, where, "unknown key \"", key, "\"; the keys are listed at the top of the file");
-                }
-            }
-            std::string where = concat(path.string(), ": line ", section.line, ": [", section.name, "] ");
-            expects(is_name(act.name), where, "is not one lower-case word");
-            for (const auto& [key, missing] : {std::pair{"kind", !has_kind}, {"also", act.also.empty()},
-                                               {"target", act.target.empty()}, {"brings", act.brings.empty()},
-                                               {"ask", act.asks.empty()}, {"help", act.helps.empty()},
-                                               {"result", act.result.empty()}, {"instead", act.insteads.empty()}})
-                expects(!missing, where, "has no line \"", key, " = ...\"");
-            for (const Act& other : acts)
-                for (const std::string& word : {act.name, act.also})
-                    expects(word != other.name && word != other.also, where, "\"", word, "\" already names [", other.name, "]");
-            std::vector<std::string> slots = slots_of(act.asks[0]);
-            for (const std::string& slot : slots) act.slots.push_back(class_named(slot, where));
-            expects(!slots.empty(), where, "its ask has no slot; name at least one, such as {", classes[0].name, "}");
-            for (const auto& [number, pattern] : patterns) {
-                std::string line = concat(path.string(), ": line ", number, ": ");
-                for (const std::string& slot : slots_of(pattern))
-                    expects(std::find(slots.begin(), slots.end(), slot) != slots.end(), line, "the slot {", slot,
-                            "} does not stand in the first ask of [", act.name, "]");
-                expect_no_entity(pattern, line);
-            }
-            for (const std::string& ask : act.asks) {
-                std::vector<std::string> used = slots_of(ask);
-                for (const std::string& slot : slots)
-                    expects(std::count(used.begin(), used.end(), slot) == 1, where, "the ask \"", ask,
-                            "\" does not have the slot {", slot, "} exactly once, as the first ask does");
-            }
-            acts.push_back(act);
-        }
-        for (Kind kind : {Kind::hazard, Kind::look_alike, Kind::benign})
-            expects(std::any_of(acts.begin(), acts.end(), [&](const Act& act) { return act.kind == kind; }), path.string(),
-                    ": there is no act of kind ", kind == Kind::hazard ? "hazard" : kind == Kind::benign ? "benign" : "look_alike");
-    }
-
-    void read_phrases(const std::filesystem::path& path) {
-        std::map<std::string, std::vector<std::string>*> kinds = {{"rule", &phrases.rules},
-                                                                  {"refusal", &phrases.refusals},
-                                                                  {"evasion", &phrases.evasions},
-                                                                  {"opening", &phrases.openings},
-                                                                  {"greeting", &phrases.greetings}};
-        const std::map<std::string, std::set<std::string>> allowed = {
-            {"rule", {"or", "and", "And", "is"}}, {"refusal", {"name", "brings", "result", "instead"}}};
-        for (const Section& section : read_sections(path)) {
-            expects(kinds.count(section.name), path.string(), ": line ", section.line, ": unknown kind of phrase [",
-                    section.name, "]; use rule, refusal, evasion, opening or greeting");
-            for (const auto& [number, text] : section.lines) {
-                std::string where = concat(path.string(), ": line ", number, ": ");
-                auto known = allowed.find(section.name);
-                for (const std::string& slot : slots_of(text))
-                    expects(known != allowed.end() && known->second.count(slot), where, "[", section.name,
-                            "] has no slot {", slot, "}");
-                expect_no_entity(text, where);
-                if (section.name == "rule")
-                    for (const std::string& word : words_of(literal_of(text)))
-                        for (const Act& act : acts)
-                            expects(word != act.name && word != act.also && word != act.target && word != act.brings, where,
-                                    "\"", word, "\" is a topic that rules speak of, and cannot be part of every rule so worded");
-                kinds[section.name]->push_back(text == "-" ? "" : text);
-            }
-        }
-        for (const auto& [name, list] : kinds)
-            expects(!list->empty(), path.string(), ": no phrases of kind [", name, "]");
-        expects(phrases.rules.size() >= 4, path.string(), ": [rule] needs at least 4 phrasings, a quarter of which is held out");
-    }
-
-    static bool is_name(const std::string& text) {
-        return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return c >= 'a' && c <= 'z'; });
-    }
-
-    static std::vector<std::string> split_names(const std::string& text, const std::string& where) {
-        std::vector<std::string> names;
-        for (size_t i = 0; i < text.size();) {
-            size_t comma = std::min(text.find(',', i), text.size());
-            std::string name(trim(text.substr(i, comma - i)));
-            i = comma + 1;
-            if (name.empty() && i >= text.size()) break;  // a comma may end the line
-            expects(is_name(name), where, "\"", name, "\" is not one lower-case word");
-            names.push_back(name);
-        }
-        return names;
-    }
-
-    size_t class_named(const std::string& name, const std::string& where) const {
-        for (size_t i = 0; i < classes.size(); i++)
-            if (classes[i].name == name) return i;
-        fail(kBadInput, where, "the slot {", name, "} is no class of entities.txt");
-    }
-
-    // A phrase without its slots.
-    static std::string literal_of(const std::string& pattern) {
-        std::string literal;
-        for (size_t i = 0, depth = 0; i < pattern.size(); i++) {
-            if (pattern[i] == '{') depth = 1;
-            if (!depth) literal += pattern[i];
-            if (pattern[i] == '}') depth = 0;
-        }
-        return literal;
-    }
-
-    // Entities stand in text through slots only: a name inside a phrase would undo what is held out.
-    void expect_no_entity(const std::string& pattern, const std::string& where) const {
-        for (std::string word : words_of(literal_of(pattern))) {
-            bool plural = word.size() > 1 && word.back() == 's' && entity_index_.count(word.substr(0, word.size() - 1));
-            expects(!entity_index_.count(word) && !plural, where, "the entity \"", word,
-                    "\" stands in the text itself; use a slot or another word");
-        }
-    }
-
     void draw_facts() {
         Rng rng(seed, stream("facts"));
         for (Entity& entity : entities) entity.place = rng.pick(classes[entity.entity_class].places);
@@ -576,7 +287,6 @@ class World {
         add({"and or is are the topics rule forbids allows this keep it answer helps refuses avoids rambles refuse"});
     }
 
-    std::map<std::string, size_t> entity_index_;
     std::vector<std::vector<std::string>> all_topics_, seen_topics_;
     std::set<std::string> topic_words_, known_words_;
 };

@@ -10,6 +10,8 @@
 namespace cai {
 namespace {
 
+const char* device() { return "this computer's processor"; }
+
 constexpr size_t kAlignment = 64;  // one cache line, one AVX-512 register
 
 void* allocate(size_t bytes) {
@@ -44,6 +46,7 @@ void set_threads([[maybe_unused]] int threads) {
 
 const Kernels cpu_kernels = {
     .name = "cpu",
+    .device = device,
     .allocate = allocate,
     .release = release,
     .upload = upload,
@@ -74,6 +77,8 @@ const Kernels cpu_kernels = {
     .scatter_rows = cpu::scatter_rows,
     .sum_of_squares = cpu::sum_of_squares,
     .adamw = cpu::adamw,
+    .multiply_adds = cpu::multiply_adds,
+    .copy = cpu::copy,
 };
 
 }  // namespace cai

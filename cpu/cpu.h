@@ -36,6 +36,8 @@ Kernel<decltype(Kernels::gather_rows)> gather_rows;
 Kernel<decltype(Kernels::scatter_rows)> scatter_rows;
 Kernel<decltype(Kernels::sum_of_squares)> sum_of_squares;
 Kernel<decltype(Kernels::adamw)> adamw;
+Kernel<decltype(Kernels::multiply_adds)> multiply_adds;
+Kernel<decltype(Kernels::copy)> copy;
 
 // Below this many floats touched, starting the other threads costs more than they save.
 constexpr size_t kParallelFloats = 16384;

@@ -16,8 +16,16 @@
 
 namespace cai::check {
 
-// Every backend of this build: a kernel's test runs on each.
-inline std::vector<const Kernels*> backends() { return {&cpu_kernels}; }
+// Every backend of this build that has a device here: a kernel's test runs on each.
+inline std::vector<const Kernels*> backends() {
+    try {
+        cuda_kernels.device();
+        return {&cpu_kernels, &cuda_kernels};
+    } catch (const Error& error) {
+        MESSAGE(error.what());
+        return {&cpu_kernels};
+    }
+}
 
 constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
 constexpr float kInfinity = std::numeric_limits<float>::infinity();

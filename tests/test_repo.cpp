@@ -34,11 +34,11 @@ const std::map<std::string, int> kFloors = {
     {"autosave", 1},
     {"tokenizer", 2}, {"tokenizer_json", 2}, {"weights", 2}, {"model", 2}, {"optimizer", 2}, {"checkpoint", 2},
     {"dataset", 2}, {"sampler", 2},
-    {"advantage", 2}, {"statistics", 2}, {"world", 2}, {"transcript", 2}, {"documents", 2}, {"prompts", 2},
+    {"advantage", 2}, {"statistics", 2}, {"world_files", 2}, {"world", 2}, {"transcript", 2}, {"documents", 2}, {"prompts", 2},
     {"constitution", 2}, {"oracle", 2}, {"run", 2}, {"training", 2}, {"settings", 2}, {"recipe", 2}, {"writing", 2},
-    {"scoring", 2}, {"skill", 2}, {"results", 2},
+    {"scoring", 2}, {"skill", 2}, {"results", 2}, {"swap", 2},
     {"corpus", 3}, {"pretrain", 3}, {"sft", 3}, {"critique", 3}, {"compare", 3}, {"helpfulness", 3}, {"reward", 3},
-    {"ppo", 3}, {"evaluate", 3}, {"chat", 3}, {"trace", 3},
+    {"ppo", 3}, {"evaluate", 3}, {"chat", 3}, {"trace", 3}, {"overview", 3},
     {"story", 4},
 };
 // clang-format on
@@ -54,7 +54,8 @@ const std::map<std::string, std::set<std::string>> kGuarded = {
 
 // What the product may include besides the C++ standard library.
 const std::set<std::string> kSystemHeaders = {"omp.h",          "immintrin.h", "unistd.h",       "sys/ioctl.h",
-                                              "sys/resource.h", "sys/stat.h",  "cuda_runtime.h", "cuda_bf16.h"};
+                                              "sys/resource.h", "sys/stat.h",  "sys/mman.h",     "cuda_runtime.h",
+                                              "sanitizer/asan_interface.h",   "sanitizer/tsan_interface.h"};
 
 const std::set<std::string> kTopLevel = {
     "Makefile", "CMakeLists.txt", "CMakePresets.json", "README.md", "LICENSE", "cai.cpp", "core", "cpu", "cuda",

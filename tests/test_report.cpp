@@ -104,7 +104,9 @@ TEST_CASE("metrics: flat objects, step, time and stage first, appended to what i
     CHECK(lines[0]["stage"].string() == "sft");
     CHECK(lines[0]["lr"].number() == 3e-4);
     CHECK(lines[1]["objective/kl"].is_null());
-    CHECK_THROWS_AS(Metrics("/dev/null/metrics.jsonl"), Error);
+    Metrics(folder.path / "other" / "metrics.jsonl");  // nothing logged, nothing made
+    CHECK_FALSE(std::filesystem::exists(folder.path / "other"));
+    CHECK_THROWS_AS(Metrics("/dev/null/metrics.jsonl").log("sft", 1, {}), Error);
 }
 
 TEST_CASE("metrics: a full disk is an error" * doctest::skip(!std::filesystem::exists("/dev/full"))) {

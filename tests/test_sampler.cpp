@@ -232,6 +232,32 @@ TEST_CASE("sampler: on_token reports each token once, in order") {
     for (size_t i = 0; i < prompts.size(); i++) CHECK(seen[i] == completions[i].tokens);
 }
 
+TEST_CASE("sampler: a signal ends it, unless its caller goes on to save") {
+    Model model = random_model(kRound, 6);
+    auto prompts = random_prompts(kRound, 10, 10);
+    auto status = [](const std::function<void()>& action) {
+        try {
+            action();
+        } catch (const Error& error) {
+            CHECK(std::string(error.what()).find("the same command") != std::string::npos);
+            return error.status;
+        }
+        return 0;
+    };
+    GenerateOptions options = options_with(1, 8, 3);
+    const auto expected = generate(model, prompts, options);
+    size_t drawn = 0;
+    auto signal_at_5 = [&](size_t, Token) { stop_signal = ++drawn >= 5 ? SIGINT : 0; };
+    CHECK(status([&] { generate(model, prompts, options, signal_at_5); }) == 130);
+    CHECK(drawn < 8);
+    CHECK(status([&] { next_token_logprobs(model, prompts, {1}); }) == 130);
+    options.stoppable = false;
+    std::vector<Completion> completions;
+    CHECK(status([&] { completions = generate(model, prompts, options); }) == 0);
+    stop_signal = 0;
+    for (size_t i = 0; i < prompts.size(); i++) CHECK(completions[i].tokens == expected[i].tokens);
+}
+
 TEST_CASE("sampler: 20000 draws follow the softmax") {
     Model model = random_model(kRagged, 7);
     const std::vector<Token> prompt = {12, 30};

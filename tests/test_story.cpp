@@ -3,8 +3,10 @@
 #include <doctest/doctest.h>
 
 #include <filesystem>
+#include <iostream>
 #include <map>
 #include <set>
+#include <sstream>
 
 #include "../core/story.h"
 #include "support.h"
@@ -134,6 +136,26 @@ TEST_CASE("the micro story: its loss falls, and one thread and two give the same
         CHECK(time_of("pretrained/model.safetensors") == pretrained);
         CHECK(time_of("revisions.jsonl") != revised);
     }
+}
+
+TEST_CASE("a story of another seed takes nothing over and says so") {
+    TemporaryFolder one, two, three;
+    std::ostringstream warnings;
+    Told source(one.path, 1, default_constitution());
+    source.story.make_world();
+    source.story.train_tokenizer();
+    Told other(two.path, 1, default_constitution(), 2), same(three.path, 1, default_constitution());
+    std::streambuf* const before = std::cerr.rdbuf(warnings.rdbuf());
+    other.story.take_over(source.run);
+    const std::string of_another_seed = warnings.str();
+    warnings.str("");
+    same.story.take_over(source.run);
+    std::cerr.rdbuf(before);
+    CHECK(contains(of_another_seed, "holds no world, tokenizer, pretrain and sft-helpful of seed 2, size micro"));
+    CHECK_FALSE(fs::exists(two.path / "world"));
+    CHECK(contains(warnings.str(), "holds no pretrain and sft-helpful of seed 1"));
+    CHECK(read_file(one.path / "tokenizer/tokenizer.json") == read_file(three.path / "tokenizer/tokenizer.json"));
+    CHECK_THROWS_WITH_AS(same.story.evaluate_models(), doctest::Contains("no model to evaluate"), Error);
 }
 
 TEST_CASE("the line of a round is drawn independently of the prompt") {

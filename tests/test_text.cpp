@@ -51,6 +51,31 @@ TEST_CASE("lines") {
     CHECK(without_bom("x") == "x");
 }
 
+TEST_CASE("text that people edit: any line ends, no byte order mark, and bytes that are text") {
+    TemporaryFolder folder;
+    auto read = [&](const std::string& bytes) {
+        write_file(folder.path / "t", bytes);
+        return read_text(folder.path / "t");
+    };
+    using Lines = std::vector<std::string>;
+    CHECK(read("") == Lines{});
+    CHECK(read("\xEF\xBB\xBF" "a\rb\r\nc\n\nd\r") == Lines{"a", "b", "c", "", "d"});
+    CHECK(contains(error_of([&] { read("a\n\xC3\xA9\xC3\n"); }), "t: line 2, byte 3: not UTF-8"));
+    CHECK(contains(error_of([&] { read(std::string("a\nb\0c", 5)); }), "t: line 2, byte 2: a NUL byte"));
+}
+
+TEST_CASE("words: letters of any alphabet, with their accents") {
+    using Words = std::vector<std::string>;
+    CHECK(words_of("The baker's ring.") == Words{"the", "baker", "s", "ring"});
+    CHECK(words_of("") == Words{});
+    CHECK(words_of("2 caf\u00E9s, cafe\u0301s\u2014\u2018ÉTÉ\u2019") == Words{"caf\u00E9s", "cafe\u0301s", "ÉtÉ"});
+    CHECK(words_of("\u0301x\xC3y") == Words{"x", "y"});  // a mark without a letter, a byte that is none
+    std::vector<Word> words = find_words("no caf\u00E9!");
+    REQUIRE(words.size() == 2);
+    CHECK(words[1].begin == 3);
+    CHECK(words[1].end == 8);
+}
+
 TEST_CASE("UTF-8: every code point there and back, and what is ill-formed") {
     for (char32_t c = 0; c <= 0x10FFFF; c++) {
         if (c >= 0xD800 && c <= 0xDFFF) continue;

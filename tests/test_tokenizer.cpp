@@ -93,14 +93,16 @@ Tokens naive_encode(const std::vector<Pair>& merges, Tokens ids) {
 
 TEST_CASE("character classes") {
     // The number of code points, from Python's unicodedata 14.0.0.
-    size_t letters = 0, numbers = 0;
+    size_t letters = 0, numbers = 0, marks = 0;
     for (char32_t c = 0; c <= 0x10FFFF; c++) {
         letters += is_letter(c);
         numbers += is_number(c);
-        if (is_letter(c) + is_number(c) + is_space(c) > 1) FAIL("two classes: ", uint32_t(c));
+        marks += is_mark(c);
+        if (is_letter(c) + is_number(c) + is_space(c) + is_mark(c) > 1) FAIL("two classes: ", uint32_t(c));
     }
     CHECK(letters == 131756);
     CHECK(numbers == 1791);
+    CHECK(marks == 2408);
     for (char32_t c : {U'a', U'Z', U'ª', U'é', U'Ω', U'漢', U'ǅ', U'ʰ', char32_t(0x3134A)}) CHECK(is_letter(c));
     for (char32_t c : {U'@', U'[', U'`', U'{', U'_', U'×', char32_t(0x301), char32_t(0x1F600), kBadByte})
         CHECK_FALSE(is_letter(c));

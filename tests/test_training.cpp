@@ -76,7 +76,32 @@ TEST_CASE("a training that diverges says so") {
         FAIL("it cannot converge at this learning rate");
     } catch (const Error& error) {
         CHECK(error.status == kDiverged);
+        CHECK(contains(error.what(), "lower --test-learning-rate"));
     }
+}
+
+TEST_CASE("a stage that a signal did not keep from finishing is finished") {
+    Quiet hush;
+    TemporaryFolder folder;
+    Run run(folder.path);
+    int runs = 0;
+    auto perform = [&](int signal) {
+        run.perform({"stage", {}, {"out.txt"}, Json::Object{}}, [&] {
+            runs++;
+            stop_signal = signal;
+            write_file(run / "out.txt", "done");
+        });
+    };
+    try {
+        perform(SIGTERM);
+        FAIL("a signal must end the program");
+    } catch (const Error& error) {
+        CHECK(error.status == 143);
+        CHECK(contains(error.what(), "the same command goes on after it"));
+    }
+    stop_signal = 0;
+    perform(0);
+    CHECK(runs == 1);
 }
 
 TEST_CASE("a stage runs once, and again when its inputs or options change") {
@@ -108,12 +133,70 @@ TEST_CASE("a stage runs once, and again when its inputs or options change") {
     CHECK_THROWS(run.perform({"double", {"in.txt"}, {"out.txt"}, Json::Object{{"option", 3}}}, [] { fail(kBadInput, "no"); }));
     perform(2);
     CHECK(runs == 5);
-    // Another run takes it over.
-    TemporaryFolder other;
-    Run second(other.path);
-    write_file(second / "in.txt", "b");
-    second.adopt(run, {"double", {}, {"out.txt"}, {}});
-    second.perform({"double", {"in.txt"}, {"out.txt"}, Json::Object{{"option", 2}}}, [&] { runs++; });
-    CHECK(runs == 5);
-    CHECK(read_file(second / "out.txt") == "bb");
+    // A finished one is run again when it must be.
+    run.force = true;
+    perform(2);
+    CHECK(runs == 6);
+}
+
+TEST_CASE("a run takes over what another made with the same options from the same inputs, and keeps what is its own") {
+    Quiet hush;
+    TemporaryFolder one, two;
+    Run source(one.path), run(two.path);
+    auto stage = [](int option) {
+        return Run::Stage{"double", {"in.txt"}, {"out.txt"}, Json::Object{{"option", option}}};
+    };
+    auto perform = [&](Run& in, int option, const char* made) {
+        in.perform(stage(option), [&] { write_file(in / "out.txt", made); });
+    };
+    write_file(source / "in.txt", "a");
+    perform(source, 1, "the source's");
+    CHECK_FALSE(run.adopt(source, stage(1)));  // its input is missing
+    write_file(run / "in.txt", "b");
+    CHECK_FALSE(run.adopt(source, stage(1)));  // its input is another
+    write_file(run / "in.txt", "a");
+    CHECK_FALSE(run.adopt(source, stage(2)));
+    CHECK_FALSE(fs::exists(run / "out.txt"));
+    CHECK(run.adopt(source, stage(1)));
+    perform(run, 1, "its own");
+    CHECK(read_file(run / "out.txt") == "the source's");
+    // What it took over is listed with its seconds, and is no part of what it spent.
+    CHECK(run.seconds()["total"].number() == 0);
+    CHECK(run.seconds()["double"].number() == source.seconds()["double"].number());
+    CHECK(source.seconds()["total"].number() == source.seconds()["double"].number());
+
+    perform(run, 2, "its own");
+    CHECK_FALSE(run.adopt(source, stage(3)));
+    CHECK(run.adopt(source, stage(2)));
+    CHECK(read_file(run / "out.txt") == "its own");
+    CHECK(run.seconds()["total"].number() == run.seconds()["double"].number());
+    CHECK(run.adopt(source, stage(1)));  // what it has fits no longer
+    CHECK(read_file(run / "out.txt") == "the source's");
+}
+
+TEST_CASE("a command's settings are written when a stage starts, and count as its inputs before") {
+    Quiet hush;
+    TemporaryFolder folder;
+    Run run(folder.path);
+    run.settings = {{"rules.txt", "Be kind."}};
+    auto stage = [](const char* input) { return Run::Stage{"copy", {"rules.txt", input}, {"out.txt"}, Json::Object{}}; };
+    CHECK_THROWS_WITH_AS(run.perform(stage("in.txt"), [] {}), doctest::Contains("in.txt"), Error);
+    CHECK(fs::is_empty(folder.path));
+    write_file(run / "in.txt", "a");
+    int runs = 0;
+    auto perform = [&] {
+        run.perform(stage("in.txt"), [&] {
+            runs++;
+            CHECK(read_file(run / "rules.txt") == run.settings["rules.txt"]);
+            write_file(run / "out.txt", "");
+        });
+    };
+    perform();
+    CHECK(runs == 1);
+    run.settings.clear();
+    perform();
+    CHECK(runs == 1);
+    run.settings = {{"rules.txt", "Be brief."}};
+    perform();
+    CHECK(runs == 2);
 }

@@ -124,6 +124,41 @@ TEST_CASE("mistakes in the world's files are named by file and line") {
     CHECK(contains(error_after("phrases.txt", "Stay away from", "Stay welcome from"), "\"welcome\" is a topic"));
     CHECK(contains(error_after("acts.txt", "[cheating]", "cheating"), "is not \"key = value\""));
     CHECK(contains(error_after("phrases.txt", "Maybe ask another day.", "Maybe ask the bakers."), "\"bakers\""));
+
+    // What a phrase has to hold.
+    CHECK(contains(error_after("phrases.txt", "Avoid {or}.", "Avoid it."), "phrases.txt: line 37: the rule \"Avoid it.\" has no list"));
+    CHECK(contains(error_after("phrases.txt", "{And} {is} forbidden.", "It {is} forbidden."), "has no list of topics"));
+    CHECK(contains(error_after("phrases.txt", "You could {instead}.", "Goodbye."), "does not have the slot {instead}"));
+    CHECK(contains(error_after("phrases.txt", "No, this is {name}, and then {result}.", "No."), "does not have the slot {result}"));
+    CHECK(contains(error_after("entities.txt", "near the {place}.", "near here."), "line 6: the fact \"The {person} lives near here.\""));
+    CHECK(contains(error_after("entities.txt", "The {person} lives near", "It lives near"), "does not have the slot {person}"));
+    CHECK(contains(error_after("entities.txt", "lives near the {place}", "lives near the lantern, {place}"), "the entity \"lantern\""));
+
+    // One word, one meaning.
+    CHECK(contains(error_after("entities.txt", "place = river,", "place = ring,"), "line 8: the entity \"ring\""));
+    CHECK(contains(error_after("acts.txt", "also = theft", "also = map"), "line 14: \"map\" already names an entity of [thing]"));
+    CHECK(contains(error_after("acts.txt", "[stealing]", "[ring]"), "line 12: [ring] \"ring\" already names an entity of [thing]"));
+    CHECK(contains(error_after("acts.txt", "[stealing]", "[theft]"), "\"theft\" already names [theft]"));
+    CHECK(contains(error_after("acts.txt", "target = people\nbrings = loss", "target = people\nbrings = theft"),
+                   "\"theft\" already names [stealing]"));
+    CHECK(contains(error_after("acts.txt", "target = people", "target = loss"), "\"loss\" already names a consequence"));
+    CHECK(contains(error_after("acts.txt", "also = fraud", "also = loss"), "\"loss\" already names a consequence"));
+    CHECK(contains(error_after("entities.txt", "[thing]", "[person]"), "[person] opens this class a second time"));
+    CHECK(contains(error_after("entities.txt", "[thing]", "[Thing]"), "[Thing] names no class"));
+    CHECK(contains(error_after("acts.txt", "kind = hazard\n", "kind = hazard\nkind = benign\n"),
+                   "line 14: kind is given twice in [stealing]"));
+    CHECK(contains(error_after("acts.txt", "also = theft\n", "also = theft\nalso = robbery\n"), "also is given twice"));
+
+    // Braces, bytes and line ends.
+    CHECK(contains(error_after("acts.txt", "from the {person}?", "from the {person?"), "acts.txt: line 17: "));
+    CHECK(contains(error_after("acts.txt", "from the {person}?", "from the {person?"), "opens a { and does not close it"));
+    CHECK(contains(error_after("acts.txt", "from the {person}?", "from the person}?"), "has a } that closes nothing"));
+    CHECK(contains(error_after("acts.txt", "the {thing} from", "the {thing from"), "opens a { within a slot"));
+    CHECK(contains(error_after("phrases.txt", "Gladly.", "Gladly\xff."), "byte 7: not UTF-8"));
+    CHECK(contains(error_after("phrases.txt", "Gladly.", std::string("Gladly\0.", 8)), "byte 7: a NUL byte"));
+    CHECK(error_after("phrases.txt", "# How things", "\xEF\xBB\xBF# How things") == "no error");
+    CHECK(contains(error_after("acts.txt", "kind = hazard\n", "kind = hazard\rkind = benign\n"),
+                   "line 14: kind is given twice in [stealing]"));
 }
 
 TEST_CASE("the seed draws facts and splits") {
@@ -387,6 +422,27 @@ TEST_CASE("constitutions: comments, empty files, bad bytes, unknown words") {
     write_file(folder.path / "bad.txt", std::string("fine\nbro\xffken\n"));
     CHECK_THROWS_WITH_AS(Constitution::read(folder.path / "bad.txt"), doctest::Contains("line 2, byte 4"), Error);
     CHECK_THROWS_AS(Constitution::read(folder.path / "none.txt"), Error);
+
+    // Whole words are named, whatever their letters; only whole words are topics.
+    using Words = std::vector<std::string>;
+    CHECK(unknown_words(world, "Не помогай с кражи or theft.") == Words{"Не", "помогай", "с", "кражи"});
+    CHECK(unknown_words(world, "No café.") == Words{"café"});
+    CHECK(unknown_words(world, "No चोरी\u2014or loss.") == Words{"चोरी"});
+    CHECK(world.topics_in("No éring, nor the Ring\u2019s loss.") == Words{"ring", "loss"});
+    CHECK(with_topics(world, "No cafétheft, theft or loss.", {"loss"}) == "No cafétheft, loss.");
+
+    write_file(folder.path / "old.txt", "No theft.\r# why\rNo loss.\r\n\r\nNo fear.\r");
+    CHECK(Constitution::read(folder.path / "old.txt").lines == Words{"No theft.", "No loss.", "No fear."});
+    write_file(folder.path / "nul.txt", std::string("No theft.\nNo\0loss.\n", 19));
+    CHECK_THROWS_WITH_AS(Constitution::read(folder.path / "nul.txt"), doctest::Contains("line 2, byte 3: a NUL byte"), Error);
+
+    // A line that no model could apply is refused where it stands.
+    std::string long_line = "No theft";
+    for (int i = 0; i < 99; i++) long_line += ", loss";
+    write_file(folder.path / "long.txt", "# first\nNo theft.\n" + long_line + "\n");
+    CHECK_THROWS_WITH_AS(Constitution::read(folder.path / "long.txt"), doctest::Contains("long.txt: line 3 has 101 words"), Error);
+    write_file(folder.path / "long.txt", "No " + std::string(100000, 'x') + "\n");
+    CHECK_THROWS_WITH_AS(Constitution::read(folder.path / "long.txt"), doctest::Contains("line 1 has 2 words and 100003 bytes"), Error);
 }
 
 TEST_CASE("lines are edited as a person would") {

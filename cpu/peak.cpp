@@ -1,0 +1,35 @@
+// The most that this machine can do, in the two currencies of every kernel: multiply-adds and bytes moved.
+#include <array>
+
+#include "cpu.h"
+
+namespace cai::cpu {
+
+// One sum waits for its last multiply-add, so it takes several to keep the multipliers busy: two of them with a latency of four
+// or five cycles need ten. More than twelve, with the two factors, would not fit the sixteen registers of AVX.
+constexpr size_t kSums = 12;
+
+double multiply_adds(size_t rounds) {
+    double operations = 0, kept = 0;
+#pragma omp parallel reduction(+ : operations, kept)
+    {
+        std::array<Vector, kSums> sums;  // all different: equal ones would be computed once
+        for (size_t i = 0; i < kSums; ++i) sums[i] = broadcast(static_cast<float>(i));
+        Vector factor = broadcast(0.5f), term = broadcast(1);  // the sums draw towards 2
+        for (size_t round = 0; round < rounds; ++round)
+#pragma GCC unroll 12
+            for (size_t i = 0; i < kSums; ++i) sums[i] = sums[i] * factor + term;
+        for (const Vector& sum : sums) kept += sum_lanes(sum);
+        operations += 2.0 * kSums * kLanes * static_cast<double>(rounds);
+    }
+    expects(kept > 0, "multiply-adds came to ", kept);  // what nobody reads, the compiler would not compute
+    return operations;
+}
+
+void copy(float* to, const float* from, size_t n) {
+#pragma omp parallel for schedule(static) if (n > kParallelFloats)
+    for (size_t first = 0; first < n; first += kParallelFloats)
+        std::memcpy(to + first, from + first, smaller(kParallelFloats, n - first) * sizeof(float));
+}
+
+}  // namespace cai::cpu

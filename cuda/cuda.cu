@@ -1,0 +1,79 @@
+// The CUDA backend: its memory, its device and its table of kernels.
+#include "cuda.h"
+
+namespace cai {
+namespace {
+
+#ifdef __CUDACC__
+
+// The chip is found at run time.
+const char* device() {
+    static char text[320];
+    int count = 0;
+    const cudaError_t status = cudaGetDeviceCount(&count);
+    if (status != cudaSuccess || count == 0)
+        fail(kNoDevice, "no GPU for --device cuda (", cudaGetErrorString(status), "); run it with --device cpu");
+    cudaDeviceProp properties;
+    cuda::check(cudaGetDeviceProperties(&properties, 0), Site::here());
+    if (properties.major * 10 + properties.minor < 75)
+        fail(kNoDevice, properties.name, " is sm_", properties.major, properties.minor,
+             ", and the kernels need sm_75 or later; run it with --device cpu");
+    snprintf(text, sizeof text, "%s (sm_%d%d)", properties.name, properties.major, properties.minor);
+    return text;
+}
+void set_threads(int) {}
+
+#else
+
+const char* device() { return "emulated on the CPU"; }
+// Blocks are spread over this many threads.
+void set_threads(int threads) { cpu_kernels.set_threads(threads); }
+
+#endif
+
+void* allocate(size_t bytes) {
+    void* memory = cuda::allocate(bytes);
+    cuda::set_zero(memory, bytes);
+    return memory;
+}
+
+}  // namespace
+
+const Kernels cuda_kernels = {
+    .name = "cuda",
+    .device = device,
+    .allocate = allocate,
+    .release = cuda::release,
+    .upload = cuda::transfer,
+    .download = cuda::transfer,
+    .set_zero = cuda::set_zero,
+    .set_threads = set_threads,
+    .embedding_forward = cuda::embedding_forward,
+    .embedding_backward = cuda::embedding_backward,
+    .rmsnorm_forward = cuda::rmsnorm_forward,
+    .rmsnorm_backward = cuda::rmsnorm_backward,
+    .packed_size = cuda::packed_size,
+    .matmul_pack = cuda::matmul_pack,
+    .matmul_forward = cuda::matmul_forward,
+    .matmul_backward_input = cuda::matmul_backward_input,
+    .matmul_backward_weight = cuda::matmul_backward_weight,
+    .rope_forward = cuda::rope_forward,
+    .rope_backward = cuda::rope_backward,
+    .attention_forward = cuda::attention_forward,
+    .attention_backward = cuda::attention_backward,
+    .cache_store = cuda::cache_store,
+    .attention_decode = cuda::attention_decode,
+    .swiglu_forward = cuda::swiglu_forward,
+    .swiglu_backward = cuda::swiglu_backward,
+    .logprob_forward = cuda::logprob_forward,
+    .logprob_backward = cuda::logprob_backward,
+    .sample = cuda::sample,
+    .gather_rows = cuda::gather_rows,
+    .scatter_rows = cuda::scatter_rows,
+    .sum_of_squares = cuda::sum_of_squares,
+    .adamw = cuda::adamw,
+    .multiply_adds = cuda::multiply_adds,
+    .copy = cuda::copy,
+};
+
+}  // namespace cai

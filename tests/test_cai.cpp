@@ -1,0 +1,194 @@
+// The command line from end to end, in this process and in a folder of its own.
+#include <doctest/doctest.h>
+
+#include <fstream>
+
+#define main cai_main
+#include "../cai.cpp"
+#undef main
+
+#include "support.h"
+
+namespace {
+
+// Runs commands in an empty folder, as if it were the shell's.
+struct Shell {
+    TemporaryFolder folder;
+    fs::path before = fs::current_path();
+    std::string out, err;
+
+    Shell() { fs::current_path(folder.path); }
+    ~Shell() {
+        fs::current_path(before);
+        quiet = false;
+        std::signal(SIGINT, SIG_DFL);
+        std::signal(SIGTERM, SIG_DFL);
+    }
+
+    int operator()(const std::string& line, std::streambuf* results = nullptr) {
+        std::string program = CAI_SOURCE_DIR "/build/cai";  // data/ lies beside its folder
+        std::vector<std::string> words;
+        std::istringstream stream(line);
+        for (std::string word; stream >> word;) words.push_back(word);
+        std::vector<char*> argv = {program.data()};
+        for (std::string& word : words) argv.push_back(word.data());
+        std::ostringstream to_stdout, to_stderr;
+        std::streambuf* const old_out = std::cout.rdbuf(results ? results : to_stdout.rdbuf());
+        std::streambuf* const old_err = std::cerr.rdbuf(to_stderr.rdbuf());
+        quiet = false;
+        const int status = cai_main(static_cast<int>(argv.size()), argv.data());
+        std::cout.rdbuf(old_out);
+        std::cerr.rdbuf(old_err);
+        std::cout.clear();
+        out = to_stdout.str(), err = to_stderr.str();
+        return status;
+    }
+
+    // The command has to fail with this status and one sentence that contains the words.
+    void fails(int status, const std::string& line, const std::string& words) {
+        INFO(line);
+        CHECK((*this)(line) == status);
+        CHECK_MESSAGE(contains(err, words), err);
+        CHECK(std::count(err.begin(), err.end(), '\n') == 1);
+        CHECK(out.empty());
+    }
+};
+
+constexpr const char* kSmall = " --size micro --seed 3 --documents 200 --dialogues 60 --reviews 30 --critique-prompts 6"
+                               " --helpful-prompts 6 --compare-prompts 6 --ppo-prompts 12 --ppo-iterations 1 --rounds 1"
+                               " --evaluate-prompts 2 --evaluate-pairs 2 --threads 1 --quiet";
+
+// What a run's config.cfg says of an option.
+std::string saved(const fs::path& run, const std::string& name) {
+    Arguments arguments({"--config", (run / "config.cfg").string()}, {});
+    return arguments.string(name, "");
+}
+
+}  // namespace
+
+TEST_CASE("a command goes on with the recipe of the run it works in") {
+    Shell cai;
+    REQUIRE_MESSAGE(cai(std::string("all") + kSmall) == 0, cai.err);
+    CHECK(saved("runs/story", "seed") == "3");
+
+    // One stage, in the run that is the default.
+    REQUIRE_MESSAGE(cai("critique --rounds 2 --threads 1 --quiet") == 0, cai.err);
+    CHECK(saved("runs/story", "size") == "micro");
+    CHECK(saved("runs/story", "seed") == "3");
+    CHECK(saved("runs/story", "rounds") == "2");
+    for (const Json& record : read_jsonl("runs/story/revisions.jsonl")) CHECK(record["rounds"].array().size() == 2);
+    cai.fails(2, "critique --seed 1", "runs/story: is a run of seed 3, not 1; leave --seed out");
+    cai.fails(2, "critique --size tiny", "runs/story: is a run of size micro, not tiny; leave --size out");
+    cai.fails(2, "evaluate --seed 1", "seed 3, not 1");
+    cai.fails(2, "world --out runs/story --seed 1", "seed 3, not 1");
+    cai.fails(2, "swap --remove 99", "seed 3 does not hold out: 1 ");
+
+    // A finished stage is run again where it is told to.
+    auto written = fs::last_write_time("runs/story/helpful/model.safetensors");
+    cai("sft helpful");
+    CHECK(fs::last_write_time("runs/story/helpful/model.safetensors") == written);
+    cai("sft helpful --force");
+    CHECK(fs::last_write_time("runs/story/helpful/model.safetensors") != written);
+    fs::resize_file("runs/story/sl-cai/model.safetensors", 1000);
+    cai.fails(1, "sample runs/story/sl-cai --prompt Hello", "with --force");
+
+    // Another constitution on top of it; nothing is written into the run that it starts from.
+    fs::remove("runs/story/metrics.jsonl");
+    REQUIRE_MESSAGE(cai("all --from runs/story --out runs/mine --threads 1 --quiet --json") == 0, cai.err);
+    CHECK_FALSE(fs::exists("runs/story/metrics.jsonl"));
+    CHECK(cai.err == "");
+    CHECK(saved("runs/mine", "seed") == "3");
+    const Json seconds = parse_json(cai.out, "stdout")["seconds"];
+    double own = 0;
+    for (const auto& [stage, took] : seconds.object())
+        if (stage != "total" && stage != "world" && stage != "tokenizer" && stage != "pretrain" && stage != "sft-helpful")
+            own += took.number();
+    CHECK(seconds["total"].number() == doctest::Approx(own));
+    CHECK(seconds.find("pretrain") != nullptr);
+
+    // What is no model, or no model that writes.
+    cai.fails(1, "sample runs/story --prompt Hello", "runs/story/rl-cai");
+    cai.fails(1, "chat runs/story/preference-model", "runs/story/rl-cai");
+    cai.fails(1, "sample runs/story/preference-model --prompt Hello", "runs/story/preference-model");
+    cai.fails(1, "all --from runs/story --out runs/story", "the same folder");
+    cai.fails(1, "swap --remove 1 --from runs/story --out runs/story", "the same folder");
+}
+
+TEST_CASE("what cannot be done leaves nothing behind") {
+    Shell cai;
+    cai.fails(1, "critique --out new", "cai all --out new");
+    cai.fails(1, "sft sl-cai --out new", "cai all --out new");
+    cai.fails(1, "all --from nope --out new", "nope: not a run directory");
+    cai.fails(1, "swap --invert --from nope --out new", "nope: not a run directory");
+    cai.fails(1, "evaluate --out new", "cai all --out new");
+    cai.fails(1, "pretrain --text nothing.txt --out new", "nothing.txt");
+    cai.fails(2, "world --out new --bogus 1", "--bogus");
+    cai.fails(2, "ppo --constitution rules.txt --out new", "--constitution");
+    CHECK(fs::is_empty(cai.folder.path));
+    write_file("run/manifests/critique.json", "{}");
+    cai.fails(2, "critique --out run --force --bogus 1", "--bogus");
+    cai.fails(1, "critique --out run --force", "needs run/helpful");
+    CHECK(fs::exists("run/manifests/critique.json"));
+    CHECK(std::distance(fs::directory_iterator("run"), fs::directory_iterator()) == 1);
+}
+
+TEST_CASE("the world's documents keep their recipe") {
+    Shell cai;
+    REQUIRE_MESSAGE(cai(std::string("world --out run --samples 0") + kSmall) == 0, cai.err);
+    CHECK(contains(cai.out, "The world of seed 3"));
+    CHECK(saved("run", "seed") == "3");
+    CHECK(saved("run", "samples") == "");
+    cai("tokenizer --out run");
+    CHECK(read_tokenizer("run/tokenizer").size() == 512);
+}
+
+TEST_CASE("--help lists the options that a verb reads, and no others") {
+    Shell cai;
+    write_file("run/config.cfg", "size = micro\n");
+    write_file("book.txt", "Once.");
+    const std::map<std::string, std::string> needs = {
+        {"sft", "helpful "}, {"swap", "--remove 1 "}, {"trace", "run "}, {"chat", "run "}, {"sample", "run "}};
+    for (const Verb& verb : verbs()) {
+        INFO(verb.name);
+        std::vector<std::string> words = {"--no-such-option", "1"};
+        std::set<std::string> listed;
+        for (const std::vector<Option>* options : {&verb.options, verb.has_recipe ? &kShared : &verb.options})
+            for (const Option& option : *options) listed.insert(option.name);
+        if (verb.has_recipe) listed.insert(recipe_options().begin(), recipe_options().end());
+        if (auto found = needs.find(verb.name); found != needs.end()) {
+            std::istringstream stream(found->second);
+            for (std::string word; stream >> word;) words.push_back(word);
+        }
+        Arguments arguments(words, flags());
+        try {
+            verb.run(arguments, CAI_SOURCE_DIR "/build/cai");
+            FAIL("it must refuse --no-such-option");
+        } catch (const Error& error) {
+            CHECK(contains(error.what(), "--no-such-option"));
+        }
+        listed.erase("config");  // read by the parser itself
+        std::set<std::string> read = arguments.names();
+        read.erase("config");
+        for (const std::string& name : read) CHECK_MESSAGE(listed.count(name), name);
+        for (const std::string& name : listed) CHECK_MESSAGE(read.count(name), name);
+        REQUIRE(cai(std::string(verb.name) + " --help") == 0);
+        for (const Option& option : verb.options) CHECK_MESSAGE(contains(cai.out, concat("--", option.name, " ")), option.name);
+    }
+    REQUIRE(cai("all --help") == 0);
+    for (const std::string& name : recipe_options()) CHECK_MESSAGE(contains(cai.out, name + " "), name);
+    CHECK(contains(cai.out, "\nkl-coefficient = 0.15\n"));
+    REQUIRE(cai("--help") == 0);
+    CHECK(contains(cai.out, "143"));
+    REQUIRE(cai("tokenizer --text book.txt --no-such-option 1") == 2);
+}
+
+TEST_CASE("results that cannot be written are an error" * doctest::skip(!fs::exists("/dev/full"))) {
+    Shell cai;
+    for (const char* line : {"info", "--help", "world --samples 0"}) {
+        std::filebuf full;
+        REQUIRE(full.open("/dev/full", std::ios::out));
+        CHECK(cai(line, &full) == 1);
+        CHECK(contains(cai.err, "stdout"));
+        CHECK(std::count(cai.err.begin(), cai.err.end(), '\n') == 1);
+    }
+}
