@@ -11,9 +11,6 @@ namespace cai {
 inline void pretrain_on(const Kernels& kernels, Run& run, const Recipe& recipe, const Tokenizer& tokenizer,
                         std::vector<Document> documents) {
     Model model(kernels, preset(recipe.size, static_cast<int>(tokenizer.size())));
-    // Pretraining knows no constitution. But a line that critique would refuse is better refused before the long work than after.
-    if (std::filesystem::exists(run / "constitution.txt"))
-        check_lengths(Constitution::read(run / "constitution.txt"), tokenizer, model.config.context);
     model.initialize(recipe.seed);
     note("pretrain", concat(recipe.size, " model of ", parameter_count(model.config), " parameters, vocabulary of ",
                             tokenizer.size()));
@@ -22,6 +19,10 @@ inline void pretrain_on(const Kernels& kernels, Run& run, const Recipe& recipe, 
 
 inline void pretrain(const Kernels& kernels, Run& run, const Recipe& recipe) {
     Tokenizer tokenizer = read_tokenizer(run / "tokenizer");
+    // Pretraining knows no constitution. But a line that critique would refuse is better refused before the long work than after.
+    if (std::filesystem::exists(run / "constitution.txt"))
+        check_lengths(Constitution::read(run / "constitution.txt"), tokenizer,
+                      preset(recipe.size, static_cast<int>(tokenizer.size())).context);
     pretrain_on(kernels, run, recipe, tokenizer, read_documents(run / "world/documents.jsonl", tokenizer));
 }
 
