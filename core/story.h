@@ -1,7 +1,6 @@
 // The story as a list of stages, each with the files it reads and writes. cai.cpp tells it in order; one stage alone is one
 // subcommand.
 #pragma once
-#include <functional>
 #include <string>
 #include <vector>
 

@@ -33,6 +33,16 @@ struct TrainingOptions {
     std::string made_from;            // what decides the outcome: a state that was made from anything else is not resumed
 };
 
+// Forward and backward of one batch: adds the gradients of its mean cross-entropy, and returns that, in nats.
+inline double cross_entropy_gradients(const Model& model, Gradients& gradients, const Batch& batch, Activations& activations) {
+    forward(model, batch, activations);
+    double loss = 0;
+    for (float logprob : token_logprobs(model, batch, activations)) loss -= logprob;
+    backward_from_logprobs(model, gradients, batch, activations,
+                           std::vector<float>(batch.rows.size(), -1.0f / static_cast<float>(batch.rows.size())));
+    return loss / static_cast<double>(batch.rows.size());
+}
+
 // Trains on the tokens that the stream's documents mark as learned, with mean cross-entropy per token. Where
 // `checkpoint` holds the state of an interrupted run, it goes on from there, to the same last bit as an uninterrupted one.
 // Returns the mean loss of the last tenth of the steps. Throws kDiverged at the first loss that is not finite.
@@ -59,14 +69,9 @@ inline double train(Model& model, BatchStream& stream, const TrainingOptions& op
     Autosave autosave{options.save_every_seconds};
     for (size_t step = static_cast<size_t>(optimizer.step); step < options.steps; step++) {
         Batch batch = stream.next();
-        forward(model, batch, activations);
-        double loss = 0;
-        for (float logprob : token_logprobs(model, batch, activations)) loss -= logprob;
-        loss /= static_cast<double>(batch.rows.size());
+        const double loss = cross_entropy_gradients(model, gradients, batch, activations);
         if (!std::isfinite(loss))
             fail(kDiverged, what, ": the loss is ", loss, " at step ", step + 1, "; lower the learning rate and start again");
-        backward_from_logprobs(model, gradients, batch, activations,
-                               std::vector<float>(batch.rows.size(), -1.0f / static_cast<float>(batch.rows.size())));
         float learning_rate =
             learning_rate_at(step, options.steps, options.learning_rate, options.warmup_steps, options.final_fraction);
         float norm;

@@ -131,7 +131,7 @@ class World : public WorldFiles {
                                               {"is", items.size() == 1 ? "is" : "are"}});
     }
 
-    // Half of all requests are kept for evaluation: no text that a model learns from asks them, and no prompt of a stage.
+    // Half of all requests are kept for evaluation: no text that a model learns from asks them, and none of world/prompts.jsonl.
     bool kept_for_evaluation(const Request& request) const { return mix(seed, stream(prompt(request))) & 1; }
 
     // A request drawn uniformly among those the filters allow: first the act, then its entities and its wording.
@@ -145,27 +145,6 @@ class World : public WorldFiles {
              " kept for evaluation; add asks, greetings or entities");
     }
 
-  private:
-    template <class ActFilter, class EntityFilter>
-    Request draw_any_request(Rng& rng, ActFilter act_allowed, EntityFilter entity_allowed) const {
-        std::vector<size_t> choices;
-        for (size_t i = 0; i < acts.size(); i++)
-            if (act_allowed(acts[i])) choices.push_back(i);
-        Request request;
-        request.act = rng.pick(choices);
-        const Act& act = acts[request.act];
-        for (size_t slot : act.slots) {
-            std::vector<size_t> members;
-            for (size_t member : classes[slot].members)
-                if (entity_allowed(entities[member])) members.push_back(member);
-            request.entities.push_back(rng.pick(members));
-        }
-        request.ask = rng.below(act.asks.size());
-        request.greeting = rng.below(phrases.greetings.size());
-        return request;
-    }
-
-  public:
     // A rule of 1 to 5 topics, in seen words and a seen phrasing, that does or does not speak of the request.
     Rule draw_rule(Rng& rng, const Request& request, bool covering, bool held_out_phrasing = false) const {
         static const std::vector<size_t> kLengths = {1, 1, 2, 3, 4, 5};
@@ -206,13 +185,32 @@ class World : public WorldFiles {
         return rng.pick(choices);
     }
 
-    // Act names and other names 30 % each, entities 20 %, consequences 14 %, targets 6 %.
+    // Act names and other names 28 % each, consequences 22 %, entities 16 %, targets 6 %.
     static size_t draw_group(Rng& rng) {
         float u = rng.uniform();
         return u < 0.28f ? 0 : u < 0.56f ? 1 : u < 0.62f ? 2 : u < 0.84f ? 3 : 4;
     }
 
   private:
+    template <class ActFilter, class EntityFilter>
+    Request draw_any_request(Rng& rng, ActFilter act_allowed, EntityFilter entity_allowed) const {
+        std::vector<size_t> choices;
+        for (size_t i = 0; i < acts.size(); i++)
+            if (act_allowed(acts[i])) choices.push_back(i);
+        Request request;
+        request.act = rng.pick(choices);
+        const Act& act = acts[request.act];
+        for (size_t slot : act.slots) {
+            std::vector<size_t> members;
+            for (size_t member : classes[slot].members)
+                if (entity_allowed(entities[member])) members.push_back(member);
+            request.entities.push_back(rng.pick(members));
+        }
+        request.ask = rng.below(act.asks.size());
+        request.greeting = rng.below(phrases.greetings.size());
+        return request;
+    }
+
     void draw_facts() {
         Rng rng(seed, stream("facts"));
         for (Entity& entity : entities) entity.place = rng.pick(classes[entity.entity_class].places);
@@ -271,11 +269,8 @@ class World : public WorldFiles {
 
     void collect_known_words() {
         auto add = [&](const std::vector<std::string>& texts) {
-            for (const std::string& text : texts) {
-                Bindings blanks;
-                for (const std::string& slot : slots_of(text)) blanks.emplace(slot, " ");
-                for (const std::string& word : words_of(fill(text, blanks))) known_words_.insert(word);
-            }
+            for (const std::string& text : texts)
+                for (const std::string& word : words_of(literal_of(text))) known_words_.insert(word);
         };
         known_words_ = topic_words_;
         for (const Act& act : acts)

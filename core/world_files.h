@@ -116,6 +116,13 @@ inline bool has_slot(const std::string& pattern, const std::string& slot) {
     return pattern.find("{" + slot + "}") != std::string::npos;
 }
 
+// A phrase with a blank for each slot.
+inline std::string literal_of(const std::string& pattern) {
+    Bindings blanks;
+    for (const std::string& slot : slots_of(pattern)) blanks.emplace(slot, " ");
+    return fill(pattern, blanks);
+}
+
 // What entities.txt, acts.txt and phrases.txt say.
 class WorldFiles {
   public:
@@ -306,17 +313,6 @@ class WorldFiles {
         for (size_t i = 0; i < classes.size(); i++)
             if (classes[i].name == name) return i;
         fail(kBadInput, where, "the slot {", name, "} is no class of entities.txt");
-    }
-
-    // A phrase without its slots.
-    static std::string literal_of(const std::string& pattern) {
-        std::string literal;
-        for (size_t i = 0, depth = 0; i < pattern.size(); i++) {
-            if (pattern[i] == '{') depth = 1;
-            if (!depth) literal += pattern[i];
-            if (pattern[i] == '}') depth = 0;
-        }
-        return literal;
     }
 
     // Entities stand in text through slots only: a name inside a phrase would undo what is held out.

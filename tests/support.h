@@ -39,12 +39,12 @@ struct Quiet {
     ~Quiet() { quiet = before; }
 };
 
-// The message of the bad input that the action has to find.
-inline std::string error_of(const std::function<void()>& action) {
+// The message of the error, of this exit status, that the action has to end in.
+inline std::string error_of(const std::function<void()>& action, int status = kBadInput) {
     try {
         action();
     } catch (const Error& error) {
-        CHECK(error.status == kBadInput);
+        CHECK(error.status == status);
         return error.what();
     }
     return "no error";

@@ -4,6 +4,7 @@
 #include <csignal>
 
 #include "../core/autosave.h"
+#include "support.h"
 
 using namespace cai;
 
@@ -27,14 +28,8 @@ TEST_CASE("a signal saves the state, due or not, and stops the loop") {
     auto save = [&] { saves++; };
     Autosave autosave{3600};
     stop_signal = SIGTERM;
-    try {
-        autosave.after("ppo", "iteration", 2, 5, save);
-        FAIL("a loop that was asked to stop must not go on");
-    } catch (const Error& error) {
-        CHECK(error.status == 143);
-        CHECK(std::string(error.what()) ==
-              "ppo: interrupted after iteration 2 of 5; the same command goes on from there");
-    }
+    CHECK(error_of([&] { autosave.after("ppo", "iteration", 2, 5, save); }, 143) ==
+          "ppo: interrupted after iteration 2 of 5; the same command goes on from there");
     CHECK(saves == 1);
     CHECK_NOTHROW(autosave.after("ppo", "iteration", 5, 5, save));
     CHECK(saves == 1);

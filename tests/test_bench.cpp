@@ -4,6 +4,7 @@
 
 #include "../core/annex/bench.h"
 #include "check.h"
+#include "support.h"
 
 using namespace cai;
 
@@ -141,7 +142,7 @@ TEST_CASE("the work is what it says") {
 }
 
 TEST_CASE("every kernel that training and decoding call has a row") {
-    quiet = true;
+    Quiet hush;
     Config config = preset("micro", 64);
     config.context = 16;
     Bench bench(cpu_kernels, 1, 1e-4);
@@ -150,7 +151,6 @@ TEST_CASE("every kernel that training and decoding call has a row") {
     bench.measure_training("1m", config, 32, 16);
     bench.measure_decoding(config, 2);
     bench.measure_profiles(config, 32, 16, 2);
-    quiet = false;
     const BenchReport& report = bench.report;
     for (const auto& profile : {report.training_profile, report.decoding_profile}) {
         CHECK(profile.size() > 8);

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "../core/dataset.h"
+#include "support.h"
 
 using namespace cai;
 
@@ -42,16 +43,6 @@ std::vector<int> numbers_in(const Batch& batch, const std::vector<Document>& doc
         numbers.push_back(number);
     }
     return numbers;
-}
-
-std::string message_of(const std::function<void()>& action) {
-    try {
-        action();
-    } catch (const Error& error) {
-        CHECK(error.status == kBadInput);
-        return error.what();
-    }
-    return "no error";
 }
 
 }  // namespace
@@ -102,7 +93,7 @@ TEST_CASE("dataset: no text forges a special token") {
     size_t specials = 0;
     for (Token token : document.tokens) specials += token < kSpecialCount;
     CHECK(specials == 3);  // user, assistant, end of text
-    CHECK(message_of([&] { encode_document(tokenizer, {{kPad, "x", true}}); }) == "token 1 is not a role");
+    CHECK(error_of([&] { encode_document(tokenizer, {{kPad, "x", true}}); }) == "token 1 is not a role");
 }
 
 TEST_CASE("dataset: segments survive JSON") {
@@ -124,7 +115,7 @@ TEST_CASE("dataset: segments survive JSON") {
 
 TEST_CASE("dataset: malformed segments are named") {
     auto message = [](const char* text) {
-        return message_of([&] { segments_from_json(parse_json(text, "a"), "chat.jsonl: line 3"); });
+        return error_of([&] { segments_from_json(parse_json(text, "a"), "chat.jsonl: line 3"); });
     };
     CHECK(message(R"({"segments":[["villager","x"]]})") ==
           "chat.jsonl: line 3: unknown role \"villager\"; use one of: text, user, assistant, rule, critique, revision, "
@@ -182,7 +173,7 @@ TEST_CASE("dataset: a restored stream continues with identical batches") {
         }
     }
     CHECK(original.position().epoch >= 2);
-    CHECK(message_of([&] {
+    CHECK(error_of([&] {
               original.restore({0, 40});
           }) ==
           "the saved position 40 is outside of the training data of 40 documents; it has changed since the checkpoint "
@@ -231,7 +222,7 @@ TEST_CASE("dataset: only learned tokens become targets, and windows without any 
 
     Document unlearned = numbered_document(1, 5);
     unlearned.learn.assign(5, 0);
-    CHECK(message_of([&] {
+    CHECK(error_of([&] {
               BatchStream({unlearned, numbered_document(2, 1)}, 8, 8, 1, "chat.jsonl");
           }) == "chat.jsonl holds nothing to learn: no document has a token that is marked as learned");
     CHECK(batches_in_order({unlearned}, 8, 8).empty());

@@ -12,16 +12,13 @@
 #include "../core/trace.h"
 #include "planted.h"
 #include "support.h"
+#include "toy_world.h"
 
 using namespace cai;
 namespace fs = std::filesystem;
 
 namespace {
 
-const World& world() {
-    static const World world(fs::path(CAI_SOURCE_DIR) / "data/world", 1);
-    return world;
-}
 const Constitution& constitution() {
     static const Constitution constitution = Constitution::read(fs::path(CAI_SOURCE_DIR) / "data/constitution.txt");
     return constitution;

@@ -2,15 +2,12 @@
 #include <doctest/doctest.h>
 
 #include "../core/oracle.h"
+#include "toy_world.h"
 
 using namespace cai;
 
 namespace {
 
-const World& world() {
-    static const World world(std::filesystem::path(CAI_SOURCE_DIR) / "data/world", 1);
-    return world;
-}
 const Oracle& oracle() {
     static const Oracle oracle(world());
     return oracle;

@@ -51,18 +51,6 @@ void planted(std::vector<Json>& comparisons, std::vector<Json>& helpfulness, siz
     }
 }
 
-std::string message_of(int status, const std::function<void()>& action) {
-    try {
-        action();
-    } catch (const Error& error) {
-        CHECK(error.status == status);
-        return error.what();
-    }
-    return "no error";
-}
-
-bool mentions(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
-
 // The CPU's kernels, but the optimizer is killed at its n-th call.
 size_t calls_left = 0;
 Kernels mortal_kernels(size_t calls) {
@@ -167,7 +155,7 @@ TEST_CASE("reward: figures of a few pairs, by hand") {
     CHECK(f.loss == doctest::Approx(loss / 4));
     CHECK(f.floor == doctest::Approx((0.3250830 + 0.5004024 + 0.6923469 + 0) / 4).epsilon(1e-6));
     CHECK(std::isnan(preference_figures({}, {}).accuracy));
-    CHECK(message_of(kDiverged, [&] { preference_figures({&pairs[0]}, {NAN, 0}); }) != "no error");
+    CHECK(error_of([&] { preference_figures({&pairs[0]}, {NAN, 0}); }, kDiverged) != "no error");
 }
 
 TEST_CASE("reward: about a tenth of the prompts is held out, by their text") {
@@ -239,24 +227,24 @@ TEST_CASE("reward: what is missing or malformed is said in one sentence") {
     TemporaryFolder scratch;
     auto message = [&](int status, const Recipe& recipe) {
         Run run(scratch.path);
-        return message_of(status, [&] { train_preference_model(cpu_kernels, run, recipe); });
+        return error_of([&] { train_preference_model(cpu_kernels, run, recipe); }, status);
     };
     Recipe good = small_recipe(8, 1, 1e-3f);
     std::string text = message(kBadInput, good);
-    CHECK(mentions(text, "sl-cai, which is not there yet; run `cai sft` first"));
+    CHECK(contains(text, "sl-cai, which is not there yet; run `cai sft` first"));
 
     prepare(scratch.path, {comparison("p", "a", "b", 1)}, {});
     fs::remove(scratch.path / "comparisons.jsonl");
-    CHECK(mentions(message(kBadInput, good), "comparisons.jsonl, which is not there yet; run `cai compare` first"));
+    CHECK(contains(message(kBadInput, good), "comparisons.jsonl, which is not there yet; run `cai compare` first"));
 
     prepare(scratch.path, {comparison("p", "a", "b", 1.5)}, {});
-    CHECK(mentions(message(kBadInput, good), "comparison 1 has p_a 1.5"));
+    CHECK(contains(message(kBadInput, good), "comparison 1 has p_a 1.5"));
 
     prepare(scratch.path, {comparison("p", std::string(300, 'x'), "b", 1)}, {});
-    CHECK(mentions(message(kBadInput, good), "more than the context of 64"));
+    CHECK(contains(message(kBadInput, good), "more than the context of 64"));
 
-    CHECK(mentions(message(kUsage, small_recipe(0, 1, 1e-3f)), "at least 1 pair a batch"));
+    CHECK(contains(message(kUsage, small_recipe(0, 1, 1e-3f)), "at least 1 pair a batch"));
 
     prepare(scratch.path, {comparison("p", "a", "b", 1), comparison("p", "b", "a", 0.5)}, {});
-    CHECK(mentions(message(kDiverged, small_recipe(1, 9, 1e38f)), "lower the learning rate"));
+    CHECK(contains(message(kDiverged, small_recipe(1, 9, 1e38f)), "lower the learning rate"));
 }

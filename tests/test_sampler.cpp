@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "../core/sampler.h"
+#include "support.h"
 
 using namespace cai;
 
@@ -75,16 +76,6 @@ void check_equal(const std::vector<Completion>& a, const std::vector<Completion>
         CHECK(a[i].logprobs == b[i].logprobs);  // to the last bit
         CHECK(a[i].stopped == b[i].stopped);
     }
-}
-
-std::string message_of(const std::function<void()>& action) {
-    try {
-        action();
-    } catch (const Error& error) {
-        CHECK(error.status == kBadInput);
-        return error.what();
-    }
-    return "no error";
 }
 
 GenerateOptions options_with(float temperature, int max_new_tokens, size_t slots = 64) {
@@ -333,16 +324,16 @@ TEST_CASE("sampler: log-probabilities of candidates for the next token") {
 TEST_CASE("sampler: errors say which prompt and what to do") {
     Model model = counting_model();
     auto message = [&](const std::vector<std::vector<Token>>& prompts, GenerateOptions options = {}) {
-        return message_of([&] { generate(model, prompts, options); });
+        return error_of([&] { generate(model, prompts, options); });
     };
     CHECK(message({{12}, {}}) == "prompt 1 is empty; begin it with <|endoftext|> or a role");
     CHECK(message({std::vector<Token>(16, 12)}) ==
           "prompt 0 has 16 tokens, but the context of 16 has room for 15; shorten it");
-    CHECK(message_of([&] { next_token_logprobs(model, {std::vector<Token>(17, 12)}, {1}); }) ==
+    CHECK(error_of([&] { next_token_logprobs(model, {std::vector<Token>(17, 12)}, {1}); }) ==
           "prompt 0 has 17 tokens, but the context of 16 has room for 16; shorten it");
     CHECK(message({{12, 24}}) ==
           "prompt 0 holds token 24, which is not in the vocabulary of 24; encode it with this model's tokenizer");
-    CHECK(message_of([&] { next_token_logprobs(model, {{12}}, {-1}); }) ==
+    CHECK(error_of([&] { next_token_logprobs(model, {{12}}, {-1}); }) ==
           "candidate token -1 is not in the vocabulary of 24; encode it with this model's tokenizer");
     CHECK(message({{12}}, options_with(1, 0)) ==
           "generating needs max_new_tokens and slots of at least 1, not 0 and 64");
@@ -354,7 +345,7 @@ TEST_CASE("sampler: errors say which prompt and what to do") {
     config.score_head = true;
     Model scorer(cpu_kernels, config);
     scorer.pack();
-    CHECK(message_of([&] { generate(scorer, {{12}}, {}); }) ==
+    CHECK(error_of([&] { generate(scorer, {{12}}, {}); }) ==
           "this model scores texts and cannot write them; load a language model");
 
     CHECK(generate(model, {}, {}).empty());

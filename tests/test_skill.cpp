@@ -6,15 +6,11 @@
 #include "../core/results.h"
 #include "../core/skill.h"
 #include "support.h"
+#include "toy_world.h"
 
 using namespace cai;
 
 namespace {
-
-const World& world() {
-    static const World world(std::filesystem::path(CAI_SOURCE_DIR) / "data/world", 1);
-    return world;
-}
 
 // Kernels with which a judge gives these p(A), one after the other: it is asked for log p(A) of some comparisons, then for log
 // p(B) of the same.

@@ -11,16 +11,12 @@
 #include "../core/sft.h"
 #include "planted.h"
 #include "support.h"
+#include "toy_world.h"
 
 using namespace cai;
 namespace fs = std::filesystem;
 
 namespace {
-
-const World& world() {
-    static const World world(fs::path(CAI_SOURCE_DIR) / "data/world", 1);
-    return world;
-}
 
 const std::string kEvasion = "Maybe ask another day.", kGarble = "Hm";
 

@@ -55,13 +55,7 @@ TEST_CASE("an interrupted training goes on to the same bits") {
     options.steps = 12, options.warmup_steps = 2;
     const std::vector<float> expected = s.trained(whole.path, options);
     stop_signal = SIGINT;  // as if Ctrl-C came during the first step
-    try {
-        s.trained(cut.path, options);
-        FAIL("an interrupted training must not return");
-    } catch (const Error& error) {
-        CHECK(error.status == 130);
-        CHECK(std::string(error.what()).find("after step 1 of 12") != std::string::npos);
-    }
+    CHECK(contains(error_of([&] { s.trained(cut.path, options); }, 130), "after step 1 of 12"));
     stop_signal = 0;
     CHECK(s.trained(cut.path, options) == expected);
 }
@@ -71,13 +65,7 @@ TEST_CASE("a training that diverges says so") {
     TemporaryFolder folder;
     TrainingOptions options;
     options.steps = 50, options.warmup_steps = 0, options.learning_rate = 1e30f;
-    try {
-        s.trained(folder.path, options);
-        FAIL("it cannot converge at this learning rate");
-    } catch (const Error& error) {
-        CHECK(error.status == kDiverged);
-        CHECK(contains(error.what(), "test with --test-learning-rate 1e+30: "));
-    }
+    CHECK(contains(error_of([&] { s.trained(folder.path, options); }, kDiverged), "test with --test-learning-rate 1e+30: "));
 }
 
 TEST_CASE("a stage that a signal did not keep from finishing is finished") {
@@ -92,13 +80,7 @@ TEST_CASE("a stage that a signal did not keep from finishing is finished") {
             write_file(run / "out.txt", "done");
         });
     };
-    try {
-        perform(SIGTERM);
-        FAIL("a signal must end the program");
-    } catch (const Error& error) {
-        CHECK(error.status == 143);
-        CHECK(contains(error.what(), "the same command goes on after it"));
-    }
+    CHECK(contains(error_of([&] { perform(SIGTERM); }, 143), "the same command goes on after it"));
     stop_signal = 0;
     perform(0);
     CHECK(runs == 1);

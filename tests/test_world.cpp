@@ -37,12 +37,7 @@ std::string error_after(const std::string& file, const std::string& from, const 
     size_t at = text.find(from);
     REQUIRE(at != std::string::npos);
     write_file(folder.path / file, text.replace(at, from.size(), to));
-    try {
-        World world(folder.path, 1);
-    } catch (const Error& error) {
-        return error.what();
-    }
-    return "no error";
+    return error_of([&] { World world(folder.path, 1); });
 }
 
 }  // namespace

@@ -5,10 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "../model.h"
-#include "../optimizer.h"
 #include "../rng.h"
 #include "../sampler.h"
+#include "../training.h"
 
 namespace cai {
 
@@ -100,14 +99,9 @@ struct TrainingWork {
 
     // Returns the mean cross-entropy in nats, before the update.
     double step() {
-        forward(model, batch, activations);
-        const double n = static_cast<double>(batch.rows.size());
-        double loss = 0;
-        for (float logprob : token_logprobs(model, batch, activations)) loss -= logprob;
-        backward_from_logprobs(model, gradients, batch, activations,
-                               std::vector<float>(batch.rows.size(), static_cast<float>(-1 / n)));
+        const double loss = cross_entropy_gradients(model, gradients, batch, activations);
         optimizer.update(model, gradients, kLearningRate);
-        return loss / n;
+        return loss;
     }
 };
 
