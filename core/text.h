@@ -51,7 +51,8 @@ inline void write_file(const std::filesystem::path& path, std::string_view bytes
     }
     if (!written) {
         if (!in_place) std::filesystem::remove(target, error);
-        fail(kBadInput, "cannot write ", path.string(), ": ", std::strerror(reason));
+        fail(kBadInput, "cannot write ", path.string(), ": ", std::strerror(reason),
+             reason == ENOSPC ? "; free some room, then run the same command again" : "");
     }
     if (in_place) return;
     std::filesystem::rename(target, path, error);

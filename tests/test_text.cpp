@@ -36,7 +36,7 @@ TEST_CASE("files: written whole or not at all, and every failure is noticed") {
     if (std::filesystem::exists("/dev/full"))
         for (size_t n : {1u, 1000000u})
             CHECK(error_of([&] { write_file("/dev/full", std::string(n, 'x')); }) ==
-                  "cannot write /dev/full: No space left on device");
+                  "cannot write /dev/full: No space left on device; free some room, then run the same command again");
 }
 
 TEST_CASE("lines") {
