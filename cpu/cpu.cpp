@@ -50,6 +50,25 @@ void set_threads([[maybe_unused]] int threads) {
 #endif
 }
 
+size_t threads() {
+#ifdef _OPENMP
+    return static_cast<size_t>(omp_get_max_threads());
+#else
+    return 1;
+#endif
+}
+
+// Parallel regions within work have one thread each: OpenMP does not nest them unless told to. A single piece of work leaves the
+// threads to its kernels instead.
+void each(size_t count, const std::function<void(size_t)>& work) {
+#pragma omp parallel for schedule(dynamic) if (count > 1)
+    for (size_t i = 0; i < count; ++i) work(i);
+}
+
+// So few that what one kernel writes is still in the second-level cache when the next one reads it; so many that the weights, which
+// every part reads anew, do not weigh.
+size_t rows_at_once() { return 256; }
+
 }  // namespace
 
 const Kernels cpu_kernels = {
@@ -61,6 +80,9 @@ const Kernels cpu_kernels = {
     .download = download,
     .set_zero = set_zero,
     .set_threads = set_threads,
+    .each = each,
+    .threads = threads,
+    .rows_at_once = rows_at_once,
     .embedding_forward = cpu::embedding_forward,
     .embedding_backward = cpu::embedding_backward,
     .rmsnorm_forward = cpu::rmsnorm_forward,
@@ -83,6 +105,7 @@ const Kernels cpu_kernels = {
     .sample = cpu::sample,
     .gather_rows = cpu::gather_rows,
     .scatter_rows = cpu::scatter_rows,
+    .move_sum = cpu::move_sum,
     .sum_of_squares = cpu::sum_of_squares,
     .adamw = cpu::adamw,
     .multiply_adds = cpu::multiply_adds,
