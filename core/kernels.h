@@ -17,6 +17,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 
 namespace cai {
 
@@ -40,6 +41,13 @@ struct Kernels {
     void (*download)(void* host, const void* from, size_t bytes);
     void (*set_zero)(void* memory, size_t bytes);
     void (*set_threads)(int threads);
+
+    // Large batches are walked in pieces (activations.h). each calls work(0) ... work(count - 1), every one on a single thread together
+    // with the kernels it calls, and waits for all of them; so many threads work at once; and so many rows are best taken
+    // through the layers at once. A device that is busy with one kernel at a time has one thread and takes all rows.
+    void (*each)(size_t count, const std::function<void(size_t)>& work);
+    size_t (*threads)();
+    size_t (*rows_at_once)();
 
     // out[n] = table[tokens[n]].    out (N,C), table (V,C), tokens (N).
     void (*embedding_forward)(float* out, const Token* tokens, const float* table, size_t N, size_t C);
@@ -117,6 +125,9 @@ struct Kernels {
     // out[i] = x[rows[i]], and its gradient dx[rows[i]] += dout[i] (rows are distinct).    x (·,C), out (n,C), rows (n).
     void (*gather_rows)(float* out, const float* x, const int32_t* rows, size_t n, size_t C);
     void (*scatter_rows)(float* dx, const float* dout, const int32_t* rows, size_t n, size_t C);
+
+    // sum += terms, terms = 0.    sum, terms (n).
+    void (*move_sum)(float* sum, float* terms, size_t n);
 
     // Σ x², summed in double in a fixed order; the result is returned to the host.
     double (*sum_of_squares)(const float* x, size_t n);

@@ -52,15 +52,15 @@ class KeyValueCache {
     }
 
     // What forward() calls in place of attention within the batch: row n stands at positions[n] of the sequence in
-    // slots[n] and attends to all of that sequence so far. The vectors are read at each call.
+    // slots[n] and attends to all of that sequence so far, whose new rows lie in one part. The vectors are read at each call.
     Attention attention(const std::vector<int32_t>& slots, const std::vector<int32_t>& positions) {
-        return [this, &slots, &positions](size_t l, float* out, float*, const float* qkv) {
+        return [this, &slots, &positions](const Part& part, size_t l, float* out, float*, const float* qkv) {
             const auto [L, C, H, K, D, Q, F, V] = alphabet(model_.config);
-            const size_t N = slots.size();
+            const int32_t *slot = slots.data() + part.first_row, *position = positions.data() + part.first_row;
             float *keys = keys_[l].data(), *values = values_[l].data();
             const Kernels& k = *model_.kernels;
-            k.cache_store(keys, values, qkv, slots.data(), positions.data(), N, H, K, D, capacity_);
-            k.attention_decode(out, qkv, keys, values, slots.data(), positions.data(), N, H, K, D, capacity_);
+            k.cache_store(keys, values, qkv, slot, position, part.N, H, K, D, capacity_);
+            k.attention_decode(out, qkv, keys, values, slot, position, part.N, H, K, D, capacity_);
         };
     }
 
@@ -121,10 +121,16 @@ inline std::vector<Completion> generate(const Model& model, const std::vector<st
     Batch batch;                       // the rows of a step
     std::vector<int32_t> batch_slots;  // whose rows they are
     const Attention attention = cache.attention(batch_slots, batch.positions);
-    auto add_row = [&](Token token, size_t position, size_t slot) {
+    const auto add_row = [&](Token token, size_t position, size_t slot) {
         batch.tokens.push_back(token);
         batch.positions.push_back(static_cast<int32_t>(position));
         batch_slots.push_back(static_cast<int32_t>(slot));
+    };
+
+    // The rows added last are the newest of one sequence; the last of them has logits.
+    const auto end_rows = [&] {
+        batch.rows.push_back(static_cast<int32_t>(batch.tokens.size() - 1));
+        batch.offsets.push_back(static_cast<int32_t>(batch.tokens.size()));
     };
 
     auto is_stop = [&](Token token) {
@@ -143,9 +149,10 @@ inline std::vector<Completion> generate(const Model& model, const std::vector<st
         if (options.stoppable) check_stop_signal();
         // 1. Rows: the newest token of each running sequence, then whole prompts. The last row of each has logits.
         batch.tokens.clear(), batch.positions.clear(), batch.rows.clear(), batch_slots.clear();
+        batch.offsets = {0};
         for (const auto& [prompt, slot, length] : running) {
             add_row(completions[prompt].tokens.back(), length - 1, slot);
-            batch.rows.push_back(static_cast<int32_t>(batch.tokens.size() - 1));
+            end_rows();
         }
         size_t prompt_rows = 0;
         while (next < prompts.size() && !free_slots.empty()) {
@@ -153,7 +160,7 @@ inline std::vector<Completion> generate(const Model& model, const std::vector<st
             if (prompt_rows > 0 && prompt_rows + prompt.size() > kPromptRows) break;
             prompt_rows += prompt.size();
             for (size_t i = 0; i < prompt.size(); i++) add_row(prompt[i], i, free_slots.back());
-            batch.rows.push_back(static_cast<int32_t>(batch.tokens.size() - 1));
+            end_rows();
             running.push_back({next++, free_slots.back(), prompt.size()});
             free_slots.pop_back();
         }

@@ -33,16 +33,6 @@ struct TrainingOptions {
     std::string made_from;            // what decides the outcome: a state that was made from anything else is not resumed
 };
 
-// Forward and backward of one batch: adds the gradients of its mean cross-entropy, and returns that, in nats.
-inline double cross_entropy_gradients(const Model& model, Gradients& gradients, const Batch& batch, Activations& activations) {
-    forward(model, batch, activations);
-    double loss = 0;
-    for (float logprob : token_logprobs(model, batch, activations)) loss -= logprob;
-    backward_from_logprobs(model, gradients, batch, activations,
-                           std::vector<float>(batch.rows.size(), -1.0f / static_cast<float>(batch.rows.size())));
-    return loss / static_cast<double>(batch.rows.size());
-}
-
 // Trains on the tokens that the stream's documents mark as learned, with mean cross-entropy per token. Where
 // `checkpoint` holds the state of an interrupted run, it goes on from there, to the same last bit as an uninterrupted one.
 // Returns the mean loss of the last tenth of the steps. Throws kDiverged at the first loss that is not finite.

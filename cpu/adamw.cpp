@@ -1,4 +1,4 @@
-// The optimizer's arithmetic, one parameter at a time, and the gradient's norm.
+// The optimizer's arithmetic, one parameter at a time, and the gradients' sum and norm.
 #include <cmath>
 #include <vector>
 
@@ -8,6 +8,15 @@ namespace cai::cpu {
 
 // The unit of work, the same for any number of threads.
 constexpr size_t kBlock = 8192;
+
+void move_sum(float* sum, float* terms, size_t n) {
+#pragma omp parallel for if (n > kParallelFloats)
+    for (size_t first = 0; first < n; first += kBlock)
+        for (size_t i = first; i < smaller(first + kBlock, n); ++i) {
+            sum[i] += terms[i];
+            terms[i] = 0;
+        }
+}
 
 double sum_of_squares(const float* x, size_t n) {
     // Blocks are summed apart, then together in order.

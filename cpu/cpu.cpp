@@ -6,18 +6,26 @@
 #ifdef _OPENMP
 #include <omp.h>
 #endif
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
 
 namespace cai {
 namespace {
 
 const char* device() { return "this computer's processor"; }
 
-constexpr size_t kAlignment = 64;  // one cache line, one AVX-512 register
+constexpr size_t kAlignment = 64;        // one cache line, one AVX-512 register
+constexpr size_t kHugePage = 2u << 20;  // one entry of the table of addresses for 2 MiB instead of 512 entries
 
 void* allocate(size_t bytes) {
-    const size_t size = cpu::round_up(bytes ? bytes : 1, kAlignment);
-    void* memory = std::aligned_alloc(kAlignment, size);
+    const size_t alignment = bytes < kHugePage ? kAlignment : kHugePage;
+    const size_t size = cpu::round_up(bytes ? bytes : 1, alignment);
+    void* memory = std::aligned_alloc(alignment, size);
     expects(memory, "out of memory: ", bytes, " bytes are not to be had; use a smaller model or a smaller batch");
+#ifdef MADV_HUGEPAGE
+    if (alignment == kHugePage) madvise(memory, size, MADV_HUGEPAGE);  // a wish: it costs nothing where it is not granted
+#endif
     return std::memset(memory, 0, size);
 }
 
@@ -42,6 +50,25 @@ void set_threads([[maybe_unused]] int threads) {
 #endif
 }
 
+size_t threads() {
+#ifdef _OPENMP
+    return static_cast<size_t>(omp_get_max_threads());
+#else
+    return 1;
+#endif
+}
+
+// Parallel regions within work have one thread each: OpenMP does not nest them unless told to. A single piece of work leaves the
+// threads to its kernels instead.
+void each(size_t count, const std::function<void(size_t)>& work) {
+#pragma omp parallel for schedule(dynamic) if (count > 1)
+    for (size_t i = 0; i < count; ++i) work(i);
+}
+
+// So few that what one kernel writes is still in the second-level cache when the next one reads it; so many that the weights, which
+// every part reads anew, do not weigh.
+size_t rows_at_once() { return 256; }
+
 }  // namespace
 
 const Kernels cpu_kernels = {
@@ -53,6 +80,9 @@ const Kernels cpu_kernels = {
     .download = download,
     .set_zero = set_zero,
     .set_threads = set_threads,
+    .each = each,
+    .threads = threads,
+    .rows_at_once = rows_at_once,
     .embedding_forward = cpu::embedding_forward,
     .embedding_backward = cpu::embedding_backward,
     .rmsnorm_forward = cpu::rmsnorm_forward,
@@ -75,6 +105,7 @@ const Kernels cpu_kernels = {
     .sample = cpu::sample,
     .gather_rows = cpu::gather_rows,
     .scatter_rows = cpu::scatter_rows,
+    .move_sum = cpu::move_sum,
     .sum_of_squares = cpu::sum_of_squares,
     .adamw = cpu::adamw,
     .multiply_adds = cpu::multiply_adds,

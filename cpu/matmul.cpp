@@ -44,6 +44,9 @@ static void tile(float* out, size_t out_row, const float* base, Left left, Right
     for (size_t r = 0; r < Rows; ++r)
 #pragma GCC unroll 8
         for (size_t v = 0; v < Vectors; ++v) sum[r][v] = Vector{};
+    // The result's lines are on their way from memory while the sums are made.
+    for (size_t r = 0; r < Rows; ++r)
+        for (size_t v = 0; v < Vectors; ++v) __builtin_prefetch(out + r * out_row + v * kLanes, 1);
     const float* a = left.data;
     const float* b = right.data;
     for (size_t k = 0; k < depth; ++k, a += left.step, b += right.step) {
@@ -98,46 +101,63 @@ struct Panels {
     size_t panel, step;
     const float* last;
     size_t last_step;
-};
 
-// A left factor that is read down its columns (a transpose) touches one cache line per number, and lines a power of two
-// apart evict each other: its block is copied close together first. Higher blocks make the copy worth it.
-constexpr size_t kCopyBlock = 2 * kRowBlock;
-
-static Left copy_block(const float* from, size_t pitch, size_t rows, size_t depth) {
-    static thread_local std::array<float, kCopyBlock * kDepthBlock> copy;
-    for (size_t k = 0; k < depth; ++k) {
-        float* to = &copy[k * kCopyBlock];
-        if (rows == kCopyBlock)
-            std::memcpy(to, from + k * pitch, kCopyBlock * sizeof(float));  // a known size: a few vector moves
-        else
-            std::memcpy(to, from + k * pitch, rows * sizeof(float));
+    Right panel_at(size_t p, size_t panels) const {
+        return p + 1 < panels ? Right{data + p * panel, step} : Right{last, last_step};
     }
-    return {copy.data(), 1, kCopyBlock};
-}
+};
 
 // out = base + left · right by all threads: blocks of the result are independent, each is summed by one thread.
 static void multiply_parallel(float* out, const float* base, Left left, Panels right, size_t rows, size_t columns,
                               size_t depth) {
-    const bool transposed = left.row == 1 && left.step != 1;
-    const size_t block = transposed ? kCopyBlock : kRowBlock;
-    const size_t panels = divide_up(columns, kPanel), tasks = divide_up(rows, block) * panels;
+    const size_t panels = divide_up(columns, kPanel), tasks = divide_up(rows, kRowBlock) * panels;
 #pragma omp parallel for schedule(dynamic) if (rows * columns * depth > kParallelProducts)
     for (size_t task = 0; task < tasks; ++task) {
-        const size_t r = task / panels * block, p = task % panels, at = r * columns + p * kPanel;
-        const size_t height = smaller(block, rows - r), width = smaller(kPanel, columns - p * kPanel);
-        const Right panel =
-            p + 1 < panels ? Right{right.data + p * right.panel, right.step} : Right{right.last, right.last_step};
+        const size_t r = task / panels * kRowBlock, p = task % panels, at = r * columns + p * kPanel;
+        const size_t height = smaller(kRowBlock, rows - r), width = smaller(kPanel, columns - p * kPanel);
+        const Right panel = right.panel_at(p, panels);
         const float* from = base ? base + at : nullptr;
         size_t k = 0;
         do {
-            const size_t deep = smaller(kDepthBlock, depth - k);
-            const float* corner = left.data + r * left.row + k * left.step;
-            multiply(out + at, columns, from,
-                     transposed ? copy_block(corner, left.step, height, deep) : Left{corner, left.row, left.step},
-                     {panel.data + k * panel.step, panel.step}, height, width, deep);
+            multiply(out + at, columns, from, {left.data + r * left.row + k * left.step, left.row, left.step},
+                     {panel.data + k * panel.step, panel.step}, height, width, smaller(kDepthBlock, depth - k));
             from = out + at;
         } while ((k += kDepthBlock) < depth);
+    }
+}
+
+// out += leftᵀ · right, left (depth, rows). A left factor that is read down its columns touches a cache line for each
+// number, and lines a power of two apart evict each other: a block of it is first cut into strips as wide as a tile is high,
+// close together, which serve all panels.
+static void multiply_transposed_parallel(float* out, const float* left, Panels right, size_t rows, size_t columns,
+                                         size_t depth) {
+    constexpr size_t kStrips = kRowBlock / kTileRows;
+    const size_t panels = divide_up(columns, kPanel);
+#pragma omp parallel for schedule(dynamic) if (rows * columns * depth > kParallelProducts)
+    for (size_t r = 0; r < rows; r += kRowBlock) {
+        static thread_local std::array<float, kRowBlock * kDepthBlock> strips;
+        const size_t height = smaller(kRowBlock, rows - r);
+        for (size_t k = 0; k < depth; k += kDepthBlock) {
+            const size_t deep = smaller(kDepthBlock, depth - k);
+            for (size_t d = 0; d < deep; ++d)
+                for (size_t s = 0; s < kStrips && s * kTileRows < height; ++s) {
+                    const float* from = left + (k + d) * rows + r + s * kTileRows;
+                    float* to = &strips[(s * kDepthBlock + d) * kTileRows];
+                    if (height - s * kTileRows >= kTileRows)
+                        std::memcpy(to, from, kTileRows * sizeof(float));  // a known size: two moves
+                    else
+                        std::memcpy(to, from, (height - s * kTileRows) * sizeof(float));
+                }
+            for (size_t p = 0; p < panels; ++p) {
+                const Right panel = right.panel_at(p, panels);
+                for (size_t s = 0; s * kTileRows < height; ++s) {
+                    float* to = out + (r + s * kTileRows) * columns + p * kPanel;
+                    multiply(to, columns, to, {&strips[s * kDepthBlock * kTileRows], 1, kTileRows},
+                             {panel.data + k * panel.step, panel.step}, smaller(kTileRows, height - s * kTileRows),
+                             smaller(kPanel, columns - p * kPanel), deep);
+                }
+            }
+        }
     }
 }
 
@@ -181,7 +201,7 @@ void matmul_backward_input(float* dx, const float* dout, const float* weight, si
 }
 
 void matmul_backward_weight(float* dweight, const float* dout, const float* x, size_t N, size_t I, size_t O) {
-    multiply_parallel(dweight, dweight, {dout, 1, O}, panels_in_place(x, N, I), O, I, N);
+    multiply_transposed_parallel(dweight, dout, panels_in_place(x, N, I), O, I, N);
 }
 
 }  // namespace cai::cpu

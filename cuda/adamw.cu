@@ -1,4 +1,4 @@
-// The optimizer's arithmetic, one parameter a thread, and the gradient's norm.
+// The optimizer's arithmetic, one parameter a thread, and the gradients' sum and norm.
 #include <cmath>
 #include <vector>
 
@@ -9,6 +9,13 @@ namespace {
 
 constexpr unsigned kThreads = 256;
 constexpr size_t kBlock = 32 * kThreads;  // numbers that one block adds up
+
+__global__ void move_sum_kernel(float* sum, float* terms, size_t n) {
+    const size_t i = thread_number();
+    if (i >= n) return;
+    sum[i] += terms[i];
+    terms[i] = 0;
+}
 
 __global__ void sum_of_squares_kernel(double* sums, const float* x, size_t n) {
     SHARED(double, lane, [kThreads]);
@@ -35,6 +42,8 @@ __global__ void adamw_kernel(float* parameters, float* m, float* v, const float*
 }
 
 }  // namespace
+
+void move_sum(float* sum, float* terms, size_t n) { launch(move_sum_kernel, a_thread_each(n), sum, terms, n); }
 
 // Blocks are summed apart, then together in order.
 double sum_of_squares(const float* x, size_t n) {

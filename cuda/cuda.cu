@@ -31,6 +31,13 @@ void set_threads(int threads) { cpu_kernels.set_threads(threads); }
 
 #endif
 
+// Kernels follow each other, each of them on the whole device.
+void each(size_t count, const std::function<void(size_t)>& work) {
+    for (size_t i = 0; i < count; ++i) work(i);
+}
+size_t threads() { return 1; }
+size_t rows_at_once() { return SIZE_MAX; }
+
 void* allocate(size_t bytes) {
     void* memory = cuda::allocate(bytes);
     cuda::set_zero(memory, bytes);
@@ -48,6 +55,9 @@ const Kernels cuda_kernels = {
     .download = cuda::transfer,
     .set_zero = cuda::set_zero,
     .set_threads = set_threads,
+    .each = each,
+    .threads = threads,
+    .rows_at_once = rows_at_once,
     .embedding_forward = cuda::embedding_forward,
     .embedding_backward = cuda::embedding_backward,
     .rmsnorm_forward = cuda::rmsnorm_forward,
@@ -70,6 +80,7 @@ const Kernels cuda_kernels = {
     .sample = cuda::sample,
     .gather_rows = cuda::gather_rows,
     .scatter_rows = cuda::scatter_rows,
+    .move_sum = cuda::move_sum,
     .sum_of_squares = cuda::sum_of_squares,
     .adamw = cuda::adamw,
     .multiply_adds = cuda::multiply_adds,

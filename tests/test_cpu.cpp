@@ -29,6 +29,22 @@ TEST_CASE("memory is zeroed, aligned and copied") {
         }
 }
 
+TEST_CASE("each does every piece of work once, and its kernels run within it") {
+    for (const Kernels* k : backends())
+        for (int threads : {1, 3}) {
+            k->set_threads(threads);
+            CHECK(k->threads() >= 1);
+            CHECK(k->rows_at_once() >= 1);
+            constexpr size_t n = 40000;  // enough for a kernel to want several threads
+            const Floats x(*k, std::vector<float>(n, 2));
+            std::vector<double> sums(7);
+            k->each(sums.size(), [&](size_t i) { sums[i] += k->sum_of_squares(x, n - i); });
+            for (size_t i = 0; i < sums.size(); ++i) CHECK(sums[i] == 4.0 * static_cast<double>(n - i));
+            k->each(0, [&](size_t) { CHECK(false); });
+            k->set_threads(0);
+        }
+}
+
 #ifndef __SANITIZE_ADDRESS__  // which ends the program instead of returning null
 TEST_CASE("too much memory is an error that says so") {
     CHECK_THROWS_WITH_AS(cpu_kernels.allocate(size_t{1} << 62), doctest::Contains("out of memory"), Error);

@@ -1,6 +1,7 @@
 // core/weights.h and core/model.h: sizes and names, goldens from PyTorch, finite differences, and the promises of
 // kernels.h seen through a whole model: the same bits alone and in a batch, and with any number of threads.
 #include <map>
+#include <numeric>
 #include <doctest/doctest.h>
 
 #include "../core/model.h"
@@ -290,15 +291,19 @@ TEST_CASE("a sequence has the same bits alone, in a batch, for training and not"
         CHECK(together == apart);
         forward(model, batch, lean);
         CHECK(together == outputs(model, lean));
-        CHECK(lean.layers.size() == 1);
+        CHECK(lean.lanes[0][0].layers.size() == 1);
 
         const auto [L, C, H, K, D, Q, F, V] = alphabet(c.config);
         size_t calls = 0;
-        const Attention own = [&, H = H, K = K, D = D](size_t l, float* out, float* logsumexp, const float* qkv) {
+        const Attention own = [&, H = H, K = K, D = D](const Part& part, size_t l, float* out, float* logsumexp,
+                                                       const float* qkv) {
             CHECK(l == calls++);
+            CHECK(part.N == batch.tokens.size());
             cpu_kernels.attention_forward(out, logsumexp, qkv, batch.offsets.data(), 3, H, K, D);
         };
+        cpu_kernels.set_threads(1);
         forward(model, batch, lean, own);
+        cpu_kernels.set_threads(0);
         CHECK(together == outputs(model, lean));
         CHECK(calls == L);
     }
@@ -324,6 +329,70 @@ TEST_CASE("the number of threads changes no bit; a second backward doubles the g
             CHECK(near(doubled[i], 2 * single[i], 1e-5 * (1 + std::abs(single[i]))));
         cpu_kernels.set_threads(0);
     }
+}
+
+TEST_CASE("sequences are cut into runs of about equally many rows") {
+    const std::vector<int32_t> offsets = {0, 10, 20, 30, 90, 100};
+    CHECK(cut(offsets, 0, 5, 1) == std::vector<size_t>{0, 5});
+    CHECK(cut(offsets, 0, 5, 2) == std::vector<size_t>{0, 3, 5});
+    CHECK(cut(offsets, 0, 3, 3) == std::vector<size_t>{0, 1, 2, 3});
+    CHECK(cut(offsets, 2, 5, 9) == std::vector<size_t>{2, 3, 4, 5});  // no run is empty
+    CHECK(cut(offsets, 3, 4, 2) == std::vector<size_t>{3, 4});
+}
+
+TEST_CASE("a batch of many parts: threads change no bit, nor does backward part by part, and its gradients are the sums") {
+    const Config config = preset("micro", 300);
+    Model model(cpu_kernels, config);
+    model.initialize(1);
+    Rng rng(3);
+    Batch batch;
+    std::vector<Batch> alone;
+    std::vector<uint8_t> learn(100, 1);
+    for (size_t s = 0; s < 40; s++) {
+        std::vector<Token> tokens(20 + rng.below(80));
+        for (Token& token : tokens) token = static_cast<Token>(rng.below(300));
+        for (size_t i = 0; i < tokens.size(); i++) learn[i] = s % 5 != 0 && rng.below(4) > 0;
+        alone.emplace_back();
+        for (Batch* to : {&batch, &alone.back()}) to->add(tokens.data(), tokens.size(), learn.data());
+    }
+    const float share = -1.0f / static_cast<float>(batch.rows.size());
+    const std::vector<float> derivative(batch.rows.size(), share);
+    Activations a, lean;
+    lean.for_training = false;
+
+    cpu_kernels.set_threads(1);
+    Gradients expected(model);
+    const double loss = cross_entropy_gradients(model, expected, batch, a);
+    REQUIRE(a.lanes.size() > 1);
+    REQUIRE(a.lanes[0].size() > 1);
+    forward(model, batch, a);
+    const std::vector<float> logprobs = token_logprobs(model, batch, a), logits = outputs(model, a);
+    CHECK(near(loss, -std::accumulate(logprobs.begin(), logprobs.end(), 0.0) / static_cast<double>(logprobs.size()), 1e-12));
+    for (int threads : {1, 2, 3}) {
+        CAPTURE(threads);
+        cpu_kernels.set_threads(threads);
+        Gradients together(model), apart(model);
+        CHECK(cross_entropy_gradients(model, together, batch, a) == loss);
+        CHECK(together.values.download() == expected.values.download());
+        forward(model, batch, a);
+        CHECK(outputs(model, a) == logits);
+        backward_from_logprobs(model, apart, batch, a, derivative);
+        CHECK(apart.values.download() == expected.values.download());
+        forward(model, batch, lean);
+        CHECK(lean.lanes.size() == static_cast<size_t>(threads));
+        CHECK(outputs(model, lean) == logits);
+    }
+    cpu_kernels.set_threads(0);
+
+    Gradients sum(model);  // of the sequences one by one, in float like the batch's own
+    for (const Batch& one : alone) {
+        forward(model, one, a);
+        backward_from_logprobs(model, sum, one, a, std::vector<float>(one.rows.size(), share));
+    }
+    const std::vector<float> actual = expected.values.download(), other = sum.values.download();
+    std::vector<float> difference(actual.size());
+    for (size_t i = 0; i < actual.size(); i++) difference[i] = actual[i] - other[i];
+    CHECK(norm(difference) < 1e-5 * norm(actual));
 }
 
 TEST_CASE("a batch without output rows is lawful and moves nothing") {
@@ -366,6 +435,9 @@ TEST_CASE("misuse is refused") {
     batch.tokens[2] = 0, batch.positions[0] = c.config.context;
     CHECK(contains(error([&] { forward(model, batch, a); }), "beyond the context of 32"));
     CHECK(contains(error([&] { forward(model, Batch(), a); }), "at least one token"));
+    Batch torn = golden::make_batch(c.config);
+    torn.offsets.pop_back();
+    CHECK(contains(error([&] { forward(model, torn, a); }), "the sequences of a batch hold"));
 
     batch.positions[0] = 0;
     model.each_tensor([](const std::string&, const std::vector<size_t>&, float*) {});

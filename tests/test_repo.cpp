@@ -32,7 +32,7 @@ const std::map<std::string, int> kFloors = {
     {"expects", 0}, {"kernels", 0},
     {"memory", 1}, {"rng", 1}, {"text", 1}, {"json", 1}, {"unicode", 1}, {"report", 1}, {"arguments", 1},
     {"autosave", 1},
-    {"tokenizer", 2}, {"tokenizer_json", 2}, {"weights", 2}, {"model", 2}, {"optimizer", 2}, {"checkpoint", 2},
+    {"tokenizer", 2}, {"tokenizer_json", 2}, {"weights", 2}, {"activations", 2}, {"model", 2}, {"optimizer", 2}, {"checkpoint", 2},
     {"dataset", 2}, {"sampler", 2},
     {"advantage", 2}, {"statistics", 2}, {"world_files", 2}, {"world", 2}, {"transcript", 2}, {"documents", 2}, {"prompts", 2},
     {"constitution", 2}, {"oracle", 2}, {"run", 2}, {"training", 2}, {"settings", 2}, {"recipe", 2}, {"writing", 2},

@@ -151,6 +151,7 @@ class Bench {
         add_bytes("gather_rows", width, 2 * N * C, [&] { k.gather_rows(out.data(), x.data(), every.data(), N, C); });
         add_bytes("scatter_rows", width, 3 * N * C, [&] { k.scatter_rows(dx.data(), out.data(), every.data(), N, C); });
         Buffer<float> gradients = floats(P), m(k, P), v(k, P);
+        add_bytes("move_sum", concat(P, " numbers"), 4 * P, [&] { k.move_sum(m.data(), v.data(), P); });
         add_bytes("sum_of_squares", concat(P, " numbers"), P, [&] { k.sum_of_squares(gradients.data(), P); });
         add_bytes("adamw", concat(P, " numbers"), 7 * P, [&] {
             k.adamw(model.parameters.data(), m.data(), v.data(), gradients.data(), P, 1e-3f, 0.9f, 0.95f, 1e-8f, 0.1f, 1, 10);
@@ -208,11 +209,14 @@ class Bench {
     }
 
     // Where the time of one training step and of decoding goes.
+    // On one thread: several would work side by side, each in another kernel.
     void measure_profiles(const Config& config, size_t tokens, size_t length, size_t batch) {
+        kernels_.set_threads(1);
         const Kernels table = timed(kernels_);
         TrainingWork work(table, config, tokens, length);
         report.training_profile = profile_of([&] { work.step(); });
         report.decoding_profile = profile_of([&] { decode(work.model, batch); });
+        kernels_.set_threads(report.threads);
     }
 
   private:
