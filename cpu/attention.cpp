@@ -33,14 +33,13 @@ Right whole_vectors(float* copy, const float* rows, size_t row, size_t n, size_t
     return {copy, width};
 }
 
-// Attention of `rows` queries over shared keys and values, the heart of forward and of decode. Query r sees the first
-// keys + r * more keys: consecutive positions see one more each (more = 1), the heads of one position the same (0).
-// scores holds rows x round_up(largest number of keys, kLanes) floats.
-void attend(float* out, size_t out_row, float* logsumexp, size_t logsumexp_row, float* scores, const float* q,
-            size_t q_row, Right turned_keys, Right values, size_t rows, size_t keys, size_t more, size_t D) {
+// Attention of `rows` queries over shared values, the heart of forward and of decode. scores holds their products with the
+// keys, (rows, round_up(largest number of keys, kLanes)). Query r sees the first keys + r * more keys: consecutive
+// positions see one more each (more = 1), the heads of one position the same (0).
+void attend(float* out, size_t out_row, float* logsumexp, size_t logsumexp_row, float* scores, Right values, size_t rows,
+            size_t keys, size_t more, size_t D) {
     const float scale = 1 / std::sqrt(static_cast<float>(D));
     const size_t all = keys + (rows - 1) * more, padded = round_up(all, kLanes);
-    multiply(scores, padded, nullptr, {q, q_row, 1}, turned_keys, rows, padded, D);
     for (size_t r = 0; r < rows; ++r) {
         const float total = softmax(scores + r * padded, keys + r * more, padded, scale);
         if (logsumexp) logsumexp[r * logsumexp_row] = total;
@@ -83,9 +82,9 @@ void attention_forward(float* out, float* logsumexp, const float* qkv, const int
         float* scores = scratch<2>(kQueryRows * padded);
         for (size_t h = k * group; h < (k + 1) * group; ++h)
             for (size_t i = 0; i < n; i += kQueryRows) {
-                const size_t at = begin + i;
-                attend(out + at * H * D + h * D, H * D, logsumexp + at * H + h, H, scores, qkv + at * row + h * D, row,
-                       {turned, padded}, values, smaller(kQueryRows, n - i), i + 1, 1, D);
+                const size_t at = begin + i, rows = smaller(kQueryRows, n - i), columns = round_up(i + rows, kLanes);
+                multiply(scores, columns, nullptr, {qkv + at * row + h * D, row, 1}, {turned, padded}, rows, columns, D);
+                attend(out + at * H * D + h * D, H * D, logsumexp + at * H + h, H, scores, values, rows, i + 1, 1, D);
             }
     }
 }
@@ -142,7 +141,10 @@ void attention_backward(float* dqkv, const float* dout, const float* out, const 
     }
 }
 
-// The cache keeps keys turned, (slot, K, D, capacity), and values straight, (slot, K, capacity, D).
+// The cache keeps values straight, (slot, K, capacity, D), and keys turned in blocks of positions, (slot, K, blocks, D,
+// kKeyBlock), so that what a query reads lies together. The last block is as wide as the capacity leaves it.
+constexpr size_t kKeyBlock = 64;
+
 void cache_store(float* keys, float* values, const float* qkv, const int32_t* slots, const int32_t* positions, size_t N,
                  size_t H, size_t K, size_t D, size_t capacity) {
     const size_t row = (H + 2 * K) * D;
@@ -150,7 +152,9 @@ void cache_store(float* keys, float* values, const float* qkv, const int32_t* sl
         for (size_t k = 0; k < K; ++k) {
             const float* from = qkv + n * row + (H + k) * D;
             const size_t head = (slots[n] * K + k) * D * capacity, at = positions[n];
-            for (size_t d = 0; d < D; ++d) keys[head + d * capacity + at] = from[d];
+            const size_t block = at / kKeyBlock * kKeyBlock, width = smaller(kKeyBlock, capacity - block);
+            float* to = keys + head + block * D + at - block;
+            for (size_t d = 0; d < D; ++d) to[d * width] = from[d];
             std::memcpy(values + head + at * D, from + K * D, D * sizeof(float));
         }
 }
@@ -162,16 +166,15 @@ void attention_decode(float* out, const float* qkv, const float* keys, const flo
     for (size_t task = 0; task < N * K; ++task) {
         const size_t n = task / K, k = task % K, seen = positions[n] + 1, padded = round_up(seen, kLanes);
         const size_t head = (slots[n] * K + k) * D * capacity;
-        Right turned = {keys + head, capacity};
-        if (capacity % kLanes) {  // whole vectors would run past the end of the cache
-            float* copy = scratch<0>(D * padded);
-            for (size_t d = 0; d < D; ++d)
-                std::memcpy(copy + d * padded, keys + head + d * capacity, seen * sizeof(float));
-            turned = {copy, padded};
+        float* scores = scratch<2>(group * padded);
+        for (size_t block = 0; block < seen; block += kKeyBlock) {
+            const size_t width = smaller(kKeyBlock, capacity - block), columns = smaller(kKeyBlock, padded - block);
+            // In a ragged last block whole vectors would run past the end of the cache.
+            const Right turned = whole_vectors(scratch<0>(D * kKeyBlock), keys + head + block * D, width, D, width);
+            multiply(scores + block, padded, nullptr, {qkv + n * row + k * group * D, D, 1}, turned, group, columns, D);
         }
         const Right rows = whole_vectors(scratch<1>(seen * round_up(D, kLanes)), values + head, D, seen, D);
-        attend(out + n * H * D + k * group * D, D, nullptr, 0, scratch<2>(group * padded),
-               qkv + n * row + k * group * D, D, turned, rows, group, seen, 0, D);
+        attend(out + n * H * D + k * group * D, D, nullptr, 0, scores, rows, group, seen, 0, D);
     }
 }
 

@@ -57,10 +57,26 @@ float entropy_of(const Row& row, const float* logits, size_t V) {
 // Draws by u in [0,1) from p, unnormalised and 0 where a token is ruled out: the first token, in the order of ids, at
 // which the running sum passes u times the total.
 Token draw(const std::vector<float>& p, float u) {
+    // Sums of blocks, in double and in lanes, tell in which block that token is.
+    constexpr size_t kBlock = 64, kSums = 8;
+    const auto sum_block = [&](size_t first) {
+        double lane[kSums] = {}, sum = 0;
+        const size_t last = smaller(first + kBlock, p.size());
+        size_t j = first;
+        for (; j + kSums <= last; j += kSums)
+            for (size_t l = 0; l < kSums; ++l) lane[l] += p[j + l];
+        for (size_t l = 0; j < last; ++j, ++l) lane[l] += p[j];
+        for (double part : lane) sum += part;
+        return sum;
+    };
+    static thread_local std::vector<double> sums;
+    sums.clear();
     double total = 0, running = 0;
-    for (float value : p) total += value;
+    for (size_t first = 0; first < p.size(); first += kBlock) total += sums.emplace_back(sum_block(first));
+    size_t block = 0;
+    while (block + 1 < sums.size() && running + sums[block] <= u * total) running += sums[block++];
     Token token = 0;
-    for (size_t j = 0; j < p.size(); ++j) {
+    for (size_t j = block * kBlock; j < p.size(); ++j) {
         if (p[j] > 0) token = static_cast<Token>(j);
         if ((running += p[j]) > u * total) break;
     }
