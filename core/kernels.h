@@ -136,5 +136,6 @@ struct Kernels {
 
 extern const Kernels cpu_kernels;
 extern const Kernels cuda_kernels;  // on a GPU when nvcc compiled them, otherwise in the emulator, on the CPU
+extern const Kernels cuda_bf16_kernels;  // the same, but matmul multiplies bf16 and adds up float, on tensor cores: sm_80 and up
 
 }  // namespace cai
