@@ -5,6 +5,7 @@
 # make bench-peers   cai beside OpenBLAS, oneDNN, PyTorch and, with LLAMA2C=PATH of its run.c, llama2.c: whichever are there
 # make CUDA=1 any of these with nvcc, for the GPU; otherwise the CUDA kernels run in an emulator, on the CPU
 # make test-cuda   the kernels' tests        make nvcc-check   nvcc compiles for each chip, and no register spills
+# make mutants-cuda   the kernels' tests must fail without each barrier in turn; SAMPLE=5 tries five
 #
 # Any variable can be set on the command line: make CXX=clang++, make CXXFLAGS=-O2, make OPENMP= (a serial build).
 
@@ -72,6 +73,13 @@ test-cuda:
 	sed -n 's/.*test cases: *[0-9]* | *\([0-9]*\) passed | *\([0-9]*\) failed.*/\1 passed, \2 failed/p' $(BUILD)/test-cuda.log; \
 	exit $$status
 
+# Without each barrier and each wait of the CUDA kernels in turn, their tests have to fail; SAMPLE=5 tries five of them.
+MUTANTS := $(patsubst %,build/mutants/objects/tests/%.o,main $(addprefix test_,$(KERNEL_TESTS)))
+mutants-cuda:
+	@$(DOCTEST) || $(MAKE) deps
+	@$(MAKE) CUDA= OPENMP= CXXFLAGS=-O1 BUILD=build/mutants TESTS='$(MUTANTS)' build/mutants/tests
+	@CXX='$(CXX)' SAMPLE='$(SAMPLE)' tests/mutants_cuda.sh build/mutants
+
 # Each file, for every chip. A kernel whose registers do not suffice spills them to memory, and an array whose indices the
 # compiler does not know lies there in a stack frame; both are slow.
 nvcc-check:
@@ -129,4 +137,4 @@ $(BUILD)/flags: always
 
 -include $(wildcard $(BUILD)/objects/*.d $(BUILD)/objects/*/*.d)
 
-.PHONY: all story test test-cuda nvcc-check debug asan map bench-peers deps clean always
+.PHONY: all story test test-cuda mutants-cuda nvcc-check debug asan map bench-peers deps clean always
