@@ -6,6 +6,7 @@
 # make CUDA=1 any of these with nvcc, for the GPU; otherwise the CUDA kernels run in an emulator, on the CPU
 # make test-cuda   the kernels' tests        make nvcc-check   nvcc compiles for each chip, and no register spills
 # make mutants-cuda   the kernels' tests must fail without each barrier in turn; SAMPLE=5 tries five
+# make test-gdb   repeats the gdb session of notebooks_md/02_gdb_attention.md
 #
 # Any variable can be set on the command line: make CXX=clang++, make CXXFLAGS=-O2, make OPENMP= (a serial build).
 
@@ -80,6 +81,11 @@ mutants-cuda:
 	@$(MAKE) CUDA= OPENMP= CXXFLAGS=-O1 BUILD=build/mutants TESTS='$(MUTANTS)' build/mutants/tests
 	@CXX='$(CXX)' SAMPLE='$(SAMPLE)' tests/mutants_cuda.sh build/mutants
 
+# The session of notebooks_md/02_gdb_attention.md, compared with what gdb says today.
+test-gdb:
+	@$(MAKE) debug
+	@tests/gdb_chapter.py
+
 # Each file, for every chip. A kernel whose registers do not suffice spills them to memory, and an array whose indices the
 # compiler does not know lies there in a stack frame; both are slow.
 nvcc-check:
@@ -137,4 +143,4 @@ $(BUILD)/flags: always
 
 -include $(wildcard $(BUILD)/objects/*.d $(BUILD)/objects/*/*.d)
 
-.PHONY: all story test test-cuda mutants-cuda nvcc-check debug asan map bench-peers deps clean always
+.PHONY: all story test test-cuda mutants-cuda test-gdb nvcc-check debug asan map bench-peers deps clean always

@@ -24,7 +24,7 @@ struct Copy {  // asynchronous, of 16 bytes
 struct Thread {
     uint3 index;
     Fiber* fiber = nullptr;       // null: not started
-    const char* waits = nullptr;  // the function it waits in
+    const char* waits = nullptr;  // the function it waits in; "" when it may go on; null while it runs
     Site at = {"", 0};            // and where that was called
     bool finished = false;
     unsigned groups = 0;  // of copies, committed
@@ -95,7 +95,10 @@ struct Multiprocessor {
     void run_threads();
     void wait(const char* what, Site at);
     void give_way();
-    void wake(Thread* thread) { (random ? warps[number(*thread) / 32].ready : ready).push_back(thread); }
+    void wake(Thread* thread) {
+        thread->waits = "";
+        (random ? warps[number(*thread) / 32].ready : ready).push_back(thread);
+    }
     Thread* next();
     Fiber* fiber();
     void switch_to(Thread* thread, bool for_good = false);
@@ -221,6 +224,7 @@ void Multiprocessor::wait(const char* what, Site at) {
     me->at = at;
     Thread* thread = next();
     if (thread != me) switch_to(thread);
+    me->waits = nullptr;
 }
 
 // Whoever was the last to come makes the others ready. In order it runs on; at random it is one of those who may.
@@ -427,6 +431,7 @@ void meet(unsigned mask, const char* what, Site at, void* operand, Finish finish
               name(group.at));
     group.arrived |= 1u << lane;
     group.operands[lane] = operand;
+    m.current->at = at;
     Moment& moment = warp.moments[warp.turn];
     if (orders_memory) moment.release();
     if (group.arrived == mask) {
