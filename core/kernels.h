@@ -40,6 +40,8 @@ struct Kernels {
     void (*download)(void* host, const void* from, size_t bytes);
     void (*set_zero)(void* memory, size_t bytes);
     void (*set_threads)(int threads);
+    // Returns when all that was called is done: a GPU works on while the host goes ahead.
+    void (*wait)();
 
     // out[n] = table[tokens[n]].    out (N,C), table (V,C), tokens (N).
     void (*embedding_forward)(float* out, const Token* tokens, const float* table, size_t N, size_t C);

@@ -53,6 +53,7 @@ const Kernels cpu_kernels = {
     .download = download,
     .set_zero = set_zero,
     .set_threads = set_threads,
+    .wait = [] {},
     .embedding_forward = cpu::embedding_forward,
     .embedding_backward = cpu::embedding_backward,
     .rmsnorm_forward = cpu::rmsnorm_forward,

@@ -22,6 +22,7 @@ const char* device_for(const char* what, int chip, const char* otherwise) {
     return text;
 }
 void set_threads(int) {}
+void wait() { cuda::check(cudaDeviceSynchronize(), Site::here()); }
 
 #else
 
@@ -33,6 +34,7 @@ const char* device_for(const char* what, int chip, const char* otherwise) {
 }
 // Blocks are spread over this many threads.
 void set_threads(int threads) { cpu_kernels.set_threads(threads); }
+void wait() {}
 
 #endif
 
@@ -56,6 +58,7 @@ const Kernels cuda_kernels = {
     .download = cuda::transfer,
     .set_zero = cuda::set_zero,
     .set_threads = set_threads,
+    .wait = wait,
     .embedding_forward = cuda::embedding_forward,
     .embedding_backward = cuda::embedding_backward,
     .rmsnorm_forward = cuda::rmsnorm_forward,
@@ -92,6 +95,7 @@ const Kernels cuda_bf16_kernels = [] {
     table.matmul_forward = cuda::bf16_matmul::matmul_forward;
     table.matmul_backward_input = cuda::bf16_matmul::matmul_backward_input;
     table.matmul_backward_weight = cuda::bf16_matmul::matmul_backward_weight;
+    table.multiply_adds = cuda::bf16_matmul::multiply_adds;
     return table;
 }();
 

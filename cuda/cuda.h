@@ -41,13 +41,14 @@ Kernel<decltype(Kernels::adamw)> adamw;
 Kernel<decltype(Kernels::multiply_adds)> multiply_adds;
 Kernel<decltype(Kernels::copy)> copy;
 
-// On tensor cores (matmul_fast.cu).
+// On tensor cores.
 namespace bf16_matmul {
 Kernel<decltype(Kernels::packed_size)> packed_size;
 Kernel<decltype(Kernels::matmul_pack)> matmul_pack;
 Kernel<decltype(Kernels::matmul_forward)> matmul_forward;
 Kernel<decltype(Kernels::matmul_backward_input)> matmul_backward_input;
 Kernel<decltype(Kernels::matmul_backward_weight)> matmul_backward_weight;
+Kernel<decltype(Kernels::multiply_adds)> multiply_adds;
 }  // namespace bf16_matmul
 
 // For kernels launched with a_thread_each or a_warp_each: which thing is mine?
