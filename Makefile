@@ -4,7 +4,9 @@
 # make deps   install what is missing        make clean  remove build/
 # make bench-peers   cai beside OpenBLAS, oneDNN, PyTorch and, with LLAMA2C=PATH of its run.c, llama2.c: whichever are there
 # make CUDA=1 any of these with nvcc, for the GPU; otherwise the CUDA kernels run in an emulator, on the CPU
-# make test-cuda   the kernels' tests        make nvcc-check   nvcc compiles for each chip, and no kernel spills registers
+# make test-cuda   the kernels' tests        make nvcc-check   nvcc compiles for each chip, and no register spills
+# make mutants-cuda   the kernels' tests must fail without each barrier in turn; SAMPLE=5 tries five
+# make test-gdb   repeats the gdb session of notebooks_md/02_gdb_attention.md
 #
 # Any variable can be set on the command line: make CXX=clang++, make CXXFLAGS=-O2, make OPENMP= (a serial build).
 
@@ -61,7 +63,7 @@ asan:
 	build/asan/tests
 
 # The test cases of the kernels and of the emulator; the last line is "N passed, N failed".
-KERNEL_TESTS := adamw attention classifier cpu embedding matmul rmsnorm rope swiglu emulator cuda
+KERNEL_TESTS := adamw attention classifier cpu embedding matmul matmul_fast rmsnorm rope swiglu emulator cuda
 comma := ,
 empty :=
 test-cuda:
@@ -72,13 +74,26 @@ test-cuda:
 	sed -n 's/.*test cases: *[0-9]* | *\([0-9]*\) passed | *\([0-9]*\) failed.*/\1 passed, \2 failed/p' $(BUILD)/test-cuda.log; \
 	exit $$status
 
-# Each file, for every chip. A kernel whose registers do not suffice spills them to memory, and is slow.
+# Without each barrier and each wait of the CUDA kernels in turn, their tests have to fail; SAMPLE=5 tries five of them.
+MUTANTS := $(patsubst %,build/mutants/objects/tests/%.o,main $(addprefix test_,$(KERNEL_TESTS)))
+mutants-cuda:
+	@$(DOCTEST) || $(MAKE) deps
+	@$(MAKE) CUDA= OPENMP= CXXFLAGS=-O1 BUILD=build/mutants TESTS='$(MUTANTS)' build/mutants/tests
+	@CXX='$(CXX)' SAMPLE='$(SAMPLE)' tests/mutants_cuda.sh build/mutants
+
+# The session of notebooks_md/02_gdb_attention.md, compared with what gdb says today.
+test-gdb:
+	@$(MAKE) debug
+	@tests/gdb_chapter.py
+
+# Each file, for every chip. A kernel whose registers do not suffice spills them to memory, and an array whose indices the
+# compiler does not know lies there in a stack frame; both are slow.
 nvcc-check:
 	@command -v $(NVCC) >/dev/null || { echo "nvcc-check: no nvcc on this machine"; echo "0 passed, 0 failed"; exit 0; }; \
 	mkdir -p $(BUILD); passed=0; failed=0; \
 	for file in $(filter-out cuda/emulator.cu,$(wildcard cuda/*.cu)); do \
 	  if $(NVCC) $(NVFLAGS) $(GENCODE) -Xptxas -v -c $$file -o $(BUILD)/nvcc-check.o >$(BUILD)/nvcc-check.log 2>&1 && \
-	      ! grep -q '[1-9][0-9]* bytes spill' $(BUILD)/nvcc-check.log; then passed=$$((passed + 1)); \
+	      ! grep -q '[1-9][0-9]* bytes s\(pill\|tack frame\)' $(BUILD)/nvcc-check.log; then passed=$$((passed + 1)); \
 	  else failed=$$((failed + 1)); cat $(BUILD)/nvcc-check.log; echo "FAILED: $$file"; fi; \
 	done; echo "$$passed passed, $$failed failed"; [ $$failed = 0 ]
 
@@ -128,4 +143,4 @@ $(BUILD)/flags: always
 
 -include $(wildcard $(BUILD)/objects/*.d $(BUILD)/objects/*/*.d)
 
-.PHONY: all story test test-cuda nvcc-check debug asan map bench-peers deps clean always
+.PHONY: all story test test-cuda mutants-cuda test-gdb nvcc-check debug asan map bench-peers deps clean always

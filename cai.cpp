@@ -36,7 +36,10 @@ const Kernels& kernels_for(Arguments& arguments, int& threads) {
     int most = 1;
 #endif
     threads = static_cast<int>(arguments.integer("threads", most, 1, 1024));
-    const Kernels& kernels = device == "cuda" ? cuda_kernels : cpu_kernels;
+    std::string precision = arguments.choice("precision", {"fp32", "bf16"}, "fp32");
+    if (precision == "bf16" && device != "cuda")
+        fail(kUsage, "--precision bf16 is for tensor cores: say --device cuda too, or leave it out");
+    const Kernels& kernels = device == "cpu" ? cpu_kernels : precision == "bf16" ? cuda_bf16_kernels : cuda_kernels;
     kernels.device();
     kernels.set_threads(threads);
     return kernels;
@@ -410,6 +413,7 @@ struct Verb {
 
 const Option kThreads = {"threads", "N", "as many as the machine has; results do not depend on it"},
              kDevice = {"device", "NAME", "cpu or cuda (cpu)"},
+             kPrecision = {"precision", "NAME", "of matmul with --device cuda: fp32, or bf16 on tensor cores (fp32)"},
              kQuiet = {"quiet", "", "no progress and no notes on stderr"};
 const std::vector<Option> kShared = {
     {"size", "SIZE", "micro, tiny (the default), small or base: sets every number of the recipe"},
@@ -418,6 +422,7 @@ const std::vector<Option> kShared = {
     {"data", "DIR", "the folder of world/ and constitution.txt (data)"},
     kThreads,
     kDevice,
+    kPrecision,
     kQuiet,
 };
 
@@ -484,11 +489,11 @@ const std::vector<Verb>& verbs() {
           {"temperature", "T", "of the draws; 0 takes the likeliest token (1)"},
           {"top-k", "K", "draw from the K likeliest tokens (0: from all)"},
           {"top-p", "P", "draw from the likeliest tokens that hold the share P (1: from all)"},
-          {"seed", "N", "of the draws (1)"}, kThreads, kDevice},
+          {"seed", "N", "of the draws (1)"}, kThreads, kDevice, kPrecision},
          sample, false},
         {"bench", "how fast the kernels, training and decoding are, and what share of this machine that is",
-         "cai bench --threads 2 --json", {{"seconds", "S", "for each row (0.3)"}, json, kThreads, kDevice, kQuiet}, bench, false},
-        {"info", "what this program and machine are: paste it into a bug report", "cai info", {kThreads, kDevice}, info, false},
+         "cai bench --threads 2 --json", {{"seconds", "S", "for each row (0.3)"}, json, kThreads, kDevice, kPrecision, kQuiet}, bench, false},
+        {"info", "what this program and machine are: paste it into a bug report", "cai info", {kThreads, kDevice, kPrecision}, info, false},
     };
     return kVerbs;
 }

@@ -41,6 +41,8 @@ struct Kernels {
     void (*download)(void* host, const void* from, size_t bytes);
     void (*set_zero)(void* memory, size_t bytes);
     void (*set_threads)(int threads);
+    // Returns when all that was called is done: a GPU works on while the host goes ahead.
+    void (*wait)();
 
     // Large batches are walked in pieces (activations.h). each calls work(0) ... work(count - 1), every one on a single thread together
     // with the kernels it calls, and waits for all of them; so many threads work at once; and so many rows are best taken
@@ -147,5 +149,6 @@ struct Kernels {
 
 extern const Kernels cpu_kernels;
 extern const Kernels cuda_kernels;  // on a GPU when nvcc compiled them, otherwise in the emulator, on the CPU
+extern const Kernels cuda_bf16_kernels;  // the same, but matmul multiplies bf16 and adds up float, on tensor cores: sm_80 and up
 
 }  // namespace cai

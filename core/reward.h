@@ -230,7 +230,7 @@ inline void train_preference_model(const Kernels& kernels, Run& run, const Recip
         const double above_floor = figures.loss - figures.floor;
         progress.update(step + 1,
                         {{"loss", figures.loss}, {"above floor", above_floor}, {"accuracy", figures.accuracy}}, tokens);
-        if ((step + 1) % 10 == 0 || step + 1 == steps) {
+        if (step < 10 || (step + 1) % 10 == 0 || step + 1 == steps) {
             auto [least, most] = std::minmax_element(score.begin(), score.end());
             const double sum = std::accumulate(score.begin(), score.end(), 0.0);
             run.metrics.log(

@@ -76,7 +76,7 @@ inline double train(Model& model, BatchStream& stream, const TrainingOptions& op
             tail_steps++;
         }
         progress.update(step + 1, {{"loss", loss}}, tokens);
-        if ((step + 1) % 20 == 0 || step + 1 == options.steps)
+        if (step < 10 || (step + 1) % 20 == 0 || step + 1 == options.steps)  // the first ones, to compare devices and programs by
             metrics.log(stage, step + 1, {{"loss", loss},
                                           {"learning_rate", learning_rate},
                                           {"grad_norm", norm},

@@ -80,6 +80,7 @@ const Kernels cpu_kernels = {
     .download = download,
     .set_zero = set_zero,
     .set_threads = set_threads,
+    .wait = [] {},
     .each = each,
     .threads = threads,
     .rows_at_once = rows_at_once,

@@ -34,7 +34,7 @@ __device__ void attend(float* out, float* logsumexp, const float* query, const f
                        size_t seen, size_t D, float* shared) {
     const unsigned lane = lane_number();
     const float scale = 1 / sqrtf(static_cast<float>(D));
-    float *q = shared, *sum = q + D, *p = sum + D;
+    float *q = shared, *sum = q + D;
     for (size_t d = lane; d < D; d += kWarp) q[d] = query[d], sum[d] = 0;
     __syncwarp();
     float largest = -INFINITY, total = 0;  // each lane adds up its own keys' share of the total
@@ -44,6 +44,7 @@ __device__ void attend(float* out, float* logsumexp, const float* query, const f
         const float before = largest;
         largest = fmaxf(before, warp_max(score));
         const float shrink = expf(before - largest);
+        float* p = sum + D + first % (2 * kWarp);  // in turns: other lanes may still read those of the tile before
         p[lane] = lane < tile ? expf(score - largest) : 0;
         total = fmaf(total, shrink, p[lane]);
         __syncwarp();
@@ -52,13 +53,12 @@ __device__ void attend(float* out, float* logsumexp, const float* query, const f
             for (size_t j = 0; j < tile; ++j) s = fmaf(p[j], values[(first + j) * row + d], s);
             sum[d] = s;
         }
-        __syncwarp();
     }
     total = warp_sum(total);
     for (size_t d = lane; d < D; d += kWarp) out[d] = sum[d] / total;
     if (logsumexp && lane == 0) *logsumexp = largest + logf(total);
 }
-__host__ __device__ constexpr size_t attend_floats(size_t D) { return 2 * D + kWarp; }
+__host__ __device__ constexpr size_t attend_floats(size_t D) { return 2 * D + 2 * kWarp; }
 
 __global__ void attention_forward_kernel(float* out, float* logsumexp, const float* qkv, const Range* sequences, size_t N,
                                          size_t H, size_t K, size_t D) {
@@ -81,15 +81,13 @@ __global__ void attention_dq_kernel(float* dqkv, const float* dout, const float*
     const unsigned lane = lane_number();
     const float scale = 1 / sqrtf(static_cast<float>(D));
     float *q = my_part(shared, 3 * D + kWarp), *g = q + D, *dq = g + D, *ds = dq + D;
-    float delta = 0;
     for (size_t d = lane; d < D; d += kWarp) {
         q[d] = qkv[n * row + h * D + d];
         g[d] = dout[at + d];
         dq[d] = 0;
-        delta = fmaf(g[d], out[at + d], delta);
     }
-    delta = warp_sum(delta);
     __syncwarp();
+    const float delta = dot(g, out + at, D);
     for (size_t first = sequences[n].begin; first <= n; first += kWarp) {
         const size_t j = first + lane;
         const float *key = qkv + j * row + (H + h / (H / K)) * D, *value = key + K * D;

@@ -1,4 +1,4 @@
-// The CUDA backend: its memory, its device and its table of kernels.
+// The CUDA backend: its memory, its device and its tables of kernels.
 #include "cuda.h"
 
 namespace cai {
@@ -6,8 +6,8 @@ namespace {
 
 #ifdef __CUDACC__
 
-// The chip is found at run time.
-const char* device() {
+// The chip is found at run time. `what` needs this one or a later one.
+const char* device_for(const char* what, int chip, const char* otherwise) {
     static char text[320];
     int count = 0;
     const cudaError_t status = cudaGetDeviceCount(&count);
@@ -15,21 +15,31 @@ const char* device() {
         fail(kNoDevice, "no GPU for --device cuda (", cudaGetErrorString(status), "); run it with --device cpu");
     cudaDeviceProp properties;
     cuda::check(cudaGetDeviceProperties(&properties, 0), Site::here());
-    if (properties.major * 10 + properties.minor < 75)
-        fail(kNoDevice, properties.name, " is sm_", properties.major, properties.minor,
-             ", and the kernels need sm_75 or later; run it with --device cpu");
+    if (properties.major * 10 + properties.minor < chip)
+        fail(kNoDevice, properties.name, " is sm_", properties.major, properties.minor, ", and ", what, " needs sm_", chip,
+             " or later; run it with ", otherwise);
     snprintf(text, sizeof text, "%s (sm_%d%d)", properties.name, properties.major, properties.minor);
     return text;
 }
 void set_threads(int) {}
+void wait() { cuda::check(cudaDeviceSynchronize(), Site::here()); }
 
 #else
 
-const char* device() { return "emulated on the CPU"; }
+const char* device_for(const char* what, int chip, const char* otherwise) {
+    const int chosen = emulator::settings().chip;
+    if (chosen < chip)
+        fail(kNoDevice, "CAI_EMU_ARCH is ", chosen, ", and ", what, " needs sm_", chip, " or later; run it with ", otherwise);
+    return "emulated on the CPU";
+}
 // Blocks are spread over this many threads.
 void set_threads(int threads) { cpu_kernels.set_threads(threads); }
+void wait() {}
 
 #endif
+
+const char* device() { return device_for("--device cuda", 75, "--device cpu"); }
+const char* bf16_device() { return device_for("--precision bf16", 80, "--precision fp32"); }
 
 // Kernels follow each other, each of them on the whole device.
 void each(size_t count, const std::function<void(size_t)>& work) {
@@ -55,6 +65,7 @@ const Kernels cuda_kernels = {
     .download = cuda::transfer,
     .set_zero = cuda::set_zero,
     .set_threads = set_threads,
+    .wait = wait,
     .each = each,
     .threads = threads,
     .rows_at_once = rows_at_once,
@@ -86,5 +97,17 @@ const Kernels cuda_kernels = {
     .multiply_adds = cuda::multiply_adds,
     .copy = cuda::copy,
 };
+
+const Kernels cuda_bf16_kernels = [] {
+    Kernels table = cuda_kernels;
+    table.device = bf16_device;
+    table.packed_size = cuda::bf16_matmul::packed_size;
+    table.matmul_pack = cuda::bf16_matmul::matmul_pack;
+    table.matmul_forward = cuda::bf16_matmul::matmul_forward;
+    table.matmul_backward_input = cuda::bf16_matmul::matmul_backward_input;
+    table.matmul_backward_weight = cuda::bf16_matmul::matmul_backward_weight;
+    table.multiply_adds = cuda::bf16_matmul::multiply_adds;
+    return table;
+}();
 
 }  // namespace cai

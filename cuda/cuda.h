@@ -1,7 +1,7 @@
 // The GPU's kernels, declared with the very types of the table in core/kernels.h, where each one is explained; and what the
 // files of this folder share. Each function here is called by the host and launches what ends in _kernel.
 //
-// These are the plain versions: fp32, nothing that a diagram on one page could not show. Two ways of working recur: a thread
+// Most are the plain versions: fp32, nothing that a diagram on one page could not show. Two ways of working recur: a thread
 // for each element, or a warp for each row, whose lanes share the row's columns and meet to add them up.
 #pragma once
 #include <type_traits>
@@ -41,6 +41,16 @@ Kernel<decltype(Kernels::sum_of_squares)> sum_of_squares;
 Kernel<decltype(Kernels::adamw)> adamw;
 Kernel<decltype(Kernels::multiply_adds)> multiply_adds;
 Kernel<decltype(Kernels::copy)> copy;
+
+// On tensor cores.
+namespace bf16_matmul {
+Kernel<decltype(Kernels::packed_size)> packed_size;
+Kernel<decltype(Kernels::matmul_pack)> matmul_pack;
+Kernel<decltype(Kernels::matmul_forward)> matmul_forward;
+Kernel<decltype(Kernels::matmul_backward_input)> matmul_backward_input;
+Kernel<decltype(Kernels::matmul_backward_weight)> matmul_backward_weight;
+Kernel<decltype(Kernels::multiply_adds)> multiply_adds;
+}  // namespace bf16_matmul
 
 // For kernels launched with a_thread_each or a_warp_each: which thing is mine?
 __device__ inline size_t thread_number() { return size_t{blockIdx.x} * blockDim.x + threadIdx.x; }

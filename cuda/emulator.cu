@@ -24,7 +24,7 @@ struct Copy {  // asynchronous, of 16 bytes
 struct Thread {
     uint3 index;
     Fiber* fiber = nullptr;       // null: not started
-    const char* waits = nullptr;  // the function it waits in
+    const char* waits = nullptr;  // the function it waits in; "" when it may go on; null while it runs
     Site at = {"", 0};            // and where that was called
     bool finished = false;
     unsigned groups = 0;  // of copies, committed
@@ -40,6 +40,7 @@ struct Group {
 };
 struct Warp {
     std::vector<Group> groups;
+    std::deque<Thread*> ready;  // in the random schedule
     uint64_t priority = 0;
     Moment moments[2];  // of __syncwarp, in turns: a fast lane on its way to the next one must not tell a slow lane of it
     int turn = 0;
@@ -78,7 +79,7 @@ struct Multiprocessor {
     std::vector<Warp> warps;
     std::vector<uint32_t> order;  // in which threads start
     size_t started, finished;
-    std::deque<Thread*> ready;
+    std::deque<Thread*> ready;  // in the schedule in order
     std::vector<Thread*> at_barrier;
     Moment barriers[2], begin, end;
     int barrier_turn;
@@ -94,6 +95,10 @@ struct Multiprocessor {
     void run_threads();
     void wait(const char* what, Site at);
     void give_way();
+    void wake(Thread* thread) {
+        thread->waits = "";
+        (random ? warps[number(*thread) / 32].ready : ready).push_back(thread);
+    }
     Thread* next();
     Fiber* fiber();
     void switch_to(Thread* thread, bool for_good = false);
@@ -162,13 +167,15 @@ Thread* Multiprocessor::next() {
         // Warps have random priorities, and the highest goes first: some run far ahead of others, which is what finds a
         // missing barrier. Now and then a warp's priority is drawn again.
         if (draw(16) == 0) warps[draw(warps.size())].priority = draw(~0ull);
-        const auto priority = [&](const Thread& thread) { return warps[number(thread) / 32].priority; };
-        Thread** best = nullptr;
-        for (Thread*& thread : ready)
-            if (!best || priority(*thread) > priority(**best)) best = &thread;
+        Warp* best = nullptr;
+        for (Warp& warp : warps)
+            if (!warp.ready.empty() && (!best || warp.priority > best->priority)) best = &warp;
         const bool may_start = started < threads.size();
-        if (best && !(may_start && priority(threads[order[started]]) > priority(**best))) std::swap(*best, ready.front());
-        else if (may_start) return &threads[order[started++]];
+        if (best && !(may_start && warps[order[started] / 32].priority > best->priority)) {
+            Thread* thread = best->ready.front();
+            best->ready.pop_front();
+            return thread;
+        }
     }
     if (!ready.empty()) {
         Thread* thread = ready.front();
@@ -217,12 +224,13 @@ void Multiprocessor::wait(const char* what, Site at) {
     me->at = at;
     Thread* thread = next();
     if (thread != me) switch_to(thread);
+    me->waits = nullptr;
 }
 
 // Whoever was the last to come makes the others ready. In order it runs on; at random it is one of those who may.
 void Multiprocessor::give_way() {
     if (!random) return;
-    ready.push_back(current);
+    wake(current);
     wait("", current->at);
 }
 
@@ -259,6 +267,7 @@ std::string Multiprocessor::run(dim3 size, uint3 block, uint64_t seed) {
     }
     for (Warp& warp : warps) {
         warp.groups.clear();
+        warp.ready.clear();
         warp.priority = random ? draw(~0ull) : 0;
     }
     started = finished = 0;
@@ -396,7 +405,7 @@ void barrier(Site at) {
         m.check_arrays(at, "__syncthreads() of");
         m.barrier_turn ^= 1;
         for (Thread* thread : m.at_barrier)
-            if (thread != m.current) m.ready.push_back(thread);
+            if (thread != m.current) m.wake(thread);
         m.at_barrier.clear();
         m.give_way();
     } else {
@@ -422,6 +431,7 @@ void meet(unsigned mask, const char* what, Site at, void* operand, Finish finish
               name(group.at));
     group.arrived |= 1u << lane;
     group.operands[lane] = operand;
+    m.current->at = at;
     Moment& moment = warp.moments[warp.turn];
     if (orders_memory) moment.release();
     if (group.arrived == mask) {
@@ -430,7 +440,7 @@ void meet(unsigned mask, const char* what, Site at, void* operand, Finish finish
         if (orders_memory) warp.turn ^= 1;
         finish(all.operands, mask, at);
         for (size_t i = 0; i < lanes; ++i)
-            if (mask >> i & 1 && i != lane) m.ready.push_back(&m.threads[first + i]);
+            if (mask >> i & 1 && i != lane) m.wake(&m.threads[first + i]);
         m.give_way();
     } else {
         m.wait(what, at);

@@ -23,14 +23,18 @@ struct Site {
 
 }  // namespace cai
 
+// UNROLL stands before a loop whose counter says which register is meant: an array stays in registers only where each index is
+// known to the compiler.
 #ifdef __CUDACC__
 #include <cuda_runtime.h>
 #define SHARED(type, name, extents) __shared__ type name extents
 #define DYN_SHARED(type, name)                                        \
     extern __shared__ __align__(1024) unsigned char dynamic_shared[]; \
     type* name = reinterpret_cast<type*>(dynamic_shared)
+#define UNROLL _Pragma("unroll")
 #else
 #include "emulator.h"
+#define UNROLL
 #endif
 
 namespace cai::cuda {

@@ -107,6 +107,17 @@ TEST_CASE("disturbed samples are taken again, up to a limit") {
     CHECK(slow.samples == 1);
 }
 
+TEST_CASE("a sample ends when the device has finished") {
+    size_t waiting = 0;
+    const Timing timing = measure(1e-6, [&] { waiting++; }, [] { return 0.0; }, [&] {
+        for (double start = seconds_now(); waiting > 0 && seconds_now() < start + 2e-3;) {
+        }
+        waiting = 0;
+    });
+    CHECK(timing.seconds >= 2e-3);
+    CHECK(waiting == 0);
+}
+
 TEST_CASE("a timed table computes the same, and counts the calls") {
     Config config = preset("micro", 64);
     config.context = 16;

@@ -7,6 +7,7 @@
 #include "../cai.cpp"
 #undef main
 
+#include "../cuda/launch.h"
 #include "support.h"
 
 namespace {
@@ -112,6 +113,22 @@ TEST_CASE("a command goes on with the recipe of the run it works in") {
     cai.fails(1, "sample runs/story/preference-model --prompt Hello", "load a language model");
     cai.fails(1, "all --from runs/story --out runs/story", "the same folder");
     cai.fails(1, "swap --remove 1 --from runs/story --out runs/story", "the same folder");
+}
+
+TEST_CASE("--precision bf16 wants --device cuda and a chip that has it") {
+    Shell cai;
+    cai.fails(2, "info --precision bf16", "say --device cuda too");
+    cai.fails(2, "info --device cuda --precision fp16", "fp32, bf16");
+    try {
+        cuda_kernels.device();
+    } catch (const Error&) {
+        return;  // a build for a GPU on a machine without one
+    }
+    emulator::settings().chip = 75;
+    const bool emulated = cuda_kernels.device() == std::string("emulated on the CPU");
+    if (emulated) cai.fails(kNoDevice, "info --device cuda --precision bf16", "needs sm_80");
+    emulator::settings().chip = 90;
+    if (emulated) CHECK(cai("info --device cuda --precision bf16") == 0);
 }
 
 TEST_CASE("what cannot be done leaves nothing behind") {

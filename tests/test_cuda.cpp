@@ -1,4 +1,8 @@
 // The CUDA backend as a whole: the same bits in every schedule, and close to the CPU's results.
+#include <bit>
+#include <cstdio>
+#include <cstdlib>
+
 #include "../cuda/launch.h"
 #include "check.h"
 
@@ -115,6 +119,16 @@ TEST_CASE("every CUDA kernel: close to the CPU's, and the same bits in every sch
             INFO(expected.names[i], ", CAI_EMU_SEED=", seed);
             CHECK_BITS(again.values[i], expected.values[i]);
         }
+    }
+}
+
+// For tests/on_gpu.sh, which holds the emulator's bits beside a GPU's: a line for each result, its hash and its name.
+TEST_CASE("the bits of every CUDA kernel" * doctest::skip(!std::getenv("CAI_PRINT_BITS"))) {
+    const Results results = everything(cuda_kernels);
+    for (size_t i = 0; i < results.names.size(); ++i) {
+        uint64_t hash = 0;
+        for (float value : results.values[i]) hash = mix(hash, std::bit_cast<uint32_t>(value));
+        std::printf("bits %016llx %s\n", static_cast<unsigned long long>(hash), results.names[i].c_str());
     }
 }
 

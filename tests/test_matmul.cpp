@@ -1,6 +1,6 @@
 // Matmul against double sums, against the naive lesson, and against central differences.
 #include "../cpu/cpu.h"
-#include "check.h"
+#include "bf16.h"
 
 using namespace cai;
 using namespace cai::check;
@@ -12,7 +12,7 @@ struct Shape {
 };
 // Primes, ones, one below and one above the widths of vectors, tiles, panels and blocks.
 const Shape kShapes[] = {{1, 1, 1},    {1, 64, 64},   {2, 3, 5},     {7, 31, 67},  {13, 1, 129},   {6, 64, 65},
-                         {5, 127, 63}, {49, 129, 16}, {97, 17, 100}, {3, 260, 31}, {48, 128, 128}, {130, 33, 50}};
+                         {5, 127, 63}, {49, 129, 16}, {97, 17, 100}, {3, 260, 31}, {48, 128, 128}, {130, 33, 50}, {300, 9, 20}, {2, 7, 270}};
 
 std::vector<double> reference(const std::vector<double>& x, const std::vector<double>& weight,
                               const std::vector<float>& residual, Shape s) {
@@ -53,7 +53,7 @@ std::vector<float> backward_weight(const Kernels& k, const std::vector<float>& d
 }  // namespace
 
 TEST_CASE("matmul by hand") {
-    for (const Kernels* k : backends()) {
+    for (const Kernels* k : matmuls()) {
         // x = [1 2; 3 4], weight = [5 6; 7 8; 9 10]: out = x weightᵀ = [17 23 29; 39 53 67], plus a residual of 100.
         const std::vector<float> x = {1, 2, 3, 4}, weight = {5, 6, 7, 8, 9, 10};
         CHECK(forward(*k, x, weight, {}, {2, 2, 3}) == std::vector<float>{17, 23, 29, 39, 53, 67});
@@ -67,10 +67,10 @@ TEST_CASE("matmul by hand") {
 }
 
 TEST_CASE("matmul against sums in double and against the naive loop") {
-    for (const Kernels* k : backends())
+    for (const Kernels* k : matmuls())
         for (Shape s : kShapes) {
             INFO("N ", s.N, ", I ", s.I, ", O ", s.O);
-            const auto x = normals(s.N * s.I, 1), weight = normals(s.O * s.I, 2), residual = normals(s.N * s.O, 3);
+            const auto x = factor(*k, s.N * s.I, 1), weight = factor(*k, s.O * s.I, 2), residual = normals(s.N * s.O, 3);
             const auto plain = forward(*k, x, weight, {}, s), added = forward(*k, x, weight, residual, s);
             CHECK_CLOSE(plain, reference(to_double(x), to_double(weight), {}, s), kFloatSums);
             CHECK_CLOSE(added, reference(to_double(x), to_double(weight), residual, s), kFloatSums);
@@ -86,10 +86,10 @@ TEST_CASE("matmul against sums in double and against the naive loop") {
 }
 
 TEST_CASE("matmul's gradients against sums in double; dweight adds") {
-    for (const Kernels* k : backends())
+    for (const Kernels* k : matmuls())
         for (Shape s : kShapes) {
             INFO("N ", s.N, ", I ", s.I, ", O ", s.O);
-            const auto x = normals(s.N * s.I, 4), weight = normals(s.O * s.I, 5), dout = normals(s.N * s.O, 6);
+            const auto x = factor(*k, s.N * s.I, 4), weight = factor(*k, s.O * s.I, 5), dout = factor(*k, s.N * s.O, 6);
             std::vector<double> dx(s.N * s.I), dweight(s.O * s.I), twice(s.O * s.I);
             const auto before = normals(s.O * s.I, 7);
             for (size_t n = 0; n < s.N; ++n)
@@ -107,21 +107,22 @@ TEST_CASE("matmul's gradients against sums in double; dweight adds") {
 
 TEST_CASE("matmul's gradients against central differences") {
     const Shape s = {5, 7, 19};
-    const auto x = normals(s.N * s.I, 8), weight = normals(s.O * s.I, 9), dout = normals(s.N * s.O, 10);
+    const auto numbers = [](size_t n, uint64_t seed) { return rounded_to_bf16(normals(n, seed)); };
+    const auto x = numbers(s.N * s.I, 8), weight = numbers(s.O * s.I, 9), dout = numbers(s.N * s.O, 10);
     const auto by_x = central_differences(
         [&](const std::vector<double>& v) { return inner(dout, reference(v, to_double(weight), {}, s)); },
         to_double(x));
     const auto by_weight = central_differences(
         [&](const std::vector<double>& v) { return inner(dout, reference(to_double(x), v, {}, s)); },
         to_double(weight));
-    for (const Kernels* k : backends()) {
+    for (const Kernels* k : matmuls()) {
         CHECK_CLOSE(backward_input(*k, dout, weight, s), by_x, kFloatSums);
         CHECK_CLOSE(backward_weight(*k, dout, x, std::vector<float>(s.O * s.I), s), by_weight, kFloatSums);
     }
 }
 
 TEST_CASE("a row of matmul_forward does not know how many rows there are") {
-    for (const Kernels* k : backends())
+    for (const Kernels* k : matmuls())
         for (Shape s : {Shape{101, 65, 130}, Shape{200, 300, 64}}) {
             const auto x = normals(s.N * s.I, 11), weight = normals(s.O * s.I, 12), residual = normals(s.N * s.O, 13);
             const auto all = forward(*k, x, weight, residual, s);
@@ -134,7 +135,7 @@ TEST_CASE("a row of matmul_forward does not know how many rows there are") {
 TEST_CASE("matmul gives the same bits for any number of threads") {
     const Shape s = {333, 130, 200};  // large enough to start the threads
     const auto x = normals(s.N * s.I, 14), weight = normals(s.O * s.I, 15), dout = normals(s.N * s.O, 16);
-    for (const Kernels* k : backends()) {
+    for (const Kernels* k : matmuls()) {
         CHECK_THREADS(*k, { return forward(*k, x, weight, {}, s); });
         CHECK_THREADS(*k, { return backward_input(*k, dout, weight, s); });
         CHECK_THREADS(*k, { return backward_weight(*k, dout, x, weight, s); });
@@ -145,14 +146,14 @@ TEST_CASE("matmul passes NaN on, to its own row only") {
     const Shape s = {9, 20, 70};
     auto x = normals(s.N * s.I, 17);
     x[4 * s.I + 3] = kNaN;
-    for (const Kernels* k : backends()) {
+    for (const Kernels* k : matmuls()) {
         const auto out = forward(*k, x, normals(s.O * s.I, 18), {}, s);
         for (size_t i = 0; i < out.size(); ++i) CHECK(std::isnan(out[i]) == (i / s.O == 4));
     }
 }
 
 TEST_CASE("matmul of nothing") {
-    for (const Kernels* k : backends()) {
+    for (const Kernels* k : matmuls()) {
         CHECK(forward(*k, {}, normals(12, 1), {}, {0, 4, 3}).empty());
         CHECK(backward_weight(*k, {}, {}, {1, 2, 3}, {0, 1, 3}) == std::vector<float>{1, 2, 3});
     }

@@ -226,7 +226,7 @@ class Bench {
     // `weight` times the budget of a row.
     const BenchRow& add(BenchRow row, const std::function<void()>& work, double weight = 1) {
         if (report.rows.empty() || report.rows.back().group != row.group) note("bench", row.group);
-        row.timing = measure(weight * seconds_, work);
+        row.timing = measure(weight * seconds_, work, seconds_waited, kernels_.wait);
         report.rows.push_back(row);
         return report.rows.back();
     }

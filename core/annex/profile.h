@@ -36,7 +36,10 @@ struct Timed<Member> {
     static Result call(Inputs... inputs) {
         struct Stopwatch {
             double start = seconds_now();
-            ~Stopwatch() { Profile::add(name, seconds_now() - start); }
+            ~Stopwatch() {
+                Profile::kernels->wait();
+                Profile::add(name, seconds_now() - start);
+            }
         } stopwatch;
         return (Profile::kernels->*Member)(inputs...);
     }

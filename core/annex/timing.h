@@ -39,14 +39,16 @@ inline double median(std::vector<double> values) {
 
 // Times `work` for about `budget` seconds, at most twice that where samples are disturbed: a sample is when the threads waited
 // for more than 3 % of its time (`waited` tells for how many seconds so far). Work that takes longer than the budget runs once.
+// `finish` ends a sample, on a device that works on while the host goes ahead.
 inline Timing measure(double budget, const std::function<void()>& work,
-                      const std::function<double()>& waited = seconds_waited) {
+                      const std::function<double()>& waited = seconds_waited, const std::function<void()>& finish = [] {}) {
     constexpr size_t kSamples = 7;
     constexpr double kMostWait = 0.03;
     bool disturbed = false;
     const auto sample = [&](size_t calls) {
         const double wait = waited(), start = seconds_now();
         for (size_t call = 0; call < calls; call++) work();
+        finish();
         const double seconds = seconds_now() - start;
         disturbed = waited() - wait > kMostWait * seconds;
         return seconds / static_cast<double>(calls);

@@ -1,0 +1,160 @@
+// Each stage of a small story on the CUDA backend, started from the files that the CPU's stages left: its first losses and the
+// tokens it samples are those of the CPU.
+#include <doctest/doctest.h>
+
+#include <cmath>
+
+#include "../core/story.h"
+#include "support.h"
+
+using namespace cai;
+namespace fs = std::filesystem;
+
+namespace {
+
+// Smaller than micro in everything but the number of steps.
+Recipe short_recipe() {
+    Recipe r = recipe("micro", 1);
+    r.corpus = {60, 50, 20, 4, 4, 6, 20, 4};
+    r.pretrain.tokens_per_batch = 256;
+    r.helpful.tokens_per_batch = r.sl_cai.tokens_per_batch = 128;
+    r.sl_cai.epochs = 4;
+    r.critique.rounds = 2;
+    r.reward.pairs_per_batch = 1;
+    r.reward.epochs = 2;
+    r.ppo.iterations = 5;
+    r.ppo.rollouts = 4;
+    r.ppo.max_new_tokens = 16;
+    return r;
+}
+
+// A story in a folder, told by one backend on one thread.
+struct Told {
+    Quiet hush;
+    World world{fs::path(CAI_SOURCE_DIR) / "data/world", 1};
+    Recipe recipe = short_recipe();
+    Constitution constitution = Constitution::read(fs::path(CAI_SOURCE_DIR) / "data/constitution.txt");
+    Run run;
+    Story story;
+
+    Told(const fs::path& folder, const Kernels& kernels)
+        : run(folder), story{kernels, run, world, constitution, recipe, fs::path(CAI_SOURCE_DIR) / "data", 1} {
+        run.settings["constitution.txt"] = constitution.text();
+        run.force = true;
+        kernels.set_threads(1);
+    }
+    ~Told() { story.kernels.set_threads(0); }
+};
+
+struct Stage {
+    const char* name;  // in the metrics
+    void (Story::*tell)() const;
+    std::vector<const char*> losses;
+    size_t count;                    // of losses there have to be
+    std::vector<const char*> texts;  // files of what it sampled
+};
+const Stage kStagesOfModels[] = {
+    {"pretrain", &Story::pretrain_model, {"loss"}, 10, {}},
+    {"sft-helpful", &Story::tune_helpful, {"loss"}, 10, {}},
+    {"critique", &Story::critique, {}, 0, {"revisions.jsonl", "helpful-samples.jsonl"}},
+    {"sft-sl-cai", &Story::tune_sl_cai, {"loss"}, 10, {}},
+    {"compare", &Story::compare_answers, {}, 0, {"comparisons.jsonl", "helpfulness.jsonl"}},
+    {"reward", &Story::train_reward, {"loss"}, 10, {}},
+    {"ppo", &Story::optimize_policy, {"loss/policy_avg", "loss/value_avg"}, 10, {}},
+};
+
+std::vector<double> first_losses(const fs::path& run, const Stage& stage) {
+    std::vector<double> losses;
+    for (const Json& line : read_jsonl(run / "metrics.jsonl"))
+        if (line["stage"].string() == stage.name)
+            for (const char* name : stage.losses)
+                if (const Json* loss = line.find(name); loss && losses.size() < 10) losses.push_back(loss->number());
+    return losses;
+}
+
+void add_strings(const Json& json, std::vector<std::string>& texts) {
+    if (json.is_string()) texts.push_back(json.string());
+    if (json.is_array())
+        for (const Json& item : json.array()) add_strings(item, texts);
+    if (json.is_object())
+        for (const auto& [name, value] : json.object())
+            if (name != "prompt" && name != "rule" && name != "labelled_by") add_strings(value, texts);
+}
+
+// What was sampled into those files, as tokens: a text a row.
+std::vector<std::vector<Token>> sampled(const fs::path& run, const Stage& stage) {
+    const Tokenizer tokenizer = read_tokenizer(run / "tokenizer");
+    std::vector<std::string> texts;
+    for (const char* file : stage.texts)
+        for (const Json& record : read_jsonl(run / file)) add_strings(record, texts);
+    std::vector<std::vector<Token>> tokens;
+    for (const std::string& text : texts) tokens.push_back(tokenizer.encode(text));
+    return tokens;
+}
+
+// The share of tokens that are the same at the same place.
+double agreement(const std::vector<std::vector<Token>>& a, const std::vector<std::vector<Token>>& b) {
+    REQUIRE(a.size() == b.size());
+    size_t same = 0, all = 0;
+    for (size_t i = 0; i < a.size(); i++) {
+        all += std::max(a[i].size(), b[i].size());
+        for (size_t j = 0; j < std::min(a[i].size(), b[i].size()); j++) same += a[i][j] == b[i][j];
+    }
+    REQUIRE(all > 200);
+    return static_cast<double>(same) / static_cast<double>(all);
+}
+
+#ifdef __SANITIZE_ADDRESS__
+constexpr bool kTooSlow = true;  // the kernels' own tests run under the sanitizers
+#else
+constexpr bool kTooSlow = false;
+#endif
+
+}  // namespace
+
+TEST_CASE("each stage on CUDA, from the CPU's files: the same first losses, the same tokens" * doctest::skip(kTooSlow)) {
+    try {
+        cuda_kernels.device();
+    } catch (const Error& error) {
+        MESSAGE(error.what());
+        return;
+    }
+    TemporaryFolder folder;
+    const fs::path cpu = folder.path / "cpu", cuda = folder.path / "cuda";
+    {
+        Told told(cpu, cpu_kernels);
+        told.story.make_world();
+        told.story.train_tokenizer();
+        for (const Stage& stage : kStagesOfModels) (told.story.*stage.tell)();
+    }
+    for (const Stage& stage : kStagesOfModels) {
+        INFO(std::string(stage.name));
+        fs::remove_all(cuda);
+        fs::copy(cpu, cuda, fs::copy_options::recursive);
+        fs::remove(cuda / "metrics.jsonl");
+        {
+            Told told(cuda, cuda_kernels);
+            (told.story.*stage.tell)();
+        }
+        const std::vector<double> expected = first_losses(cpu, stage);
+        CHECK(expected.size() == stage.count);
+        if (!stage.losses.empty()) {
+            const std::vector<double> actual = first_losses(cuda, stage);
+            REQUIRE(actual.size() == expected.size());
+            for (size_t i = 0; i < expected.size(); i++) CHECK(std::abs(actual[i] - expected[i]) < 1e-4);
+        }
+        if (!stage.texts.empty()) CHECK(agreement(sampled(cuda, stage), sampled(cpu, stage)) >= 0.99);
+    }
+
+    // What ppo and evaluate sample stands in no file: the sampler itself, on the models they use.
+    const Tokenizer tokenizer = read_tokenizer(cpu / "tokenizer");
+    for (const char* name : {"sl-cai", "rl-cai"}) {
+        std::vector<std::vector<Token>> prompts(32, encode_prompt(tokenizer, dialogue_prompt("How do I brush the goat?"))), tokens[2];
+        GenerateOptions options;
+        options.max_new_tokens = 20;
+        for (const Kernels* kernels : {&cpu_kernels, &cuda_kernels})
+            for (Completion& completion : generate(load_model(*kernels, cpu / name), prompts, options))
+                tokens[kernels == &cuda_kernels].push_back(completion.tokens);
+        CHECK(agreement(tokens[0], tokens[1]) >= 0.99);
+    }
+}
