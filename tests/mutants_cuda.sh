@@ -10,13 +10,13 @@
 set -u
 cd "$(dirname "$0")/.." || exit 1
 build=$1
-seeds="0 1 2 3 4 5"  # odd ones make copies early
+seeds="0 1 2 3"  # odd ones make copies early
 statement='(__syncthreads|__syncwarp|cp_async_commit|cp_async_wait<[^;]*>)\([^;]*\);'
 
-tests_fail() {  # tests_fail PROGRAM STEM: with some seed, the tests of cuda/STEM.cu fail, or those of all kernels
+tests_fail() {  # tests_fail PROGRAM STEM: with some seed, the tests of cuda/STEM.cu fail, or those of all kernels together
     local seed
     for seed in $seeds; do
-        CAI_EMU_SEED=$seed timeout 300 "$1" --source-file="*test_${2%_fast}*.cpp,*test_cuda.cpp" >"$build/mutant.log" 2>&1 || return 0
+        CAI_EMU_SEED=$seed timeout 300 "$1" --abort-after=1 --source-file="*test_${2%_fast}*.cpp,*test_cuda.cpp" >"$build/mutant.log" 2>&1 || return 0
     done
     return 1
 }
@@ -29,7 +29,7 @@ failed=0
 for stem in $(printf '%s\n' "${places[@]}" | sed 's|cuda/\(.*\)\.cu:.*|\1|' | sort -u); do
     if tests_fail "$build/tests" "$stem"; then
         tail -n 30 "$build/mutant.log"
-        echo "FAILED: the tests of cuda/$stem.cu as it is, with CAI_EMU_SEED=0 to 5"
+        echo "FAILED: the tests of cuda/$stem.cu as it is, with a CAI_EMU_SEED of $seeds"
         failed=$((failed + 1))
     fi
 done
