@@ -118,8 +118,8 @@ TEST_CASE("the micro story: its loss falls, and one thread and two give the same
             count[harmful.count(record["prompt"].string())][line < lines.begin() + static_cast<std::ptrdiff_t>(lines.size() / 2)]++;
         }
     }
-    CHECK(count[0][0] + count[0][1] > 20);
-    CHECK(count[1][0] + count[1][1] > 20);
+    CHECK(count[0][0] + count[0][1] >= 20);
+    CHECK(count[1][0] + count[1][1] >= 20);
     CHECK(association(count) < 10.83);
 
     // Finished stages are left alone; another constitution redoes what depends on it, and nothing else.
