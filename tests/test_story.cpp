@@ -32,6 +32,7 @@ struct Told {
           constitution(lines),
           run(folder),
           story{cpu_kernels, run, world, constitution, recipe, data(), threads} {
+        recipe.corpus.critique_prompts = 32;  // enough rounds to see whether lines depend on prompts
         cpu_kernels.set_threads(threads);
         write_file(run / "constitution.txt", constitution.text());
     }
@@ -118,8 +119,8 @@ TEST_CASE("the micro story: its loss falls, and one thread and two give the same
             count[harmful.count(record["prompt"].string())][line < lines.begin() + static_cast<std::ptrdiff_t>(lines.size() / 2)]++;
         }
     }
-    CHECK(count[0][0] + count[0][1] >= 20);
-    CHECK(count[1][0] + count[1][1] >= 20);
+    CHECK(count[0][0] + count[0][1] > 20);
+    CHECK(count[1][0] + count[1][1] > 20);
     CHECK(association(count) < 10.83);
 
     // Finished stages are left alone; another constitution redoes what depends on it, and nothing else.
