@@ -1,5 +1,6 @@
 // The pure mathematics of PPO and of the preference model: from scores and log-probabilities to rewards, advantages,
-// losses and gradients. No model and no device: what comes from or goes to a model is float, all between is double.
+// losses and gradients. No model: what comes from or goes to one is float, all between is double. What there is for each
+// token or pair is computed by the device's kernels.
 //
 // A batch of R responses lies end to end without padding: response s holds the tokens offsets[s] .. offsets[s+1]-1, its
 // stop token included, and T = offsets[R]. logprobs[t] is that of token t under the distribution it was sampled from
@@ -17,6 +18,8 @@
 #include <vector>
 
 #include "expects.h"
+#include "kernels.h"
+#include "memory.h"
 
 namespace cai {
 
@@ -276,33 +279,27 @@ struct Advantages {
 // for the episode is over:
 //   delta_t = r_t + gamma · V_{t+1} - V_t      A_t = delta_t + gamma · lambda · A_{t+1}      return_t = A_t + V_t
 // rewards and values (T).
-inline Advantages gae(const std::vector<double>& rewards, const std::vector<float>& values,
+inline Advantages gae(const Kernels& kernels, const std::vector<double>& rewards, const std::vector<float>& values,
                       const std::vector<int32_t>& offsets, const PpoOptions& options) {
     check_ragged(offsets, rewards.size(), "gae");
     expects(values.size() == rewards.size(), "gae: ", values.size(), " values for ", rewards.size(), " rewards");
-    Advantages out{std::vector<double>(rewards.size()), std::vector<double>(rewards.size())};
-    for (size_t s = 0; s + 1 < offsets.size(); s++) {
-        double next_value = 0, next_advantage = 0;
-        for (size_t t = offsets[s + 1]; t-- > static_cast<size_t>(offsets[s]);) {
-            double delta = rewards[t] + options.gamma * next_value - values[t];
-            next_advantage = delta + options.gamma * options.lambda * next_advantage;
-            next_value = values[t];
-            check_finite(next_advantage, "the advantage", t);
-            out.advantages[t] = next_advantage;
-            out.returns[t] = next_advantage + values[t];
-        }
-    }
+    Buffer<double> advantages(kernels, rewards.size()), returns(kernels, rewards.size());
+    kernels.gae(advantages.data(), returns.data(), uploaded(kernels, rewards).data(), uploaded(kernels, values).data(),
+                uploaded(kernels, offsets).data(), offsets.size() - 1, options.gamma, options.lambda);
+    Advantages out{advantages.download(), returns.download()};
+    for (size_t t = 0; t < rewards.size(); t++) check_finite(out.advantages[t], "the advantage", t);
     return out;
 }
 
 // A rollout's whole path: rewards, whitened if asked, GAE, advantages whitened over the batch if asked. Returns are
 // taken before the advantages are whitened. With Whitening::minibatch the caller whitens each minibatch's own.
-inline Advantages estimate_advantages(const std::vector<double>& scores, const std::vector<float>& logprobs,
+inline Advantages estimate_advantages(const Kernels& kernels, const std::vector<double>& scores,
+                                      const std::vector<float>& logprobs,
                                       const std::vector<float>& reference_logprobs, const std::vector<float>& values,
                                       const std::vector<int32_t>& offsets, double beta, const PpoOptions& options) {
     std::vector<double> rewards = token_rewards(scores, logprobs, reference_logprobs, offsets, beta, options);
     if (options.whiten_rewards) whiten(rewards, options.variance, false, options.whiten_epsilon);
-    Advantages out = gae(rewards, values, offsets, options);
+    Advantages out = gae(kernels, rewards, values, offsets, options);
     if (options.advantage_whitening == Whitening::batch) {
         whiten(out.advantages, options.variance, true, options.whiten_epsilon);
     }
@@ -330,34 +327,6 @@ inline std::vector<double> token_weights(const std::vector<int32_t>& offsets, co
     return weights;
 }
 
-// One token or value: its loss, the derivative with respect to the new log-probability or value, and whether the clip
-// decided (the loss is then flat and the derivative 0).
-struct LossTerm {
-    double loss, gradient;
-    bool clipped;
-};
-
-// max(-A · ratio, -A · clip(ratio, 1 ± clip_ratio)), ratio = exp(logprob - old_logprob): the larger loss, that is [PPO]
-// eq. 7 with its sign turned. Its derivative is -A · ratio, the unclipped loss itself.
-// dual_clip c bounds the loss of a bad token, A < 0, at -A · c (Ye et al. 2020, 1912.09729).
-inline LossTerm policy_term(double logprob, double old_logprob, double advantage, const PpoOptions& options) {
-    double ratio = std::exp(logprob - old_logprob), epsilon = options.clip_ratio;
-    double unclipped = -advantage * ratio;
-    double clipped = epsilon > 0 ? -advantage * std::clamp(ratio, 1 - epsilon, 1 + epsilon) : unclipped;
-    if (clipped > unclipped) return {clipped, 0, true};
-    double bound = -advantage * options.dual_clip;
-    if (options.dual_clip > 0 && advantage < 0 && unclipped > bound) return {bound, 0, true};
-    return {unclipped, unclipped, false};
-}
-
-// ½ max((V - R)², (clip(V, V_old ± clip_value) - R)²), the larger loss again, with [OAI]'s ½.
-inline LossTerm value_term(double value, double old_value, double target, const PpoOptions& options) {
-    double c = options.clip_value, error = value - target;
-    double clipped_error = c > 0 ? std::clamp(value, old_value - c, old_value + c) - target : error;
-    if (clipped_error * clipped_error > error * error) return {0.5 * clipped_error * clipped_error, 0, true};
-    return {0.5 * error * error, error, false};
-}
-
 // Everything but max_ratio_error is weighted by token_weights, so that microbatches add up.
 struct PolicyLoss {
     double loss = 0;
@@ -368,27 +337,34 @@ struct PolicyLoss {
     std::vector<float> gradient;  // (T) d loss / d logprob
 };
 
+// Each token's loss is max(-A · ratio, -A · clip(ratio, 1 ± clip_ratio)), ratio = exp(logprob - old_logprob): the larger one,
+// that is [PPO] eq. 7 with its sign turned. Its derivative is -A · ratio, the unclipped loss itself, or 0 where the clip
+// decides. dual_clip c bounds the loss of a bad token, A < 0, at -A · c (Ye et al. 2020, 1912.09729).
 // logprobs, old_logprobs, advantages, weights (T). Errors: kDiverged when a ratio is not a finite number.
-inline PolicyLoss policy_loss(const std::vector<float>& logprobs, const std::vector<float>& old_logprobs,
+inline PolicyLoss policy_loss(const Kernels& kernels, const std::vector<float>& logprobs, const std::vector<float>& old_logprobs,
                               const std::vector<double>& advantages, const std::vector<double>& weights,
                               const PpoOptions& options) {
-    size_t tokens = logprobs.size();
+    const size_t tokens = logprobs.size();
     expects(old_logprobs.size() == tokens && advantages.size() == tokens && weights.size() == tokens,
             "policy_loss: ", tokens, " log-probabilities but ", old_logprobs.size(), " old ones, ", advantages.size(),
             " advantages and ", weights.size(), " weights");
+    Buffer<double> losses(kernels, tokens), gradients(kernels, tokens);
+    kernels.policy_loss(losses.data(), gradients.data(), uploaded(kernels, logprobs).data(),
+                        uploaded(kernels, old_logprobs).data(), uploaded(kernels, advantages).data(), tokens,
+                        options.clip_ratio, options.dual_clip);
+    const std::vector<double> loss = losses.download(), gradient = gradients.download();
     PolicyLoss out;
     out.gradient.resize(tokens);
     for (size_t t = 0; t < tokens; t++) {
         double change = static_cast<double>(logprobs[t]) - old_logprobs[t], ratio = std::exp(change);
         check_finite(ratio, "the probability ratio", t);
-        LossTerm term = policy_term(logprobs[t], old_logprobs[t], advantages[t], options);
-        check_finite(term.loss, "the policy loss", t);
-        out.loss += weights[t] * term.loss;
+        check_finite(loss[t], "the policy loss", t);
+        out.loss += weights[t] * loss[t];
         out.approx_kl_k1 -= weights[t] * change;
         out.approx_kl_k2 += weights[t] * 0.5 * change * change;
-        out.clip_fraction += weights[t] * term.clipped;
+        out.clip_fraction += weights[t] * (gradient[t] == 0 && loss[t] != 0);
         out.max_ratio_error = std::max(out.max_ratio_error, std::abs(ratio - 1));
-        out.gradient[t] = static_cast<float>(weights[t] * term.gradient);
+        out.gradient[t] = static_cast<float>(weights[t] * gradient[t]);
     }
     return out;
 }
@@ -399,23 +375,27 @@ struct ValueLoss {
     std::vector<float> gradient;  // (T) d loss / d value
 };
 
+// Each value's loss is ½ max((V - R)², (clip(V, V_old ± clip_value) - R)²), the larger one again, with [OAI]'s ½.
 // values, old_values, returns, weights (T). Neither loss nor gradient holds value_coefficient: the caller multiplies.
 // Errors: kDiverged when a value is not a finite number.
-inline ValueLoss value_loss(const std::vector<float>& values, const std::vector<float>& old_values,
+inline ValueLoss value_loss(const Kernels& kernels, const std::vector<float>& values, const std::vector<float>& old_values,
                             const std::vector<double>& returns, const std::vector<double>& weights,
                             const PpoOptions& options) {
-    size_t tokens = values.size();
+    const size_t tokens = values.size();
     expects(old_values.size() == tokens && returns.size() == tokens && weights.size() == tokens, "value_loss: ", tokens,
             " values but ", old_values.size(), " old ones, ", returns.size(), " returns and ", weights.size(),
             " weights");
+    Buffer<double> losses(kernels, tokens), gradients(kernels, tokens);
+    kernels.value_loss(losses.data(), gradients.data(), uploaded(kernels, values).data(), uploaded(kernels, old_values).data(),
+                       uploaded(kernels, returns).data(), tokens, options.clip_value);
+    const std::vector<double> loss = losses.download(), gradient = gradients.download();
     ValueLoss out;
     out.gradient.resize(tokens);
     for (size_t t = 0; t < tokens; t++) {
-        LossTerm term = value_term(values[t], old_values[t], returns[t], options);
-        check_finite(term.loss, "the value loss", t);
-        out.loss += weights[t] * term.loss;
-        out.clip_fraction += weights[t] * term.clipped;
-        out.gradient[t] = static_cast<float>(weights[t] * term.gradient);
+        check_finite(loss[t], "the value loss", t);
+        out.loss += weights[t] * loss[t];
+        out.clip_fraction += weights[t] * (gradient[t] == 0 && loss[t] > 0);
+        out.gradient[t] = static_cast<float>(weights[t] * gradient[t]);
     }
     return out;
 }
@@ -427,8 +407,7 @@ inline bool stop_early(double approx_kl, const PpoOptions& options) {
 
 // ---- The preference model ----
 
-// log(1 + e^x) and 1 / (1 + e^-x), without overflow for any x.
-inline double softplus(double x) { return std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x))); }
+// 1 / (1 + e^-x), without overflow for any x.
 inline double sigmoid(double x) { return x >= 0 ? 1 / (1 + std::exp(-x)) : std::exp(x) / (1 + std::exp(x)); }
 
 // P(A) from the log-probabilities of the two answers, normalised over the two ([CAI] §4.1): sigma(log p_A - log p_B).
@@ -456,13 +435,21 @@ inline double clamp_label(double p, double low, double high) {
 //   loss = -p log sigma(delta) - (1 - p) log sigma(-delta)      d loss / d delta = sigma(delta) - p
 // [HH]'s loss at p = 1; [CAI] §4.1 for soft labels (the formula is not printed there). Smallest at delta = logit p,
 // where it equals the label's entropy. Errors: p outside [0, 1].
+// Scores (2n): A's and B's of each pair; labels (n) -> loss and derivative (n) of each pair.
 struct PreferenceLoss {
-    double loss, gradient;
+    std::vector<double> loss, gradient;
 };
-inline PreferenceLoss preference_loss(double delta, double p) {
-    expects(p >= 0 && p <= 1, "preference_loss: the label ", p, " is not a probability");
-    check_finite(delta, "the difference of two scores", 0);
-    return {p * softplus(-delta) + (1 - p) * softplus(delta), sigmoid(delta) - p};
+inline PreferenceLoss preference_loss(const Kernels& kernels, const std::vector<float>& scores,
+                                      const std::vector<double>& labels) {
+    const size_t pairs = labels.size();
+    expects(scores.size() == 2 * pairs, "preference_loss: ", scores.size(), " scores for ", pairs, " pairs");
+    for (double p : labels) expects(p >= 0 && p <= 1, "preference_loss: the label ", p, " is not a probability");
+    for (size_t i = 0; i < scores.size(); i++)
+        if (!std::isfinite(scores[i])) fail(kDiverged, "the score of an answer is ", scores[i], "; lower the learning rate");
+    Buffer<double> losses(kernels, pairs), gradients(kernels, pairs);
+    kernels.preference_loss(losses.data(), gradients.data(), uploaded(kernels, scores).data(),
+                            uploaded(kernels, labels).data(), pairs);
+    return {losses.download(), gradients.download()};
 }
 
 // H(p) = -p log p - (1 - p) log(1 - p), in nats: the floor of preference_loss. Report loss - H(p).

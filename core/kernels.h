@@ -139,6 +139,25 @@ struct Kernels {
     void (*adamw)(float* parameters, float* m, float* v, const float* gradients, size_t n, float learning_rate,
                   float beta1, float beta2, float eps, float weight_decay, float gradient_scale, int step);
 
+    // What RL-CAI learns from, in double: advantage.h says where each comes from. R responses lie end to end, response r holds
+    // tokens offsets[r] .. offsets[r+1]-1, T = offsets[R]; every gradient is that of its own loss.
+    //
+    // Backwards within each response, V and A being 0 after its end:
+    // delta_t = r_t + gamma V_{t+1} - V_t,  A_t = delta_t + gamma lambda A_{t+1},  return_t = A_t + V_t.
+    // advantages, returns, rewards, values (T), offsets (R+1).
+    void (*gae)(double* advantages, double* returns, const double* rewards, const float* values, const int32_t* offsets,
+                size_t R, double gamma, double lambda);
+    // loss = max(-A ratio, -A clip(ratio, 1 ± clip_ratio)), ratio = exp(logprob - old_logprob); where A < 0, at most
+    // -A dual_clip; gradient = dloss / dlogprob, 0 where a bound decides. A clip of 0 is off.    All (T).
+    void (*policy_loss)(double* loss, double* gradient, const float* logprobs, const float* old_logprobs,
+                        const double* advantages, size_t T, double clip_ratio, double dual_clip);
+    // loss = ½ max((V - R)², (clip(V, V_old ± clip_value) - R)²); gradient = dloss / dV, 0 where the clip decides.    All (T).
+    void (*value_loss)(double* loss, double* gradient, const float* values, const float* old_values, const double* returns,
+                       size_t T, double clip_value);
+    // loss = -p log sigma(delta) - (1 - p) log sigma(-delta), delta = scores[2i] - scores[2i+1]; gradient = dloss / ddelta.
+    // loss, gradient, labels p (n), scores (2n).
+    void (*preference_loss)(double* loss, double* gradient, const float* scores, const double* labels, size_t n);
+
     // What the device can do at most, for `cai bench` to hold the others against. Multiply-adds on every thread at once,
     // between registers only; waits for them, and returns how many
     // floating-point operations that were (two each).

@@ -52,4 +52,12 @@ class Buffer {
     size_t count_ = 0;
 };
 
+// The host's numbers in memory of the backend.
+template <class T>
+Buffer<T> uploaded(const Kernels& kernels, const std::vector<T>& host) {
+    Buffer<T> buffer(kernels, host.size());
+    buffer.upload(host);
+    return buffer;
+}
+
 }  // namespace cai

@@ -188,7 +188,7 @@ inline UpdateMeans update_on_rollouts(Learner& policy, Learner& value, const Rol
             std::vector<double> advantages = choose(r.estimate.advantages, r, chosen);
             if (options.advantage_whitening == Whitening::minibatch)
                 whiten(advantages, options.variance, true, options.whiten_epsilon);
-            const PolicyLoss policy_out = policy_loss(logprobs, old_logprobs, advantages, weights, options);
+            const PolicyLoss policy_out = policy_loss(*policy.model.kernels, logprobs, old_logprobs, advantages, weights, options);
             expects(
                 means.minibatches > 0 || policy_out.max_ratio_error == 0,
                 "before the first update the trainer's log-probabilities must equal the sampler's, but a probability ",
@@ -201,7 +201,7 @@ inline UpdateMeans update_on_rollouts(Learner& policy, Learner& value, const Rol
             // 2. The value model. Adam divides value_coefficient away again, all but its effect on the clipping by
             // norm.
             forward(value.model, batch, activations);
-            ValueLoss value_out = value_loss(scores(value.model, batch, activations), choose(r.values, r, chosen),
+            ValueLoss value_out = value_loss(*value.model.kernels, scores(value.model, batch, activations), choose(r.values, r, chosen),
                                              choose(r.estimate.returns, r, chosen), weights, options);
             for (float& gradient : value_out.gradient) gradient *= static_cast<float>(options.value_coefficient);
             backward_from_scores(value.model, value.gradients, batch, activations, value_out.gradient);
@@ -339,7 +339,7 @@ inline void ppo(const Kernels& kernels, Run& run, const World& world, const Reci
         // 3. Rewards and advantages.
         std::vector<double> shaped;
         for (size_t s = 0; s < r.size(); s++) shaped.push_back(shape_score(r.scores[s], r.ended[s], p));
-        r.estimate = estimate_advantages(shaped, r.logprobs, r.reference_logprobs, r.values, r.offsets, beta, p);
+        r.estimate = estimate_advantages(kernels, shaped, r.logprobs, r.reference_logprobs, r.values, r.offsets, beta, p);
 
         // 4. Updates.
         const float rate_fraction = learning_rate_at(iteration, o.iterations, 1, 0, control.final_fraction);

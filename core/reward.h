@@ -53,6 +53,12 @@ inline Batch pair_batch(const Model& model, const Tokenizer& tokenizer,
     return batch;
 }
 
+inline std::vector<double> labels_of(const std::vector<const ComparisonPair*>& pairs) {
+    std::vector<double> labels;
+    for (const ComparisonPair* pair : pairs) labels.push_back(pair->p_a);
+    return labels;
+}
+
 // What a set of pairs and their scores amounts to. Accuracy and margin leave out pairs whose label says next to
 // nothing, |p - 0.5| < 0.05; they are NaN where no other pairs are.
 struct PreferenceFigures {
@@ -64,16 +70,16 @@ struct PreferenceFigures {
     size_t pairs = 0, decided = 0;  // decided: those that accuracy and margin are of
 };
 
-// scores (2 n) as in pair_batch. Errors: kDiverged when a score is not finite.
-inline PreferenceFigures preference_figures(const std::vector<const ComparisonPair*>& pairs,
-                                            const std::vector<float>& scores) {
+// scores (2 n) as in pair_batch, losses (n).
+inline PreferenceFigures preference_figures(const std::vector<const ComparisonPair*>& pairs, const std::vector<float>& scores,
+                                            const std::vector<double>& losses) {
     PreferenceFigures f;
     std::vector<double> predicted, labels;
     f.pairs = pairs.size();
     const double n = static_cast<double>(std::max<size_t>(f.pairs, 1));
     for (size_t i = 0; i < pairs.size(); i++) {
         const double p = pairs[i]->p_a, delta = static_cast<double>(scores[2 * i]) - scores[2 * i + 1];
-        f.loss += preference_loss(delta, p).loss / n;
+        f.loss += losses[i] / n;
         f.floor += label_entropy(p) / n;
         predicted.push_back(sigmoid(delta)), labels.push_back(p);
         if (std::abs(p - 0.5) < 0.05) continue;
@@ -126,7 +132,9 @@ inline Json report_scores(Run& run, const Model& model, const Tokenizer& tokeniz
         std::vector<const ComparisonPair*> part;
         for (const ComparisonPair* pair : held_out)
             if (pair->by_ai == by_ai) part.push_back(pair);
-        const PreferenceFigures figures = preference_figures(part, score_pairs(part));
+        const std::vector<float> scores = score_pairs(part);
+        const PreferenceFigures figures =
+            preference_figures(part, scores, preference_loss(*model.kernels, scores, labels_of(part)).loss);
         held_out_figures.set(source, to_json(figures));
         if (part.empty()) continue;
         const double above_floor = figures.loss - figures.floor;
@@ -213,13 +221,12 @@ inline void train_preference_model(const Kernels& kernels, Run& run, const Recip
         const Batch batch = pair_batch(model, tokenizer, batch_pairs);
         forward(model, batch, activations);
         const std::vector<float> score = scores(model, batch, activations);
-        const PreferenceFigures figures = preference_figures(batch_pairs, score);
+        const PreferenceLoss loss = preference_loss(kernels, score, labels_of(batch_pairs));
+        const PreferenceFigures figures = preference_figures(batch_pairs, score, loss.loss);
 
         std::vector<float> dscore(score.size());
         for (size_t i = 0; i < batch_pairs.size(); i++) {
-            const double delta = static_cast<double>(score[2 * i]) - score[2 * i + 1];
-            const double gradient = preference_loss(delta, batch_pairs[i]->p_a).gradient;
-            dscore[2 * i] = static_cast<float>(gradient / static_cast<double>(batch_pairs.size()));
+            dscore[2 * i] = static_cast<float>(loss.gradient[i] / static_cast<double>(batch_pairs.size()));
             dscore[2 * i + 1] = -dscore[2 * i];
         }
         backward_from_scores(model, gradients, batch, activations, dscore);

@@ -162,7 +162,7 @@ void cache_store(float* keys, float* values, const float* qkv, const int32_t* sl
 void attention_decode(float* out, const float* qkv, const float* keys, const float* values, const int32_t* slots,
                       const int32_t* positions, size_t N, size_t H, size_t K, size_t D, size_t capacity) {
     const size_t row = (H + 2 * K) * D, group = H / K;
-#pragma omp parallel for schedule(dynamic, 8)
+#pragma omp parallel for schedule(dynamic, 8) if (N * K > 8)
     for (size_t task = 0; task < N * K; ++task) {
         const size_t n = task / K, k = task % K, seen = positions[n] + 1, padded = round_up(seen, kLanes);
         const size_t head = (slots[n] * K + k) * D * capacity;

@@ -109,6 +109,10 @@ const Kernels cpu_kernels = {
     .move_sum = cpu::move_sum,
     .sum_of_squares = cpu::sum_of_squares,
     .adamw = cpu::adamw,
+    .gae = cpu::gae,
+    .policy_loss = cpu::policy_loss,
+    .value_loss = cpu::value_loss,
+    .preference_loss = cpu::preference_loss,
     .multiply_adds = cpu::multiply_adds,
     .copy = cpu::copy,
 };

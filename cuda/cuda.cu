@@ -94,6 +94,10 @@ const Kernels cuda_kernels = {
     .move_sum = cuda::move_sum,
     .sum_of_squares = cuda::sum_of_squares,
     .adamw = cuda::adamw,
+    .gae = cuda::gae,
+    .policy_loss = cuda::policy_loss,
+    .value_loss = cuda::value_loss,
+    .preference_loss = cuda::preference_loss,
     .multiply_adds = cuda::multiply_adds,
     .copy = cuda::copy,
 };

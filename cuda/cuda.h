@@ -39,6 +39,10 @@ Kernel<decltype(Kernels::scatter_rows)> scatter_rows;
 Kernel<decltype(Kernels::move_sum)> move_sum;
 Kernel<decltype(Kernels::sum_of_squares)> sum_of_squares;
 Kernel<decltype(Kernels::adamw)> adamw;
+Kernel<decltype(Kernels::gae)> gae;
+Kernel<decltype(Kernels::policy_loss)> policy_loss;
+Kernel<decltype(Kernels::value_loss)> value_loss;
+Kernel<decltype(Kernels::preference_loss)> preference_loss;
 Kernel<decltype(Kernels::multiply_adds)> multiply_adds;
 Kernel<decltype(Kernels::copy)> copy;
 

@@ -1,5 +1,6 @@
 // Golden numbers: worked by hand in float64 from the formulas, independently of core/advantage.h; the whitening table
-// is that of vwxyzjn/lm-human-preference-details. Gradients: against central differences in double.
+// is that of vwxyzjn/lm-human-preference-details. Gradients: against central differences. The terms of the losses, one by one
+// and on every backend, are in test_losses.cpp.
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -153,21 +154,21 @@ TEST_CASE("extreme log-probabilities: finite where the formula is, loud where it
     CHECK_THROWS_AS(token_rewards({kNan}, {-1}, {-1}, {0, 1}, 0.1, options), Error);
     CHECK_THROWS_AS(token_rewards({1}, {-1}, {static_cast<float>(-kInfinity)}, {0, 1}, 0.1, options), Error);
 
-    PolicyLoss far = policy_loss({-1}, {-500}, {1}, {1}, options);  // A > 0: the clip bounds it
+    PolicyLoss far = policy_loss(cpu_kernels, {-1}, {-500}, {1}, {1}, options);  // A > 0: the clip bounds it
     check_near(far.loss, -1.2);
     CHECK(far.gradient[0] == 0);
-    far = policy_loss({-500}, {-1}, {-1}, {1}, options);
+    far = policy_loss(cpu_kernels, {-500}, {-1}, {-1}, {1}, options);
     check_near(far.loss, .8);
     try {
-        policy_loss({-1}, {-1000}, {1}, {1}, options);
+        policy_loss(cpu_kernels, {-1}, {-1000}, {1}, {1}, options);
         FAIL("an infinite ratio went unnoticed");
     } catch (const Error& error) {
         CHECK(error.status == kDiverged);
     }
-    CHECK_THROWS_AS(policy_loss({static_cast<float>(kNan)}, {-1}, {1}, {1}, options), Error);
-    CHECK_THROWS_AS(policy_loss({-1}, {-1}, {kNan}, {1}, options), Error);
-    CHECK_THROWS_AS(value_loss({static_cast<float>(kNan)}, {0}, {1}, {1}, options), Error);
-    CHECK_THROWS_AS(gae({kNan}, {0}, {0, 1}, options), Error);
+    CHECK_THROWS_AS(policy_loss(cpu_kernels, {static_cast<float>(kNan)}, {-1}, {1}, {1}, options), Error);
+    CHECK_THROWS_AS(policy_loss(cpu_kernels, {-1}, {-1}, {kNan}, {1}, options), Error);
+    CHECK_THROWS_AS(value_loss(cpu_kernels, {static_cast<float>(kNan)}, {0}, {1}, {1}, options), Error);
+    CHECK_THROWS_AS(gae(cpu_kernels, {kNan}, {0}, {0, 1}, options), Error);
 }
 
 TEST_CASE("scores are clipped, then docked for a missing end of text") {
@@ -195,17 +196,17 @@ TEST_CASE("adaptive KL coefficient") {
 TEST_CASE("GAE stops at the end of a response") {
     PpoOptions options;
     // What padding would be is here the next response: its value, 100, must not leak into the first.
-    Advantages a = gae({0, 1, 0}, {0, 0, 100}, {0, 2, 3}, options);
+    Advantages a = gae(cpu_kernels, {0, 1, 0}, {0, 0, 100}, {0, 2, 3}, options);
     check_near(a.advantages, {.95, 1, -100});
     check_near(a.returns, {.95, 1, 0});
     // The same numbers as one response show what the leak would look like.
-    CHECK(std::abs(gae({0, 1, 0}, {0, 0, 100}, {0, 3}, options).advantages[0] - .95) > 1);
+    CHECK(std::abs(gae(cpu_kernels, {0, 1, 0}, {0, 0, 100}, {0, 3}, options).advantages[0] - .95) > 1);
 
-    check_near(gae({2}, {.5}, {0, 1}, options).advantages, {1.5});                    // length 1
-    check_near(gae({2, 3}, {.5, 1}, {0, 0, 1, 1, 2}, options).advantages, {1.5, 2});  // empty responses between
-    CHECK(gae({}, {}, {0}, options).advantages.empty());
-    CHECK_THROWS_AS(gae({1, 2}, {1}, {0, 2}, options), Error);
-    CHECK_THROWS_AS(gae({1, 2}, {1, 2}, {}, options), Error);
+    check_near(gae(cpu_kernels, {2}, {.5}, {0, 1}, options).advantages, {1.5});                    // length 1
+    check_near(gae(cpu_kernels, {2, 3}, {.5, 1}, {0, 0, 1, 1, 2}, options).advantages, {1.5, 2});  // empty responses between
+    CHECK(gae(cpu_kernels, {}, {}, {0}, options).advantages.empty());
+    CHECK_THROWS_AS(gae(cpu_kernels, {1, 2}, {1}, {0, 2}, options), Error);
+    CHECK_THROWS_AS(gae(cpu_kernels, {1, 2}, {1, 2}, {}, options), Error);
 }
 
 TEST_CASE("GAE agrees with its definition as a sum, for any gamma and lambda") {
@@ -222,7 +223,7 @@ TEST_CASE("GAE agrees with its definition as a sum, for any gamma and lambda") {
                     want[t] += std::pow(gamma * lambda, l - t) * (rewards[l] + gamma * next - values[l]);
                 }
             }
-            check_near(gae(rewards, values, {0, 5}, options).advantages, want, 1e-14);
+            check_near(gae(cpu_kernels, rewards, values, {0, 5}, options).advantages, want, 1e-14);
         }
     }
 }
@@ -260,25 +261,25 @@ TEST_CASE("the whole golden vector") {
     Golden g;
     PpoOptions options;
     options.advantage_whitening = Whitening::none;
-    Advantages raw = estimate_advantages(g.scores, g.logprobs, g.reference, g.values, g.offsets, g.beta, options);
+    Advantages raw = estimate_advantages(cpu_kernels, g.scores, g.logprobs, g.reference, g.values, g.offsets, g.beta, options);
     check_near(raw.advantages, {.861375, .8225, .75});
     check_near(raw.returns, {.961375, 1.0225, 1.05});
 
     Doubles weights = token_weights(g.offsets, options);
-    ValueLoss value = value_loss(g.new_values, g.values, raw.returns, weights, options);
+    ValueLoss value = value_loss(cpu_kernels, g.new_values, g.values, raw.returns, weights, options);
     check_near(value.loss, .2964039);
     check_near(value.clip_fraction, 1 / 3.);
 
     for (bool bessel : {false, true}) {
         options = {};
         options.variance = bessel ? Variance::bessel : Variance::biased;
-        Advantages a = estimate_advantages(g.scores, g.logprobs, g.reference, g.values, g.offsets, g.beta, options);
+        Advantages a = estimate_advantages(cpu_kernels, g.scores, g.logprobs, g.reference, g.values, g.offsets, g.beta, options);
         // Whitening divides by a standard deviation of .046, which magnifies the inputs' rounding twentyfold.
         check_near(a.advantages,
                    bessel ? Doubles{.8860037, .1982820, -1.0842857} : Doubles{1.0851276, .2428447, -1.3279723}, 5e-6);
         check_near(a.returns, raw.returns, 0);  // taken before whitening
 
-        PolicyLoss policy = policy_loss(g.new_logprobs, g.logprobs, a.advantages, weights, options);
+        PolicyLoss policy = policy_loss(cpu_kernels, g.new_logprobs, g.logprobs, a.advantages, weights, options);
         check_near(policy.loss, bessel ? .4336748 : .5311405, 2e-6);
         check_near(options.value_coefficient * value.loss + policy.loss, bessel ? .4633152 : .5607809, 2e-6);
         check_near(policy.approx_kl_k1, -.1666667);
@@ -288,98 +289,48 @@ TEST_CASE("the whole golden vector") {
     }
 
     options = {}, options.whiten_rewards = true, options.lambda = 1, options.advantage_whitening = Whitening::none;
-    Advantages whitened = estimate_advantages(g.scores, g.logprobs, g.reference, g.values, g.offsets, g.beta, options);
+    Advantages whitened = estimate_advantages(cpu_kernels, g.scores, g.logprobs, g.reference, g.values, g.offsets, g.beta, options);
     check_near(whitened.returns, {1.04, 1.4303776, 1.7604516}, 5e-7);  // sums of the whitened rewards from t on
 }
 
-TEST_CASE("policy loss: the maximum of the losses, by sign of the advantage and side of the clip") {
+TEST_CASE("losses of nothing, of unequal lengths, and before the first update") {
     PpoOptions options;
-    struct Row {
-        double advantage, ratio, loss, gradient;
-        bool clipped;
-    };
-    for (Row row : {Row{+1, 1.3, -1.2, 0, true}, Row{-1, 1.3, 1.3, 1.3, false}, Row{+1, .7, -.7, -.7, false},
-                    Row{-1, .7, .8, 0, true}, Row{+1, 1, -1, -1, false}, Row{0, 1.3, 0, 0, false}}) {
-        INFO("advantage " << row.advantage << ", ratio " << row.ratio);
-        LossTerm term = policy_term(-2 + std::log(row.ratio), -2, row.advantage, options);
-        check_near(term.loss, row.loss, 1e-14);
-        check_near(term.gradient, row.gradient, 1e-14);
-        CHECK(term.clipped == row.clipped);
-        // The planted fault: the minimum of the losses differs wherever ratio and clip do.
-        double other = -row.advantage * (term.clipped ? row.ratio : std::clamp(row.ratio, .8, 1.2));
-        if (row.ratio != 1 && row.advantage != 0) CHECK(std::abs(std::min(term.loss, other) - row.loss) > .05);
-    }
-    options.dual_clip = 3;
-    check_near(policy_term(std::log(5.), 0, -2, options).loss, 6, 1e-14);  // -A · c
-    CHECK(policy_term(std::log(5.), 0, -2, options).gradient == 0);
-    check_near(policy_term(std::log(2.), 0, -2, options).loss, 4, 1e-14);
-    check_near(policy_term(std::log(5.), 0, 2, options).loss, -2.4, 1e-14);
-    check_near(policy_term(0, 0, 2, options).loss, -2, 1e-14);  // a good token is not bounded
-    options = {}, options.clip_ratio = 0;
-    check_near(policy_term(std::log(5.), 0, 2, options).loss, -10, 1e-14);  // off
-
-    CHECK(policy_loss({-1, -2}, {-1, -2}, {3, -4}, {.5, .5}, options).max_ratio_error == 0);  // exactly
-    CHECK(policy_loss({}, {}, {}, {}, options).loss == 0);
-    CHECK_THROWS_AS(policy_loss({-1}, {-1, -2}, {1}, {1}, options), Error);
+    CHECK(policy_loss(cpu_kernels, {-1, -2}, {-1, -2}, {3, -4}, {.5, .5}, options).max_ratio_error == 0);  // exactly
+    CHECK(policy_loss(cpu_kernels, {}, {}, {}, {}, options).loss == 0);
+    CHECK(value_loss(cpu_kernels, {}, {}, {}, {}, options).loss == 0);
+    CHECK_THROWS_AS(policy_loss(cpu_kernels, {-1}, {-1, -2}, {1}, {1}, options), Error);
+    CHECK_THROWS_AS(value_loss(cpu_kernels, {-1}, {-1, -2}, {1}, {1}, options), Error);
 }
 
-TEST_CASE("value loss: the maximum of the losses") {
+TEST_CASE("the clipped share: where a bound decides, and not where a token has nothing to say") {
     PpoOptions options;
-    struct Row {
-        double value, target, loss, gradient;
-    };  // old value 1, clip .2
-    for (Row row : {Row{1.1, 2, .405, -.9}, Row{1.5, 2, .32, 0}, Row{.5, 2, 1.125, -1.5}, Row{1.5, 0, 1.125, 1.5}}) {
-        INFO("value " << row.value << ", target " << row.target);
-        LossTerm term = value_term(row.value, 1, row.target, options);
-        check_near(term.loss, row.loss, 1e-14);
-        check_near(term.gradient, row.gradient, 1e-14);
-    }
-    options.clip_value = 0;
-    check_near(value_term(1.5, 1, 2, options).loss, .125, 1e-14);
+    // Ratios e^.3 and e^-.3 with advantages 1, -1 and 0: clipped are the gains above and the losses below.
+    PolicyLoss policy = policy_loss(cpu_kernels, {.3f, -.3f, .3f, -.3f, .3f}, {0, 0, 0, 0, 0}, {1, -1, -1, 1, 0},
+                                    {.2, .2, .2, .2, .2}, options);
+    check_near(policy.clip_fraction, .4);
+    // Old value 1, clip .2: the first is clipped, the second exact, the third within the bounds.
+    ValueLoss value = value_loss(cpu_kernels, {1.5, 2, 1.125}, {1, 2, 1}, {2, 2, 2}, {.25, .25, .5}, options);
+    check_near(value.clip_fraction, .25);
+    check_near(value.loss, .25 * .32 + .5 * .3828125);
 }
 
-TEST_CASE("gradients agree with finite differences") {
-    for (double dual_clip : {0.0, 3.0}) {
-        for (double advantage : {-2.0, -.3, .4, 1.7}) {
-            for (double change : {-1.5, -.25, -.1, 0.0, .1, .25, 1.5}) {  // none at a kink
-                PpoOptions options;
-                options.dual_clip = dual_clip;
-                auto loss = [&](double x) { return policy_term(x, -2, advantage, options).loss; };
-                check_near(policy_term(-2 + change, -2, advantage, options).gradient,
-                           central_difference(loss, -2 + change), 1e-8);
-            }
-        }
-    }
-    for (double target : {-1.0, .95, 1.05, 3.0}) {
-        for (double value : {.3, .81, .9, 1.0, 1.1, 1.19, 1.7}) {
-            PpoOptions options;
-            auto loss = [&](double x) { return value_term(x, 1, target, options).loss; };
-            check_near(value_term(value, 1, target, options).gradient, central_difference(loss, value), 1e-8);
-        }
-    }
-    for (double p : {0.0, .3, .5, 1.0}) {
-        for (double delta : {-30.0, -2.0, 0.0, .5, 30.0}) {
-            auto loss = [&](double x) { return preference_loss(x, p).loss; };
-            check_near(preference_loss(delta, p).gradient, central_difference(loss, delta), 1e-8);
-        }
-    }
-
-    // Of the aggregated losses, weights included. The step is a power of two, so that float inputs move by it exactly.
+TEST_CASE("gradients agree with finite differences, weights included") {
+    // The step is a power of two, so that float inputs move by it exactly.
     Golden g;
     const float h = 0x1p-10f;
     for (Aggregation aggregation : {Aggregation::token_mean, Aggregation::sequence_mean}) {
         PpoOptions options;
         options.aggregation = aggregation;
         Doubles weights = token_weights({0, 1, 3}, options), advantages{1.2, -.7, -1.1}, returns{.96, 1.02, 1.05};
-        PolicyLoss policy = policy_loss(g.new_logprobs, g.logprobs, advantages, weights, options);
-        ValueLoss value = value_loss(g.new_values, g.values, returns, weights, options);
+        PolicyLoss policy = policy_loss(cpu_kernels, g.new_logprobs, g.logprobs, advantages, weights, options);
+        ValueLoss value = value_loss(cpu_kernels, g.new_values, g.values, returns, weights, options);
         for (size_t t = 0; t < 3; t++) {
             double difference[2] = {};
             for (float side : {+1.f, -1.f}) {
                 Floats logprobs = g.new_logprobs, values = g.new_values;
                 logprobs[t] += side * h, values[t] += side * h;
-                difference[0] += side * policy_loss(logprobs, g.logprobs, advantages, weights, options).loss;
-                difference[1] += side * value_loss(values, g.values, returns, weights, options).loss;
+                difference[0] += side * policy_loss(cpu_kernels, logprobs, g.logprobs, advantages, weights, options).loss;
+                difference[1] += side * value_loss(cpu_kernels, values, g.values, returns, weights, options).loss;
             }
             check_near(policy.gradient[t], difference[0] / (2 * h), 2e-6);  // h² / 6 · loss
             check_near(value.gradient[t], difference[1] / (2 * h), 2e-6);
@@ -398,9 +349,9 @@ TEST_CASE("token weights, and microbatches that add up to their minibatch") {
     Doubles advantages{.5, -1, 2, -.25};
     for (Aggregation aggregation : {Aggregation::token_mean, Aggregation::sequence_mean}) {
         options.aggregation = aggregation;
-        PolicyLoss whole = policy_loss(logprobs, old_logprobs, advantages, token_weights({0, 1, 4}, options), options);
-        PolicyLoss first = policy_loss({-1}, {-1.1f}, {.5}, token_weights({0, 1}, options, 4, 2), options);
-        PolicyLoss second = policy_loss({-.4f, -.9f, -2}, {-.7f, -.8f, -1.6f}, {-1, 2, -.25},
+        PolicyLoss whole = policy_loss(cpu_kernels, logprobs, old_logprobs, advantages, token_weights({0, 1, 4}, options), options);
+        PolicyLoss first = policy_loss(cpu_kernels, {-1}, {-1.1f}, {.5}, token_weights({0, 1}, options, 4, 2), options);
+        PolicyLoss second = policy_loss(cpu_kernels, {-.4f, -.9f, -2}, {-.7f, -.8f, -1.6f}, {-1, 2, -.25},
                                         token_weights({0, 3}, options, 4, 2), options);
         check_near(first.loss + second.loss, whole.loss, 1e-15);
         check_near(first.approx_kl_k1 + second.approx_kl_k1, whole.approx_kl_k1, 1e-15);
@@ -431,27 +382,30 @@ TEST_CASE("labels from two log-probabilities") {
 }
 
 TEST_CASE("soft-target preference loss") {
-    check_near(preference_loss(.5, .7).loss, .6240770, 6e-8);
-    check_near(preference_loss(.5, .7).gradient, -.0775407, 6e-8);
-    check_near(preference_loss(1, .4).loss, .9132617, 6e-8);
-    check_near(preference_loss(1, .4).gradient, .3310586, 6e-8);
-    check_near(preference_loss(.5, 1).loss, -std::log(sigmoid(.5)), 1e-15);  // a hard label
+    const auto loss_of = [](float delta, double p) { return preference_loss(cpu_kernels, {delta, 0}, {p}).loss[0]; };
+    const auto gradient_of = [](float delta, double p) { return preference_loss(cpu_kernels, {delta, 0}, {p}).gradient[0]; };
+    check_near(loss_of(.5, .7), .6240770, 6e-8);
+    check_near(gradient_of(.5, .7), -.0775407, 6e-8);
+    check_near(loss_of(1, .4), .9132617, 6e-8);
+    check_near(gradient_of(1, .4), .3310586, 6e-8);
+    check_near(loss_of(.5, 1), -std::log(sigmoid(.5)), 1e-15);  // a hard label
     check_near(label_entropy(.6), .6730, 5e-5);
     check_near(label_entropy(.5), std::log(2.), 1e-15);
     CHECK(label_entropy(0) == 0);
     CHECK(label_entropy(1) == 0);
 
     // The optimum is logit p, and the loss there is the label's entropy: a label clamped to .6 caps the gap at .405465.
-    for (auto [p, gap] : {std::pair{.6, .405465}, std::pair{.8, 1.386294}}) {
-        check_near(preference_loss(gap, p).gradient, 0, 6e-7);
-        check_near(preference_loss(gap, p).loss, label_entropy(p), 1e-12);
-        CHECK(preference_loss(gap + .1, p).loss > label_entropy(p));
+    for (auto [p, gap] : {std::pair{.6, .405465f}, std::pair{.8, 1.386294f}}) {
+        check_near(gradient_of(gap, p), 0, 6e-7);
+        check_near(loss_of(gap, p), label_entropy(p), 1e-12);
+        CHECK(loss_of(gap + .1f, p) > label_entropy(p));
     }
-    check_near(preference_loss(1e6, .25).loss, .75e6, 1e-6);
-    check_near(preference_loss(-1e6, .25).loss, .25e6, 1e-6);
-    CHECK(preference_loss(1e6, 1).loss == 0);
-    CHECK_THROWS_AS(preference_loss(kNan, .5), Error);
-    CHECK_THROWS_AS(preference_loss(kInfinity, .5), Error);
-    CHECK_THROWS_AS(preference_loss(0, 1.01), Error);
-    CHECK_THROWS_AS(preference_loss(0, kNan), Error);
+    check_near(loss_of(1e6, .25), .75e6, 1e-6);
+    check_near(loss_of(-1e6, .25), .25e6, 1e-6);
+    CHECK(loss_of(1e6, 1) == 0);
+    CHECK_THROWS_AS(preference_loss(cpu_kernels, {static_cast<float>(kNan), 0}, {.5}), Error);
+    CHECK_THROWS_AS(preference_loss(cpu_kernels, {static_cast<float>(kInfinity), 0}, {.5}), Error);
+    CHECK_THROWS_AS(preference_loss(cpu_kernels, {0, 0}, {1.01}), Error);
+    CHECK_THROWS_AS(preference_loss(cpu_kernels, {0, 0}, {kNan}), Error);
+    CHECK_THROWS_AS(preference_loss(cpu_kernels, {0, 0, 0}, {.5}), Error);
 }

@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "../core/memory.h"
 #include "../cuda/launch.h"
 #include "check.h"
 
@@ -100,6 +101,24 @@ Results everything(const Kernels& k) {
     Floats m(k, normals(V * C, 16)), v(k, std::vector<float>(V * C, 1));
     k.adamw(table, m, v, dtable, V * C, 0.1f, 0.9f, 0.95f, 1e-8f, 0.1f, 0.5f, 3);
     r.add("adamw", table.read());
+
+    const auto add_doubles = [&](const std::string& name, const Buffer<double>& buffer) {
+        const std::vector<double> host = buffer.download();
+        r.add(name, {host.begin(), host.end()});
+    };
+    const std::vector<float> noise = normals(N, 17);
+    const std::vector<double> rewards(noise.begin(), noise.end()), labels(N, 0.25);
+    Buffer<double> rewards_ = uploaded(k, rewards), labels_ = uploaded(k, labels), first(k, N), second(k, N);
+    Floats old(k, normals(N, 18)), scores(k, normals(2 * N, 19));
+    Ints bounds(k, offsets);
+    k.gae(first.data(), second.data(), rewards_.data(), old, bounds, offsets.size() - 1, 0.9, 0.95);
+    add_doubles("gae advantages", first), add_doubles("gae returns", second);
+    k.policy_loss(first.data(), second.data(), scores, old, rewards_.data(), N, 0.2, 3);
+    add_doubles("policy_loss", first), add_doubles("policy_loss gradient", second);
+    k.value_loss(first.data(), second.data(), scores, old, rewards_.data(), N, 0.2);
+    add_doubles("value_loss", first), add_doubles("value_loss gradient", second);
+    k.preference_loss(first.data(), second.data(), scores, labels_.data(), N);
+    add_doubles("preference_loss", first), add_doubles("preference_loss gradient", second);
     return r;
 }
 

@@ -143,7 +143,8 @@ TEST_CASE("reward: figures of a few pairs, by hand") {
     };
     std::vector<const ComparisonPair*> pointers;
     for (const ComparisonPair& pair : pairs) pointers.push_back(&pair);
-    PreferenceFigures f = preference_figures(pointers, {3, 1, 0.5f, -0.5f, 9, 0, 4, 4});
+    const std::vector<float> scores = {3, 1, 0.5f, -0.5f, 9, 0, 4, 4};
+    PreferenceFigures f = preference_figures(pointers, scores, preference_loss(cpu_kernels, scores, labels_of(pointers)).loss);
     CHECK(f.pairs == 4);
     CHECK(f.decided == 3);
     CHECK(f.accuracy == doctest::Approx(1.0 / 3));
@@ -154,8 +155,8 @@ TEST_CASE("reward: figures of a few pairs, by hand") {
                   std::log(2);
     CHECK(f.loss == doctest::Approx(loss / 4));
     CHECK(f.floor == doctest::Approx((0.3250830 + 0.5004024 + 0.6923469 + 0) / 4).epsilon(1e-6));
-    CHECK(std::isnan(preference_figures({}, {}).accuracy));
-    CHECK(error_of([&] { preference_figures({&pairs[0]}, {NAN, 0}); }, kDiverged) != "no error");
+    CHECK(std::isnan(preference_figures({}, {}, {}).accuracy));
+    CHECK(error_of([&] { preference_loss(cpu_kernels, {NAN, 0}, {0.9}); }, kDiverged) != "no error");
 }
 
 TEST_CASE("reward: about a tenth of the prompts is held out, by their text") {

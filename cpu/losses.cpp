@@ -1,0 +1,63 @@
+// What RL-CAI learns from: advantages, and the losses of PPO and of the preference model, each with its derivative.
+// A few thousand numbers an iteration, so they are double, and one thread is enough.
+#include <algorithm>
+#include <cmath>
+
+#include "cpu.h"
+
+namespace cai::cpu {
+
+void gae(double* advantages, double* returns, const double* rewards, const float* values, const int32_t* offsets, size_t S,
+         double gamma, double lambda) {
+    for (size_t s = 0; s < S; ++s) {
+        double next_value = 0, next_advantage = 0;  // the episode ends with the sequence
+        for (size_t t = offsets[s + 1]; t-- > static_cast<size_t>(offsets[s]);) {
+            const double delta = rewards[t] + gamma * next_value - values[t];
+            next_advantage = delta + gamma * lambda * next_advantage;
+            next_value = values[t];
+            advantages[t] = next_advantage;
+            returns[t] = next_advantage + next_value;
+        }
+    }
+}
+
+void policy_loss(double* loss, double* gradient, const float* logprobs, const float* old_logprobs, const double* advantages,
+                 size_t T, double clip_ratio, double dual_clip) {
+    for (size_t t = 0; t < T; ++t) {
+        const double ratio = std::exp(static_cast<double>(logprobs[t]) - old_logprobs[t]);
+        const double unclipped = -advantages[t] * ratio, bound = -advantages[t] * dual_clip;
+        const double clipped =
+            clip_ratio > 0 ? -advantages[t] * std::clamp(ratio, 1 - clip_ratio, 1 + clip_ratio) : unclipped;
+        loss[t] = gradient[t] = unclipped;
+        if (clipped > unclipped)
+            loss[t] = clipped, gradient[t] = 0;
+        else if (dual_clip > 0 && advantages[t] < 0 && unclipped > bound)
+            loss[t] = bound, gradient[t] = 0;
+    }
+}
+
+void value_loss(double* loss, double* gradient, const float* values, const float* old_values, const double* returns, size_t T,
+                double clip_value) {
+    for (size_t t = 0; t < T; ++t) {
+        const double value = values[t], old = old_values[t], error = value - returns[t];
+        const double clipped =
+            clip_value > 0 ? std::clamp(value, old - clip_value, old + clip_value) - returns[t] : error;
+        const bool flat = clipped * clipped > error * error;
+        loss[t] = 0.5 * (flat ? clipped * clipped : error * error);
+        gradient[t] = flat ? 0 : error;
+    }
+}
+
+// log(1 + e^x) and 1 / (1 + e^-x), without overflow for any x.
+static double softplus(double x) { return std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x))); }
+static double sigmoid(double x) { return x >= 0 ? 1 / (1 + std::exp(-x)) : std::exp(x) / (1 + std::exp(x)); }
+
+void preference_loss(double* loss, double* gradient, const float* scores, const double* labels, size_t n) {
+    for (size_t i = 0; i < n; ++i) {
+        const double difference = static_cast<double>(scores[2 * i]) - scores[2 * i + 1];
+        loss[i] = labels[i] * softplus(-difference) + (1 - labels[i]) * softplus(difference);
+        gradient[i] = sigmoid(difference) - labels[i];
+    }
+}
+
+}  // namespace cai::cpu
