@@ -7,6 +7,7 @@
 # make test-cuda   the kernels' tests        make nvcc-check   nvcc compiles for each chip, and no register spills
 # make mutants-cuda   the kernels' tests must fail without each barrier in turn; SAMPLE=5 tries five
 # make test-gdb   repeats the gdb session of notebooks_md/02_gdb_attention.md
+# make test-widths   the kernels' tests for vectors of 16, 32 and 64 bytes, and for Arm in an emulator
 #
 # Any variable can be set on the command line: make CXX=clang++, make CXXFLAGS=-O2, make OPENMP= (a serial build).
 
@@ -63,7 +64,7 @@ asan:
 	build/asan/tests
 
 # The test cases of the kernels and of the emulator; the last line is "N passed, N failed".
-KERNEL_TESTS := adamw attention classifier cpu embedding matmul matmul_fast rmsnorm rope swiglu emulator cuda
+KERNEL_TESTS := adamw attention classifier cpu embedding losses matmul matmul_fast rmsnorm rope swiglu emulator cuda
 comma := ,
 empty :=
 test-cuda:
@@ -85,6 +86,20 @@ mutants-cuda:
 test-gdb:
 	@$(MAKE) debug
 	@tests/gdb_chapter.py
+
+# What depends on the width of a vector, for 16, 32 and 64 bytes (a width that this processor lacks is left out), and for Arm
+# where its cross compiler and qemu-user are there.
+WIDTH_TESTS := adamw attention classifier cpu embedding losses matmul model rmsnorm rope sampler swiglu vector
+WIDTHS := x86-64 $(if $(shell grep -sw avx2 /proc/cpuinfo),x86-64-v3) $(if $(shell grep -sw avx512f /proc/cpuinfo),x86-64-v4)
+ARM := aarch64-linux-gnu-g++
+test-widths:
+	@$(DOCTEST) || $(MAKE) deps
+	@for chip in $(WIDTHS); do echo "$$chip:"; \
+	  $(MAKE) BUILD=$(BUILD)/$$chip CXXFLAGS="-O1 -fno-math-errno -march=$$chip" $(BUILD)/$$chip/width-tests && \
+	  $(BUILD)/$$chip/width-tests || exit 1; done
+	@if command -v $(ARM) qemu-aarch64 >/dev/null; then echo "arm:"; \
+	  $(MAKE) BUILD=$(BUILD)/arm CXX=$(ARM) CXXFLAGS="-O1 -fno-math-errno -static -idirafter /usr/include" $(BUILD)/arm/width-tests && \
+	  qemu-aarch64 $(BUILD)/arm/width-tests; else echo "arm: left out, no $(ARM) or no qemu-aarch64"; fi
 
 # Each file, for every chip. A kernel whose registers do not suffice spills them to memory, and an array whose indices the
 # compiler does not know lies there in a stack frame; both are slow.
@@ -123,6 +138,9 @@ $(BUILD)/cai: $(BUILD)/objects/cai.o $(KERNELS)
 $(BUILD)/tests: $(TESTS) $(KERNELS)
 	$(CXX) $(FLAGS) $^ $(LIBRARIES) -o $@
 
+$(BUILD)/width-tests: $(patsubst %,$(BUILD)/objects/tests/test_%.o,$(WIDTH_TESTS)) $(BUILD)/objects/tests/main.o $(KERNELS)
+	$(CXX) $(FLAGS) $^ $(LIBRARIES) -o $@
+
 $(BUILD)/objects/%.o: %.cpp $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(CXX) $(FLAGS) $(if $(filter tests/%,$<),-DCAI_SOURCE_DIR='"$(CURDIR)"') -MMD -MP -c $< -o $@
@@ -143,4 +161,4 @@ $(BUILD)/flags: always
 
 -include $(wildcard $(BUILD)/objects/*.d $(BUILD)/objects/*/*.d)
 
-.PHONY: all story test test-cuda mutants-cuda test-gdb nvcc-check debug asan map bench-peers deps clean always
+.PHONY: all story test test-cuda mutants-cuda test-gdb test-widths nvcc-check debug asan map bench-peers deps clean always
