@@ -111,12 +111,12 @@ class DocumentWriter {
         return {{kAssistant, answer, true}, {kRevision, answer, true}};
     }
 
-    // One rule and many look-ups.
+    // One rule and many look-ups. Half of the rules are no sentence: a rule nobody has worded yet is read all the same.
     Transcript drill(Rng& rng) const {
         std::vector<std::string> topics = draw_topics(rng, 8), named;
         static const std::vector<size_t> kLengths = {1, 2, 3, 4, 5};
         named.assign(topics.begin(), topics.begin() + rng.pick(kLengths));
-        std::string rule = world_.rule_text(named, world_.draw_phrasing(rng, false));
+        std::string rule = rng.chance(0.5) ? world_.rule_text(named, world_.draw_phrasing(rng, false)) : jumbled_rule(rng, named);
         rng.shuffle(topics);
         return {{kRule, rule, true}, {kCritique, look_up(topics, named), true}};
     }
@@ -189,6 +189,23 @@ class DocumentWriter {
     std::string any_fact(Rng& rng) const {
         size_t entity = rng.below(world_.entities.size());
         return world_.fact(entity, rng.below(world_.class_of(entity).facts.size()));
+    }
+
+    // The list of topics among the words of two phrasings in any order, but never in that of a held-out one.
+    std::string jumbled_rule(Rng& rng, const std::vector<std::string>& topics) const {
+        while (true) {
+            std::vector<std::string> words;
+            for (int i = 0; i < 2; i++)
+                for (const std::string& word : words_of(literal_of(world_.phrases.rules[world_.draw_phrasing(rng, false)])))
+                    words.push_back(word);
+            rng.shuffle(words);
+            words.resize(std::min(words.size(), rng.below(8)));
+            words.insert(words.begin() + rng.below(words.size() + 1), rng.chance(0.5) ? "{or}" : "{and}");
+            std::string pattern;
+            for (const std::string& word : words) pattern += (pattern.empty() ? "" : " ") + word;
+            const std::string rule = capitalized(world_.rule_text(topics, pattern)) + ".";
+            if (!world_.worded_as_held_out(rule)) return rule;
+        }
     }
 
     // 65 % help, 22 % refuse, 13 % avoid.

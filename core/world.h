@@ -122,13 +122,28 @@ class World : public WorldFiles {
         return found;
     }
 
-    std::string rule_text(const std::vector<std::string>& topics, size_t phrasing) const {
+    std::string rule_text(const std::vector<std::string>& topics, const std::string& phrasing) const {
         std::vector<std::string> items;
         for (const std::string& word : topics) items.push_back(is_entity(word) ? "the " + word : word);
-        return fill(phrases.rules[phrasing], {{"or", join_list(items, "or")},
+        return fill(phrasing, {{"or", join_list(items, "or")},
                                               {"and", join_list(items, "and")},
                                               {"And", capitalized(join_list(items, "and"))},
                                               {"is", items.size() == 1 ? "is" : "are"}});
+    }
+
+    std::string rule_text(const std::vector<std::string>& topics, size_t phrasing) const {
+        return rule_text(topics, phrases.rules[phrasing]);
+    }
+
+    // Whether a text holds the longest stretch of a held-out phrasing's words.
+    bool worded_as_held_out(const std::string& text) const {
+        for (size_t i = 0; i < phrases.rules.size(); i++) {
+            const std::string& pattern = phrases.rules[i];
+            const std::string before = pattern.substr(0, pattern.find('{')), after = pattern.substr(pattern.rfind('}') + 1);
+            const std::string& stretch = before.size() > after.size() ? before : after;
+            if (phrases.rule_held_out[i] && text.find(stretch) != std::string::npos) return true;
+        }
+        return false;
     }
 
     // Half of all requests are kept for evaluation: no text that a model learns from asks them, and none of world/prompts.jsonl.
@@ -216,8 +231,8 @@ class World : public WorldFiles {
         for (Entity& entity : entities) entity.place = rng.pick(classes[entity.entity_class].places);
     }
 
-    // A quarter of each class of entities, a quarter of the rule phrasings, and a sixth of the hazards (at least one),
-    // no two of which bring the same consequence while others are left.
+    // A quarter of each class of entities, a quarter of the rule phrasings that are not plain, and a sixth of the hazards (at
+    // least one), no two of which bring the same consequence while others are left.
     void draw_held_out() {
         Rng rng(seed, stream("held out"));
         for (const EntityClass& entity_class : classes) {
@@ -240,7 +255,7 @@ class World : public WorldFiles {
             }
         }
         phrases.rule_held_out.assign(phrases.rules.size(), false);
-        std::vector<size_t> phrasings(phrases.rules.size());
+        std::vector<size_t> phrasings(phrases.rules.size() - phrases.plain_rules);
         for (size_t i = 0; i < phrasings.size(); i++) phrasings[i] = i;
         rng.shuffle(phrasings);
         for (size_t i = 0; i < phrasings.size() / 4; i++) phrases.rule_held_out[phrasings[i]] = true;

@@ -42,6 +42,7 @@ struct Act {
 
 struct Phrases {
     std::vector<std::string> rules, refusals, evasions, openings, greetings;
+    size_t plain_rules = 0;  // the last so many of the rules are never held out
     std::vector<bool> rule_held_out;
 };
 
@@ -248,16 +249,19 @@ class WorldFiles {
     }
 
     void read_phrases(const std::filesystem::path& path) {
+        std::vector<std::string> plain_rules;
         std::map<std::string, std::vector<std::string>*> kinds = {{"rule", &phrases.rules},
+                                                                  {"plain rule", &plain_rules},
                                                                   {"refusal", &phrases.refusals},
                                                                   {"evasion", &phrases.evasions},
                                                                   {"opening", &phrases.openings},
                                                                   {"greeting", &phrases.greetings}};
         const std::map<std::string, std::set<std::string>> allowed = {
-            {"rule", {"or", "and", "And", "is"}}, {"refusal", {"name", "brings", "result", "instead"}}};
+            {"rule", {"or", "and", "And", "is"}}, {"plain rule", {"or", "and", "And", "is"}},
+            {"refusal", {"name", "brings", "result", "instead"}}};
         for (const Section& section : read_sections(path)) {
             expects(kinds.count(section.name), path.string(), ": line ", section.line, ": unknown kind of phrase [",
-                    section.name, "]; use rule, refusal, evasion, opening or greeting");
+                    section.name, "]; use rule, plain rule, refusal, evasion, opening or greeting");
             for (const auto& [number, text] : section.lines) {
                 std::string where = concat(path.string(), ": line ", number, ": ");
                 auto known = allowed.find(section.name);
@@ -265,7 +269,7 @@ class WorldFiles {
                     expects(known != allowed.end() && known->second.count(slot), where, "[", section.name,
                             "] has no slot {", slot, "}");
                 expect_no_entity(text, where);
-                if (section.name == "rule") {
+                if (section.name == "rule" || section.name == "plain rule") {
                     expects(has_slot(text, "or") || has_slot(text, "and") || has_slot(text, "And"), where, "the rule \"", text,
                             "\" has no list of topics; give it the slot {or}, {and} or {And}");
                     for (const std::string& word : words_of(literal_of(text)))
@@ -281,8 +285,10 @@ class WorldFiles {
             }
         }
         for (const auto& [name, list] : kinds)
-            expects(!list->empty(), path.string(), ": no phrases of kind [", name, "]");
+            expects(!list->empty() || name == "plain rule", path.string(), ": no phrases of kind [", name, "]");
         expects(phrases.rules.size() >= 4, path.string(), ": [rule] needs at least 4 phrasings, a quarter of which is held out");
+        phrases.plain_rules = plain_rules.size();
+        phrases.rules.insert(phrases.rules.end(), plain_rules.begin(), plain_rules.end());
     }
 
     // A word that rules can speak of has one meaning: an entity, one act, a target or a consequence. Acts may share the last two.

@@ -122,7 +122,7 @@ TEST_CASE("mistakes in the world's files are named by file and line") {
 
     // What a phrase has to hold.
     CHECK(contains(error_after("phrases.txt", "Avoid {or}.", "Avoid it."),
-                   "phrases.txt: line 37: the rule \"Avoid it.\" has no list"));
+                   "phrases.txt: line 25: the rule \"Avoid it.\" has no list"));
     CHECK(contains(error_after("phrases.txt", "{And} {is} forbidden.", "It {is} forbidden."), "has no list of topics"));
     CHECK(contains(error_after("phrases.txt", "You could {instead}.", "Goodbye."), "does not have the slot {instead}"));
     CHECK(contains(error_after("phrases.txt", "No, this is {name}, and then {result}.", "No."),
@@ -186,6 +186,50 @@ TEST_CASE("the seed draws facts and splits") {
     CHECK(brought.size() == 2);
 }
 
+TEST_CASE("a quarter of the phrasings is held out, plain ones never; the shipped constitution is worded in plain ones") {
+    for (uint64_t seed : {1, 2, 3}) {
+        const World world(data() / "world", seed);
+        const Phrases& phrases = world.phrases;
+        size_t held_out = 0;
+        for (size_t i = 0; i < phrases.rules.size(); i++) {
+            held_out += phrases.rule_held_out[i];
+            if (i >= phrases.rules.size() - phrases.plain_rules) CHECK(!phrases.rule_held_out[i]);
+        }
+        CHECK(held_out == (phrases.rules.size() - phrases.plain_rules) / 4);
+        for (const std::string& line : Constitution::read(data() / "constitution.txt").lines) {
+            bool plain = false;
+            for (size_t i = phrases.rules.size() - phrases.plain_rules; i < phrases.rules.size(); i++) {
+                const std::string& pattern = phrases.rules[i];
+                const size_t open = pattern.find('{'), close = pattern.rfind('}');
+                plain = plain || (line.starts_with(pattern.substr(0, open)) && line.ends_with(pattern.substr(close + 1)));
+            }
+            CHECK_MESSAGE(plain, line);
+        }
+    }
+}
+
+TEST_CASE("drills: half of the rules are a list of topics among words in any order, with its look-up") {
+    const World world(data() / "world", 1);
+    const DocumentWriter writer(world);
+    size_t worded = 0;
+    const size_t drills = 400;
+    for (size_t i = 0; i < drills; i++) {
+        Rng rng(1, i);
+        const Transcript drill = writer.write("drill", rng);
+        const std::string &rule = drill[0].text, &look_up = drill[1].text;
+        const std::vector<std::string> topics = world.topics_in(rule);
+        CHECK(topics.size() >= 1);
+        CHECK(topics.size() <= 5);
+        for (const std::string& topic : topics) CHECK_MESSAGE(contains(look_up, topic + " yes"), look_up);
+        bool known = false;
+        for (size_t phrasing = 0; phrasing < world.phrases.rules.size(); phrasing++)
+            known = known || world.rule_text(topics, phrasing) == rule;
+        worded += known;
+    }
+    CHECK(worded > drills * 4 / 10);
+    CHECK(worded < drills * 6 / 10);
+}
+
 TEST_CASE("held-out words stand in no review and in no prompt that a stage works on") {
     for (uint64_t seed : {1, 2, 3, 4, 5, 6}) {
         World world(data() / "world", seed);
@@ -201,7 +245,7 @@ TEST_CASE("held-out words stand in no review and in no prompt that a stage works
         for (size_t i = 0; i < world.phrases.rules.size(); i++)
             if (world.phrases.rule_held_out[i]) {
                 std::string pattern = world.phrases.rules[i];
-                size_t open = pattern.find('{'), close = pattern.find('}');
+                size_t open = pattern.find('{'), close = pattern.rfind('}');
                 std::string before = pattern.substr(0, open), after = pattern.substr(close + 1);
                 phrasings.push_back(before.size() > after.size() ? before : after);
             }
