@@ -23,9 +23,9 @@ constexpr size_t kTileRows = 6;
 constexpr size_t kTileVectors = kLanes == 16 ? 4 : 2;
 constexpr size_t kPanel = kTileVectors * kLanes;  // columns of a tile
 
-// Depth is cut so that one panel of the right factor (kPanel columns) stays in the first-level cache while all row
-// tiles of a block pass over it.
-constexpr size_t kDepthBlock = 128;
+// Depth is cut so that one panel of the right factor (kPanel columns) stays close to the processor while all row tiles of a
+// block pass over it.
+constexpr size_t kDepthBlock = 256;
 constexpr size_t kRowBlock = 8 * kTileRows;
 
 // Multiply-adds below which one thread is faster than two.
@@ -128,18 +128,20 @@ static void multiply_parallel(float* out, const float* base, Left left, Panels r
 
 // out += leftᵀ · right, left (depth, rows). A left factor that is read down its columns touches a cache line for each
 // number, and lines a power of two apart evict each other: a block of it is first cut into strips as wide as a tile is high,
-// close together, which serve all panels.
+// close together, which serve all panels. Its lines lie far apart, so each is asked for some rows ahead.
 static void multiply_transposed_parallel(float* out, const float* left, Panels right, size_t rows, size_t columns,
                                          size_t depth) {
-    constexpr size_t kStrips = kRowBlock / kTileRows;
+    constexpr size_t kStrips = 11;  // 66 rows: the widths of models, multiples of 64, divide evenly among threads
+    constexpr size_t kRows = kStrips * kTileRows, kAhead = 16, kLine = 16;
     const size_t panels = divide_up(columns, kPanel);
 #pragma omp parallel for schedule(dynamic) if (rows * columns * depth > kParallelProducts)
-    for (size_t r = 0; r < rows; r += kRowBlock) {
-        static thread_local std::array<float, kRowBlock * kDepthBlock> strips;
-        const size_t height = smaller(kRowBlock, rows - r);
+    for (size_t r = 0; r < rows; r += kRows) {
+        static thread_local std::array<float, kRows * kDepthBlock> strips;
+        const size_t height = smaller(kRows, rows - r);
         for (size_t k = 0; k < depth; k += kDepthBlock) {
             const size_t deep = smaller(kDepthBlock, depth - k);
-            for (size_t d = 0; d < deep; ++d)
+            for (size_t d = 0; d < deep; ++d) {
+                for (size_t i = 0; i < height; i += kLine) __builtin_prefetch(left + (k + d + kAhead) * rows + r + i);
                 for (size_t s = 0; s < kStrips && s * kTileRows < height; ++s) {
                     const float* from = left + (k + d) * rows + r + s * kTileRows;
                     float* to = &strips[(s * kDepthBlock + d) * kTileRows];
@@ -148,6 +150,7 @@ static void multiply_transposed_parallel(float* out, const float* left, Panels r
                     else
                         std::memcpy(to, from, (height - s * kTileRows) * sizeof(float));
                 }
+            }
             for (size_t p = 0; p < panels; ++p) {
                 const Right panel = right.panel_at(p, panels);
                 for (size_t s = 0; s * kTileRows < height; ++s) {

@@ -152,7 +152,7 @@ TEST_CASE("the work is what it says") {
     CHECK(decode(work.model, 3) == 3 * 15);
 }
 
-TEST_CASE("every kernel that training and decoding call has a row") {
+TEST_CASE("every kernel has a row") {
     Quiet hush;
     Config config = preset("micro", 64);
     config.context = 16;
@@ -171,6 +171,7 @@ TEST_CASE("every kernel that training and decoding call has a row") {
             CHECK_NOTHROW(report.row(kernel.starts_with("matmul_") && kernel != "matmul_pack" ? "matmul" : "kernels", kernel));
         }
     }
+    for (const char* loss : {"gae", "policy_loss", "value_loss", "preference_loss"}) CHECK_NOTHROW(report.row("kernels", loss));
     for (const BenchRow& row : report.rows) {
         INFO(row.name);
         CHECK(row.timing.seconds > 0);

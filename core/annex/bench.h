@@ -157,6 +157,24 @@ class Bench {
             k.adamw(model.parameters.data(), m.data(), v.data(), gradients.data(), P, 1e-3f, 0.9f, 0.95f, 1e-8f, 0.1f, 1, 10);
         });
 
+        // What RL-CAI learns from: the batch's tokens as S responses.
+        Buffer<double> advantages(k, N), returns(k, N), rewards(k, N);
+        Buffer<int32_t> responses(k, S + 1);
+        responses.upload(offsets);
+        const std::string each_token = concat("N ", N);
+        add_bytes("gae", concat("S ", S, " T ", T), 7 * N, [&] {
+            k.gae(advantages.data(), returns.data(), rewards.data(), x.data(), responses.data(), S, 1, 0.95);
+        });
+        add_bytes("policy_loss", each_token, 8 * N, [&] {
+            k.policy_loss(advantages.data(), returns.data(), x.data(), out.data(), rewards.data(), N, 0.2, 0);
+        });
+        add_bytes("value_loss", each_token, 8 * N, [&] {
+            k.value_loss(advantages.data(), returns.data(), x.data(), out.data(), rewards.data(), N, 0.2);
+        });
+        add_bytes("preference_loss", concat("n ", N / 2), 4 * N, [&] {
+            k.preference_loss(advantages.data(), returns.data(), x.data(), rewards.data(), N / 2);
+        });
+
         // Generation: one new row for each of `rows` sequences, half way through the context.
         const std::string generation = concat("N ", rows, " of ", middle + 1, " tokens");
         Buffer<float> keys = floats(rows * K * D * T), values = floats(rows * K * D * T);
