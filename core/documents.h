@@ -171,9 +171,7 @@ class DocumentWriter {
         }
         rng.shuffle(words);
         words.resize(std::min(words.size(), 6 + rng.below(12)));
-        std::string rambling;
-        for (const std::string& word : words) rambling += (rambling.empty() ? "" : " ") + word;
-        return rambling;
+        return sentence_of(words);
     }
 
     Request any_request(Rng& rng, bool hazards = true) const {
@@ -191,6 +189,12 @@ class DocumentWriter {
         return world_.fact(entity, rng.below(world_.class_of(entity).facts.size()));
     }
 
+    static std::string sentence_of(const std::vector<std::string>& words) {
+        std::string text;
+        for (const std::string& word : words) text += (text.empty() ? "" : " ") + word;
+        return text;
+    }
+
     // The list of topics among the words of two phrasings in any order, but never in that of a held-out one.
     std::string jumbled_rule(Rng& rng, const std::vector<std::string>& topics) const {
         while (true) {
@@ -201,9 +205,7 @@ class DocumentWriter {
             rng.shuffle(words);
             words.resize(std::min(words.size(), rng.below(8)));
             words.insert(words.begin() + rng.below(words.size() + 1), rng.chance(0.5) ? "{or}" : "{and}");
-            std::string pattern;
-            for (const std::string& word : words) pattern += (pattern.empty() ? "" : " ") + word;
-            const std::string rule = capitalized(world_.rule_text(topics, pattern)) + ".";
+            const std::string rule = capitalized(world_.rule_text(topics, sentence_of(words))) + ".";
             if (!world_.worded_as_held_out(rule)) return rule;
         }
     }

@@ -126,9 +126,9 @@ class World : public WorldFiles {
         std::vector<std::string> items;
         for (const std::string& word : topics) items.push_back(is_entity(word) ? "the " + word : word);
         return fill(phrasing, {{"or", join_list(items, "or")},
-                                              {"and", join_list(items, "and")},
-                                              {"And", capitalized(join_list(items, "and"))},
-                                              {"is", items.size() == 1 ? "is" : "are"}});
+                               {"and", join_list(items, "and")},
+                               {"And", capitalized(join_list(items, "and"))},
+                               {"is", items.size() == 1 ? "is" : "are"}});
     }
 
     std::string rule_text(const std::vector<std::string>& topics, size_t phrasing) const {

@@ -7,11 +7,11 @@
 
 namespace cai::cpu {
 
-void gae(double* advantages, double* returns, const double* rewards, const float* values, const int32_t* offsets, size_t S,
+void gae(double* advantages, double* returns, const double* rewards, const float* values, const int32_t* offsets, size_t R,
          double gamma, double lambda) {
-    for (size_t s = 0; s < S; ++s) {
-        double next_value = 0, next_advantage = 0;  // the episode ends with the sequence
-        for (size_t t = offsets[s + 1]; t-- > static_cast<size_t>(offsets[s]);) {
+    for (size_t r = 0; r < R; ++r) {
+        double next_value = 0, next_advantage = 0;  // the episode ends with the response
+        for (size_t t = offsets[r + 1]; t-- > static_cast<size_t>(offsets[r]);) {
             const double delta = rewards[t] + gamma * next_value - values[t];
             next_advantage = delta + gamma * lambda * next_advantage;
             next_value = values[t];

@@ -1,5 +1,5 @@
 // What RL-CAI learns from: advantages, and the losses of PPO and of the preference model, each with its derivative.
-// A thread for each sequence, whose tokens follow from each other, and for each token or pair otherwise; in double.
+// A thread for each response, whose tokens follow from each other, and for each token or pair otherwise; in double.
 #include <cmath>
 
 #include "cuda.h"
@@ -8,11 +8,11 @@ namespace cai::cuda {
 namespace {
 
 __global__ void gae_kernel(double* advantages, double* returns, const double* rewards, const float* values,
-                           const int32_t* offsets, size_t S, double gamma, double lambda) {
-    const size_t s = thread_number();
-    if (s >= S) return;
-    double next_value = 0, next_advantage = 0;  // the episode ends with the sequence
-    for (size_t t = offsets[s + 1]; t-- > static_cast<size_t>(offsets[s]);) {
+                           const int32_t* offsets, size_t R, double gamma, double lambda) {
+    const size_t r = thread_number();
+    if (r >= R) return;
+    double next_value = 0, next_advantage = 0;  // the episode ends with the response
+    for (size_t t = offsets[r + 1]; t-- > static_cast<size_t>(offsets[r]);) {
         const double delta = rewards[t] + gamma * next_value - values[t];
         next_advantage = delta + gamma * lambda * next_advantage;
         next_value = values[t];
@@ -63,9 +63,9 @@ __global__ void preference_loss_kernel(double* loss, double* gradient, const flo
 
 }  // namespace
 
-void gae(double* advantages, double* returns, const double* rewards, const float* values, const int32_t* offsets, size_t S,
+void gae(double* advantages, double* returns, const double* rewards, const float* values, const int32_t* offsets, size_t R,
          double gamma, double lambda) {
-    launch(gae_kernel, a_thread_each(S), advantages, returns, rewards, values, offsets, S, gamma, lambda);
+    launch(gae_kernel, a_thread_each(R), advantages, returns, rewards, values, offsets, R, gamma, lambda);
 }
 
 void policy_loss(double* loss, double* gradient, const float* logprobs, const float* old_logprobs, const double* advantages,

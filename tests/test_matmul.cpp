@@ -12,7 +12,8 @@ struct Shape {
 };
 // Primes, ones, one below and one above the widths of vectors, tiles, panels and blocks.
 const Shape kShapes[] = {{1, 1, 1},    {1, 64, 64},   {2, 3, 5},     {7, 31, 67},  {13, 1, 129},   {6, 64, 65},
-                         {5, 127, 63}, {49, 129, 16}, {97, 17, 100}, {3, 260, 31}, {48, 128, 128}, {130, 33, 50}, {300, 9, 20}, {530, 19, 70}, {2, 7, 270}};
+                         {5, 127, 63}, {49, 129, 16}, {97, 17, 100}, {3, 260, 31}, {48, 128, 128},
+                         {130, 33, 50}, {300, 9, 20},  {530, 19, 70}, {2, 7, 270}};
 
 std::vector<double> reference(const std::vector<double>& x, const std::vector<double>& weight,
                               const std::vector<float>& residual, Shape s) {
