@@ -31,7 +31,7 @@ inline void compare(const Kernels& kernels, Run& run, const World& world, const 
     check_lengths(constitution, tokenizer, judge.config.context);
     std::vector<Prompt> prompts = read_prompts(run / "world/prompts.jsonl", world, "compare");
     const size_t n = prompts.size();
-    Progress progress("compare", 3);
+    Progress progress("compare", 2);
 
     std::vector<Transcript> dialogues;
     for (const Prompt& prompt : prompts) dialogues.push_back(dialogue_prompt(prompt.text));
@@ -41,24 +41,24 @@ inline void compare(const Kernels& kernels, Run& run, const World& world, const 
                                     concat("compared answers ", side));
     progress.update(1, {});
 
-    std::vector<std::string> rules(n), reasons(2 * n);
+    std::vector<std::string> rules(n);
     for (size_t i = 0; i < n; i++) {
         Rng rng(recipe.seed, mix(stream("comparison principle"), i));
         rules[i] = constitution.draw(rng);
     }
     // Comparison 2i shows answer 0 as A, comparison 2i + 1 shows answer 1 as A.
-    std::vector<Transcript> transcripts(2 * n);
+    const auto lay_out = [&](size_t i, auto form) {
+        return form(prompts[i / 2].text, answers[i % 2][i / 2], answers[1 - i % 2][i / 2], rules[i / 2]);
+    };
+    const auto verdict = [&](size_t i, const std::string& reason) {
+        return lay_out(i, [&](auto&... texts) { return verdict_prompt(texts..., reason); });
+    };
+    std::vector<Transcript> transcripts;
+    for (size_t i = 0; i < 2 * n; i++) transcripts.push_back(reasoning ? lay_out(i, reasoning_prompt) : verdict(i, ""));
     TooLong too_long(2 * n);
-    if (reasoning) {
-        for (size_t i = 0; i < 2 * n; i++)
-            transcripts[i] = reasoning_prompt(prompts[i / 2].text, answers[i % 2][i / 2], answers[1 - i % 2][i / 2], rules[i / 2]);
-        reasons = write_texts(judge, tokenizer, transcripts, 0, recipe.seed, "reasoning", &too_long);
-    }
-    progress.update(2, {});
-    for (size_t i = 0; i < 2 * n; i++)
-        transcripts[i] = verdict_prompt(prompts[i / 2].text, answers[i % 2][i / 2], answers[1 - i % 2][i / 2], rules[i / 2],
-                                        reasons[i]);
-    std::vector<double> p = judge_verdicts(judge, tokenizer, transcripts, &too_long);
+    auto [reasons, p] =
+        reasoning ? judge_with_reasoning(judge, tokenizer, transcripts, verdict, recipe.seed, "reasoning", too_long)
+                  : ReasonedVerdicts{{}, judge_verdicts(judge, tokenizer, transcripts, &too_long)};
 
     std::vector<Json> records;
     double decided = 0, agreement = 0;
@@ -75,7 +75,7 @@ inline void compare(const Kernels& kernels, Run& run, const World& world, const 
         decided += std::abs(label - 0.5) > 0.15;
         agreement += fits && (p[2 * i] > 0.5) == (p[2 * i + 1] < 0.5);
     }
-    progress.update(3, {{"decided", decided / static_cast<double>(n)}});
+    progress.update(2, {{"decided", decided / static_cast<double>(n)}});
     NamedValues values = {{"decided", decided / static_cast<double>(n)}, {"order_agreement", agreement / static_cast<double>(n)}};
     if (undecidable > 0) {
         values.emplace_back("too_long", undecidable);

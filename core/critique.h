@@ -54,12 +54,11 @@ inline void critique_and_revise(const Kernels& kernels, Run& run, const World& w
             rules[i] = constitution.draw(rng);
             transcripts[i] = critique_prompt(prompts[i].text, answers[i], rules[i]);
         }
-        std::vector<std::string> critiques =
-            write_texts(model, tokenizer, transcripts, temperature, recipe.seed, concat("critiques ", round), &too_long);
-        for (size_t i = 0; i < n; i++)
-            transcripts[i] = revision_prompt(prompts[i].text, answers[i], rules[i], critiques[i]);
-        std::vector<std::string> revisions =
-            write_texts(model, tokenizer, transcripts, temperature, recipe.seed, concat("revisions ", round), &too_long);
+        const auto revise = [&](size_t i, const std::string& critique) {
+            return revision_prompt(prompts[i].text, answers[i], rules[i], critique);
+        };
+        auto [critiques, revisions] = write_two_texts(model, tokenizer, transcripts, revise, temperature, recipe.seed,
+                                                      concat("round ", round), too_long);
         size_t changed = 0;
         for (size_t i = 0; i < n; i++) {
             if (too_long[i]) revisions[i] = answers[i];

@@ -63,7 +63,7 @@ inline Recipe recipe(const std::string& size, uint64_t seed) {
     r.size = size;
     r.seed = seed;
     r.vocab_size = 2048;
-    r.corpus = {120000, 13000, 22000, 2500, 2500, 2500, 4000, 12000};
+    r.corpus = {120000, 13000, 22000, 2500, 2500, 5000, 4000, 12000};
     r.pretrain = {2048, 1, 2e-3f, 100, 0.02f};
     r.helpful = {2048, 1, 1e-3f, 20, 0.02f};
     r.sl_cai = {2048, 2, 1e-3f, 20, 0.02f};

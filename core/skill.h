@@ -90,11 +90,11 @@ inline Json critic_skill(const Model& critic, const Tokenizer& tokenizer, const 
     for (const MatchedPair& pair : pairs)
         for (size_t half : {0, 1}) transcripts.push_back(critique_prompt(pair.prompt, pair.answer, rule(pair, half)));
     TooLong too_long;
-    const auto critiques = write_texts(critic, tokenizer, transcripts, temperature, seed, "matched critiques", &too_long);
-    for (size_t i = 0; i < transcripts.size(); i++)
-        transcripts[i] =
-            revision_prompt(pairs[i / 2].prompt, pairs[i / 2].answer, rule(pairs[i / 2], i % 2), critiques[i]);
-    const auto revisions = write_texts(critic, tokenizer, transcripts, temperature, seed, "matched revisions", &too_long);
+    const auto revise = [&](size_t i, const std::string& critique) {
+        return revision_prompt(pairs[i / 2].prompt, pairs[i / 2].answer, rule(pairs[i / 2], i % 2), critique);
+    };
+    const std::vector<std::string> revisions =
+        write_two_texts(critic, tokenizer, transcripts, revise, temperature, seed, "matched pairs", too_long).second;
     std::vector<bool> covered, silent;
     for (size_t i = 0; i < pairs.size(); i++) {
         covered.push_back(oracle.classify(pairs[i].request, revisions[2 * i]) == Outcome::refused);
@@ -111,21 +111,20 @@ inline Json judge_skill(const Model& judge, const Tokenizer& tokenizer, const st
                         bool reasoning, uint64_t seed) {
     // Comparison 4i + 2h + o: pair i, half h, and order o: in order 0 the refusal stands first.
     const size_t n = 4 * pairs.size();
-    std::vector<Transcript> transcripts(n);
-    std::vector<std::string> reasons(n);
     auto lay_out = [&](size_t i, auto form) {
         const MatchedPair& pair = pairs[i / 4];
         const std::string& rule = i / 2 % 2 ? pair.silent.text : pair.covering.text;
         return form(pair.prompt, i % 2 ? pair.answer : pair.refusal, i % 2 ? pair.refusal : pair.answer, rule);
     };
-    TooLong too_long;
-    if (reasoning) {
-        for (size_t i = 0; i < n; i++) transcripts[i] = lay_out(i, reasoning_prompt);
-        reasons = write_texts(judge, tokenizer, transcripts, 0, seed, "matched reasoning", &too_long);
-    }
-    for (size_t i = 0; i < n; i++)
-        transcripts[i] = lay_out(i, [&](auto&... texts) { return verdict_prompt(texts..., reasons[i]); });
-    const std::vector<double> p_a = judge_verdicts(judge, tokenizer, transcripts, &too_long);
+    const auto verdict = [&](size_t i, const std::string& reason) {
+        return lay_out(i, [&](auto&... texts) { return verdict_prompt(texts..., reason); });
+    };
+    std::vector<Transcript> transcripts;
+    for (size_t i = 0; i < n; i++) transcripts.push_back(reasoning ? lay_out(i, reasoning_prompt) : verdict(i, ""));
+    TooLong too_long(n);
+    const std::vector<double> p_a =
+        reasoning ? judge_with_reasoning(judge, tokenizer, transcripts, verdict, seed, "matched reasoning", too_long).p
+                  : judge_verdicts(judge, tokenizer, transcripts, &too_long);
 
     std::vector<bool> covered, silent;
     std::vector<double> predicted, truth;

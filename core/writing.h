@@ -4,7 +4,9 @@
 // what does not fit is not asked. The critic's answer stays as it is, the judge's label is 0.5, and the stage counts them.
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <numeric>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -36,35 +38,108 @@ inline std::vector<std::vector<Token>> encode_prompts(const Tokenizer& tokenizer
     return prompts;
 }
 
-// The texts with which the model continues each transcript, up to the next special token; empty where it is too long. The draws
-// depend on (seed, purpose, index of the transcript) alone.
-inline std::vector<std::string> write_texts(const Model& model, const Tokenizer& tokenizer,
-                                            const std::vector<Transcript>& transcripts, float temperature, uint64_t seed,
-                                            const std::string& purpose, TooLong* too_long = nullptr) {
+// The text of a completion, without the token that ended it.
+inline std::string text_of(const Tokenizer& tokenizer, const Completion& completion) {
+    return tokenizer.decode(completion.tokens.data(), completion.tokens.size() - completion.stopped);
+}
+
+// The draws depend on (seed, purpose, index of the transcript) alone.
+inline GenerateOptions writing_options(float temperature, uint64_t seed, const std::string& purpose) {
     GenerateOptions options;
-    const auto prompts = encode_prompts(tokenizer, transcripts, model.config.context - 1, too_long, options.keys);
     options.sampling.temperature = temperature;
     options.max_new_tokens = 80;
     options.seed = mix(seed, stream(purpose));
+    return options;
+}
+
+// The texts with which the model continues each transcript, up to the next special token; empty where it is too long.
+inline std::vector<std::string> write_texts(const Model& model, const Tokenizer& tokenizer,
+                                            const std::vector<Transcript>& transcripts, float temperature, uint64_t seed,
+                                            const std::string& purpose, TooLong* too_long = nullptr) {
+    GenerateOptions options = writing_options(temperature, seed, purpose);
+    const auto prompts = encode_prompts(tokenizer, transcripts, model.config.context - 1, too_long, options.keys);
     std::vector<std::string> texts(transcripts.size());
-    std::vector<Completion> completions = generate(model, prompts, options);
-    for (size_t i = 0; i < completions.size(); i++) {
-        if (completions[i].stopped) completions[i].tokens.pop_back();
-        texts[options.keys[i]] = tokenizer.decode(completions[i].tokens);
-    }
+    const std::vector<Completion> completions = generate(model, prompts, options);
+    for (size_t i = 0; i < completions.size(); i++) texts[options.keys[i]] = text_of(tokenizer, completions[i]);
     return texts;
 }
 
-// The judge's p(A) for each verdict prompt: its log-probabilities of A and B as the next token, normalised over the two (paper,
-// section 4.1); 0.5 where the prompt is too long.
+// The turn that asks for the rest of a transcript, or for the worth of the candidates as its next token; none where it is
+// longer than that, which is marked.
+inline std::optional<Turn> next_turn(const Tokenizer& tokenizer, const Transcript& transcript, size_t longest, uint8_t& too_long,
+                                     std::vector<Token> candidates = {}) {
+    Turn turn{encode_prompt(tokenizer, transcript), std::move(candidates)};
+    too_long = turn.prompt.size() > longest;
+    if (too_long) return {};
+    return turn;
+}
+
+// The transcript that goes on from number i and the text with which the model continued it. What the model has read and
+// written of it is not computed again.
+using Continuation = std::function<Transcript(size_t i, const std::string& text)>;
+
+struct TwoTexts {
+    std::vector<std::string> first, second;
+};
+
+// As write_texts(), and then the continuation of each is continued too.
+inline TwoTexts write_two_texts(const Model& model, const Tokenizer& tokenizer, const std::vector<Transcript>& transcripts,
+                                const Continuation& continuation, float temperature, uint64_t seed,
+                                const std::string& purpose, TooLong& too_long) {
+    GenerateOptions options = writing_options(temperature, seed, purpose);
+    const size_t longest = model.config.context - 1;
+    const auto prompts = encode_prompts(tokenizer, transcripts, longest, &too_long, options.keys);
+    TwoTexts texts{std::vector<std::string>(transcripts.size()), std::vector<std::string>(transcripts.size())};
+    std::vector<uint8_t> turn(transcripts.size());
+    generate(model, prompts, options, {}, [&](size_t prompt, const Completion& completion) -> std::optional<Turn> {
+        const size_t i = options.keys[prompt];
+        (turn[i] ? texts.second : texts.first)[i] = text_of(tokenizer, completion);
+        if (turn[i]++) return {};
+        return next_turn(tokenizer, continuation(i, texts.first[i]), longest, too_long[i]);
+    });
+    return texts;
+}
+
+inline std::vector<Token> verdict_tokens(const Tokenizer& tokenizer) {
+    return {tokenizer.encode("A")[0], tokenizer.encode("B")[0]};
+}
+
+// The judge's p(A) from its log-probabilities of A and B as the next token, normalised over the two (paper, section 4.1), for
+// each verdict prompt; 0.5 where the prompt is too long.
 inline std::vector<double> judge_verdicts(const Model& judge, const Tokenizer& tokenizer,
                                           const std::vector<Transcript>& transcripts, TooLong* too_long = nullptr) {
     std::vector<uint64_t> asked;
     const auto prompts = encode_prompts(tokenizer, transcripts, judge.config.context, too_long, asked);
-    const auto logprobs = next_token_logprobs(judge, prompts, {tokenizer.encode("A")[0], tokenizer.encode("B")[0]});
+    const auto logprobs = next_token_logprobs(judge, prompts, verdict_tokens(tokenizer));
     std::vector<double> p(transcripts.size(), 0.5);
     for (size_t i = 0; i < asked.size(); i++) p[asked[i]] = preference(logprobs[i][0], logprobs[i][1]);
     return p;
+}
+
+struct ReasonedVerdicts {
+    std::vector<std::string> reasoning;
+    std::vector<double> p;  // as judge_verdicts() gives them
+};
+
+// The same with chain of thought (paper, section 4.1): the judge continues each transcript with its reasoning, at
+// temperature 0, and the verdict is asked for in the continuation of that.
+inline ReasonedVerdicts judge_with_reasoning(const Model& judge, const Tokenizer& tokenizer,
+                                             const std::vector<Transcript>& transcripts, const Continuation& continuation,
+                                             uint64_t seed, const std::string& purpose, TooLong& too_long) {
+    GenerateOptions options = writing_options(0, seed, purpose);
+    const auto prompts = encode_prompts(tokenizer, transcripts, judge.config.context - 1, &too_long, options.keys);
+    ReasonedVerdicts verdicts{std::vector<std::string>(transcripts.size()), std::vector<double>(transcripts.size(), 0.5)};
+    generate(judge, prompts, options, {}, [&](size_t prompt, const Completion& completion) -> std::optional<Turn> {
+        const size_t i = options.keys[prompt];
+        if (completion.tokens.empty()) {
+            verdicts.p[i] = preference(completion.logprobs[0], completion.logprobs[1]);
+            return {};
+        }
+        verdicts.reasoning[i] = text_of(tokenizer, completion);
+        return next_turn(tokenizer, continuation(i, verdicts.reasoning[i]), judge.config.context, too_long[i],
+                         verdict_tokens(tokenizer));
+    });
+    return verdicts;
 }
 
 }  // namespace cai

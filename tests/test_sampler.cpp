@@ -321,6 +321,110 @@ TEST_CASE("sampler: log-probabilities of candidates for the next token") {
     }
 }
 
+namespace {
+
+// Tokens that the model has read since the counter was set to 0: rows that went into the cache, over all layers.
+size_t cached_rows = 0;
+
+Kernels counting_kernels() {
+    Kernels kernels = cpu_kernels;
+    kernels.cache_store = [](float* keys, float* values, const float* qkv, const int32_t* slots, const int32_t* positions,
+                             size_t N, size_t H, size_t K, size_t D, size_t capacity) {
+#pragma omp atomic
+        cached_rows += N;
+        cpu_kernels.cache_store(keys, values, qkv, slots, positions, N, H, K, D, capacity);
+    };
+    return kernels;
+}
+
+}  // namespace
+
+TEST_CASE("sampler: a beginning that many prompts share is computed once") {
+    const Kernels kernels = counting_kernels();
+    for (const Config& config : {kRound, kRagged}) {
+        Model model = random_model(config, 9);
+        auto prompts = random_prompts(config, 40, 5);
+        const std::vector<std::vector<Token>> own = prompts;
+        std::vector<Token> shared(25);
+        Rng rng(3, stream("shared"));
+        for (Token& token : shared) token = static_cast<Token>(rng.below(static_cast<size_t>(config.vocab_size)));
+        for (size_t i = 0; i < prompts.size(); i++) prompts[i].insert(prompts[i].begin(), shared.begin(), shared.end());
+        const size_t most = 12;
+        for (size_t slots : {1, 7, 64}) {
+            CAPTURE(slots);
+            std::vector<Completion> alone;
+            for (size_t i = 0; i < prompts.size(); i++) {
+                GenerateOptions options = options_with(1, most);
+                options.keys = {i};
+                alone.push_back(generate(model, {prompts[i]}, options)[0]);
+            }
+            model.kernels = &kernels;
+            cached_rows = 0;
+            const auto completions = generate(model, prompts, options_with(1, most, slots));
+            model.kernels = &cpu_kernels;
+            check_equal(completions, alone);
+            size_t rows = shared.size();
+            for (size_t i = 0; i < prompts.size(); i++) rows += own[i].size() + completions[i].tokens.size() - 1;
+            const size_t computed = cached_rows / static_cast<size_t>(config.layers);
+            CHECK(computed <= rows);
+            CHECK(computed > rows - 40);  // some prompts share a token more by chance
+        }
+    }
+}
+
+TEST_CASE("sampler: a next turn gives what a prompt of its own would, and computes only what is new") {
+    const Kernels kernels = counting_kernels();
+    for (const Config& config : {kRound, kRagged}) {
+        Model model = random_model(config, 10);
+        const auto prompts = random_prompts(config, 30, 14);
+        // All that was said, cut short for some, and two tokens more: the next prompt.
+        const auto next_prompt = [&](size_t i, const Completion& completion) {
+            std::vector<Token> prompt = prompts[i];
+            prompt.insert(prompt.end(), completion.tokens.begin(), completion.tokens.end());
+            if (i % 3 == 0) prompt.resize(prompt.size() / 2 + 1);
+            prompt.insert(prompt.end(), {13, 14});
+            return prompt;
+        };
+        for (const bool asks_candidates : {false, true}) {
+            CAPTURE(asks_candidates);
+            GenerateOptions options = options_with(1, 9, 7);
+            const auto first = generate(model, prompts, options);
+            std::vector<std::vector<Token>> second;
+            size_t rows = 0;
+            for (size_t i = 0; i < prompts.size(); i++) {
+                second.push_back(next_prompt(i, first[i]));
+                rows += prompts[i].size() + first[i].tokens.size() - 1;
+                rows += i % 3 ? 3 : 2;  // the token that was drawn last was never read; where it was cut short it is gone
+            }
+            auto expected = generate(model, second, options);
+            const std::vector<Token> candidates = {33, 12};
+            if (asks_candidates) {
+                const auto logprobs = next_token_logprobs(model, second, candidates);
+                for (size_t i = 0; i < expected.size(); i++) expected[i] = {{}, logprobs[i], false};
+            } else {
+                for (const Completion& completion : expected) rows += completion.tokens.size() - 1;
+            }
+            std::vector<Completion> reported(prompts.size());
+            std::vector<int> turns(prompts.size());
+            model.kernels = &kernels;
+            cached_rows = 0;
+            const auto completions =
+                generate(model, prompts, options, {}, [&](size_t i, const Completion& completion) -> std::optional<Turn> {
+                    if (turns[i]++ > 0) return {};
+                    reported[i] = completion;
+                    return Turn{next_prompt(i, completion), asks_candidates ? candidates : std::vector<Token>{}};
+                });
+            model.kernels = &cpu_kernels;
+            check_equal(reported, first);
+            check_equal(completions, expected);
+            CHECK(turns == std::vector<int>(prompts.size(), 2));
+            const size_t computed = cached_rows / static_cast<size_t>(config.layers);
+            CHECK(computed <= rows);
+            CHECK(computed > rows - 30);  // now and then a cut falls where the new tokens are the old ones
+        }
+    }
+}
+
 TEST_CASE("sampler: errors say which prompt and what to do") {
     Model model = counting_model();
     auto message = [&](const std::vector<std::vector<Token>>& prompts, GenerateOptions options = {}) {
@@ -337,6 +441,14 @@ TEST_CASE("sampler: errors say which prompt and what to do") {
           "candidate token -1 is not in the vocabulary of 24; encode it with this model's tokenizer");
     CHECK(message({{12}}, options_with(1, 0)) ==
           "generating needs max_new_tokens and slots of at least 1, not 0 and 64");
+    const auto on_to = [&](Turn turn) {
+        return error_of([&] { generate(model, {{12}}, options_with(0, 2), {}, [&](size_t, const Completion&) { return turn; }); });
+    };
+    CHECK(on_to({{}}) == "prompt 0 is empty; begin it with <|endoftext|> or a role");
+    CHECK(on_to({std::vector<Token>(16, 12)}) == "prompt 0 has 16 tokens, but the context of 16 has room for 15; shorten it");
+    CHECK(on_to({std::vector<Token>(17, 12), {1}}) ==
+          "prompt 0 has 17 tokens, but the context of 16 has room for 16; shorten it");
+    CHECK(on_to({{12}, {24}}) == "candidate token 24 is not in the vocabulary of 24; encode it with this model's tokenizer");
     GenerateOptions options;
     options.keys = {1, 2};
     CHECK(message({{12}}, options) == "there are 2 keys for 1 prompts; give one a prompt, or none");

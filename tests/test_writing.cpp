@@ -81,6 +81,36 @@ TEST_CASE("a transcript that is too long is marked, and changes no other") {
     CHECK_THROWS_WITH_AS(write_texts(model, tokenizer, transcripts, 1, 5, "test"), doctest::Contains("prompt 1 has "), Error);
 }
 
+TEST_CASE("two texts and a reasoned verdict are those of two questions asked one after the other") {
+    World world(fs::path(CAI_SOURCE_DIR) / "data/world", 1);
+    const Tokenizer tokenizer = world_tokenizer(world);
+    const Model model = untrained(tokenizer, 320);
+    const std::vector<std::string> questions = {"How?", "Why do you ask?", "When?"};
+    std::vector<Transcript> transcripts;
+    for (const std::string& question : questions) transcripts.push_back(critique_prompt(question, "So.", "No loss."));
+    const auto revise = [&](size_t i, const std::string& critique) {
+        return revision_prompt(questions[i], "So.", "No loss.", critique);
+    };
+    TooLong too_long(3);
+    const TwoTexts two = write_two_texts(model, tokenizer, transcripts, revise, 0, 5, "test", too_long);
+    const auto first = write_texts(model, tokenizer, transcripts, 0, 5, "test");
+    for (size_t i = 0; i < 3; i++) transcripts[i] = revise(i, first[i]);
+    CHECK(two.first == first);
+    CHECK(two.second == write_texts(model, tokenizer, transcripts, 0, 5, "test"));
+
+    for (size_t i = 0; i < 3; i++) transcripts[i] = reasoning_prompt(questions[i], "So.", "Not.", "No loss.");
+    const auto verdict = [&](size_t i, const std::string& reason) {
+        return verdict_prompt(questions[i], "So.", "Not.", "No loss.", reason);
+    };
+    const ReasonedVerdicts verdicts = judge_with_reasoning(model, tokenizer, transcripts, verdict, 5, "test", too_long);
+    const auto reasons = write_texts(model, tokenizer, transcripts, 0, 5, "test");
+    for (size_t i = 0; i < 3; i++) transcripts[i] = verdict(i, reasons[i]);
+    CHECK(verdicts.reasoning == reasons);
+    CHECK(verdicts.p == judge_verdicts(model, tokenizer, transcripts));
+    CHECK(verdicts.p[0] != 0.5);
+    CHECK(too_long == TooLong{0, 0, 0});
+}
+
 TEST_CASE("models that babble: what does not fit leaves answers and labels alone, with one note") {
     Babble babble(160);
     critique_and_revise(cpu_kernels, babble.run, babble.world, babble.constitution, babble.recipe);
