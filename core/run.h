@@ -1,6 +1,11 @@
 // A run directory: a folder for each model, the jsonl files the stages wrote, and for each stage a manifest that says from
 // what it was made. A stage whose manifest still fits is not run again.
 #pragma once
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
 #include <chrono>
 #include <filesystem>
 #include <functional>
@@ -29,6 +34,26 @@ inline std::string fingerprint(const std::filesystem::path& path) {
         if (std::filesystem::exists(path / file)) hash = mix(hash, stream(read_file(path / file)));
     return hexadecimal(hash);
 }
+
+// Keeps other processes out of a run directory until this one ends, however it ends. A file system that knows no locks goes
+// without.
+class DirectoryLock {
+  public:
+    DirectoryLock() = default;
+    DirectoryLock(const DirectoryLock&) = delete;
+    ~DirectoryLock() {
+        if (descriptor_ >= 0) close(descriptor_);
+    }
+
+    void take(const std::filesystem::path& directory) {
+        if (descriptor_ < 0) descriptor_ = open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        expects(flock(descriptor_, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK, directory.string(),
+                ": another cai is at work in this run; wait until it is done, or name another directory with --out");
+    }
+
+  private:
+    int descriptor_ = -1;
+};
 
 class Run {
   public:
@@ -122,8 +147,12 @@ class Run {
         return inputs;
     }
 
+    DirectoryLock lock_;
+
     // From here on the outputs are no longer what the manifest says.
     void start(const Stage& stage) {
+        std::filesystem::create_directories(directory);
+        lock_.take(directory);
         for (const auto& [file, text] : settings) write_file(directory / file, text);
         std::filesystem::remove(manifest_path(stage.name));
     }

@@ -53,9 +53,9 @@ const std::map<std::string, std::set<std::string>> kGuarded = {
 };
 
 // What the product may include besides the C++ standard library.
-const std::set<std::string> kSystemHeaders = {"omp.h",          "immintrin.h", "unistd.h",       "sys/ioctl.h",
-                                              "sys/resource.h", "sys/stat.h",  "sys/mman.h",     "cuda_runtime.h",
-                                              "sanitizer/asan_interface.h",   "sanitizer/tsan_interface.h"};
+const std::set<std::string> kSystemHeaders = {"omp.h",          "immintrin.h", "unistd.h",   "fcntl.h",        "sys/file.h",
+                                              "sys/ioctl.h",    "sys/resource.h", "sys/stat.h", "sys/mman.h", "cuda_runtime.h",
+                                              "sanitizer/asan_interface.h", "sanitizer/tsan_interface.h"};
 
 const std::set<std::string> kTopLevel = {
     "Makefile", "CMakeLists.txt", "CMakePresets.json", "README.md", "LICENSE", "cai.cpp", "core", "cpu", "cuda",

@@ -86,6 +86,27 @@ TEST_CASE("a stage that a signal did not keep from finishing is finished") {
     CHECK(runs == 1);
 }
 
+TEST_CASE("two do not work in one run at the same time") {
+    Quiet hush;
+    TemporaryFolder folder;
+    const Run::Stage stage = {"stage", {}, {"out.txt"}, Json::Object{}};
+    {
+        Run first(folder.path), second(folder.path);
+        first.perform(stage, [&] { write_file(first / "out.txt", "first"); });
+        second.perform(stage, [] {});  // it is finished already: nothing to write
+        second.force = true;
+        second.settings = {{"constitution.txt", "other"}};
+        CHECK(error_of([&] { second.perform(stage, [] {}); }) ==
+              folder.path.string() + ": another cai is at work in this run; wait until it is done, or name another directory with --out");
+        CHECK(!fs::exists(folder.path / "constitution.txt"));
+        CHECK(fs::exists(first.manifest_path("stage")));
+    }
+    Run third(folder.path);
+    third.force = true;
+    third.perform(stage, [&] { write_file(third / "out.txt", "third"); });
+    CHECK(read_file(folder.path / "out.txt") == "third");
+}
+
 TEST_CASE("a stage runs once, and again when its inputs or options change") {
     Quiet hush;
     TemporaryFolder folder;
