@@ -12,7 +12,7 @@ namespace cai {
 struct CorpusRecipe {
     size_t documents, dialogues, reviews;           // pretraining; helpful-only fine-tuning; reviews mixed into it
     size_t critique_prompts, helpful_prompts, compare_prompts, ppo_prompts;
-    size_t replayed;  // documents of the encyclopedia, and as many conversations, mixed into the fine-tuning of SL-CAI
+    size_t replayed, replayed_conversations;  // documents of the encyclopedia and conversations mixed into SL-CAI's fine-tuning
 };
 
 struct CritiqueRecipe {
@@ -62,19 +62,19 @@ inline Recipe recipe(const std::string& size, uint64_t seed) {
     Recipe r;
     r.size = size;
     r.seed = seed;
-    r.vocab_size = 2048;
-    r.corpus = {120000, 13000, 22000, 2500, 2500, 5000, 4000, 12000};
+    r.vocab_size = 2176;  // enough for the words that begin a rule, with their capitals
+    r.corpus = {120000, 13000, 22000, 3500, 2500, 5000, 4000, 12000, 8000};
     r.pretrain = {2048, 1, 2e-3f, 100, 0.02f};
     r.helpful = {2048, 1, 1e-3f, 20, 0.02f};
     r.sl_cai = {2048, 2, 1e-3f, 20, 0.02f};
     r.reward = {32, 2, 5e-4f};
     r.ppo = {.iterations = 50, .rollouts = 128, .epochs = 2, .minibatches = 2, .learning_rate = 1e-4f,
              .value_learning_rate = 3e-4f, .options = {}};
-    r.ppo.options.kl_coefficient = 0.2;  // at 0.05 a model this small garbles one refusal in ten
+    r.ppo.options.kl_coefficient = 0.4;  // at 0.05 a model this small garbles one refusal in ten; at 0.2 refusing spreads
     r.evaluate = {1000, 500};
     if (size == "micro") {
         r.vocab_size = 512;
-        r.corpus = {600, 200, 100, 24, 24, 24, 64, 20};
+        r.corpus = {600, 200, 100, 24, 24, 24, 64, 20, 20};
         r.pretrain = {512, 1, 5e-3f, 5, 0.1f};
         r.helpful = {512, 1, 2e-3f, 5, 0.1f};
         r.sl_cai = {512, 1, 2e-3f, 5, 0.1f};

@@ -77,6 +77,7 @@ inline Recipe read_recipe(Arguments& arguments) {
     count("compare-prompts", r.corpus.compare_prompts);
     count("ppo-prompts", r.corpus.ppo_prompts);
     count("replayed", r.corpus.replayed);
+    count("replayed-conversations", r.corpus.replayed_conversations);
     read_supervised(arguments, "pretrain", r.pretrain);
     read_supervised(arguments, "helpful", r.helpful);
     read_supervised(arguments, "sl-cai", r.sl_cai);

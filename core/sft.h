@@ -36,10 +36,9 @@ inline void sft_helpful(const Kernels& kernels, Run& run, const Recipe& recipe) 
                    recipe.seed);
 }
 
-// What SL-CAI learns: the revisions of all rounds and helpful samples, with a replay of pretraining text (as many documents of
-// the encyclopedia, and conversations, as `replayed` says) so that words which no prompt names are not forgotten. Without
-// revisions (an empty constitution) the first answers stand in for them.
-inline std::vector<Document> sl_cai_documents(const Run& run, const Tokenizer& tokenizer, size_t replayed) {
+// What SL-CAI learns: the revisions of all rounds and helpful samples, with a replay of pretraining text so that words which no
+// prompt names are not forgotten. Without revisions (an empty constitution) the first answers stand in for them.
+inline std::vector<Document> sl_cai_documents(const Run& run, const Tokenizer& tokenizer, const CorpusRecipe& recipe) {
     std::vector<Document> documents;
     auto add = [&](const std::string& prompt, const std::string& answer) {
         documents.push_back(encode_document(tokenizer, completed(dialogue_prompt(prompt), answer)));
@@ -58,15 +57,16 @@ inline std::vector<Document> sl_cai_documents(const Run& run, const Tokenizer& t
         add(record["prompt"].string(), record["answer"].string());
         samples++;
     }
-    std::map<std::string, size_t> kinds = {{"encyclopedia", 0}, {"conversation", 0}};
+    std::map<std::string, size_t> left = {{"encyclopedia", recipe.replayed}, {"conversation", recipe.replayed_conversations}};
     for (const Json& json : read_jsonl(run / "world/documents.jsonl")) {
-        auto kind = kinds.find(json["kind"].string());
-        if (kind == kinds.end() || kind->second == replayed) continue;
+        auto kind = left.find(json["kind"].string());
+        if (kind == left.end() || kind->second == 0) continue;
         documents.push_back(encode_document(tokenizer, segments_from_json(json, "world/documents.jsonl")));
-        kind->second++;
+        kind->second--;
     }
-    note("sft", concat("SL-CAI: ", revisions, " revisions, ", samples, " helpful samples, ", kinds["encyclopedia"],
-                       " documents of the encyclopedia and ", kinds["conversation"], " conversations replayed"));
+    note("sft", concat("SL-CAI: ", revisions, " revisions, ", samples, " helpful samples, ",
+                       recipe.replayed - left["encyclopedia"], " documents of the encyclopedia and ",
+                       recipe.replayed_conversations - left["conversation"], " conversations replayed"));
     return documents;
 }
 
@@ -74,7 +74,7 @@ inline std::vector<Document> sl_cai_documents(const Run& run, const Tokenizer& t
 inline void sft_sl_cai(const Kernels& kernels, Run& run, const Recipe& recipe) {
     Model model = load_model(kernels, run / "pretrained");
     Tokenizer tokenizer = load_tokenizer(run / "pretrained");
-    std::vector<Document> documents = sl_cai_documents(run, tokenizer, recipe.corpus.replayed);
+    std::vector<Document> documents = sl_cai_documents(run, tokenizer, recipe.corpus);
     train_and_save(model, std::move(documents), tokenizer, run, "sft-sl-cai", "sl-cai", recipe.sl_cai, recipe.seed);
 }
 

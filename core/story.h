@@ -66,7 +66,7 @@ struct Story {
     void tune_sl_cai() const {
         Json options = to_json(recipe.sl_cai);
         options.set("seed", recipe.seed);
-        options.set("replayed", recipe.corpus.replayed);
+        options.set("replayed", recipe.corpus.replayed).set("replayed_conversations", recipe.corpus.replayed_conversations);
         run.perform({"sft-sl-cai", {"pretrained", "revisions.jsonl", "helpful-samples.jsonl", "world/documents.jsonl"},
                      {"sl-cai"}, options},
                     [&] { sft_sl_cai(kernels, run, recipe); });

@@ -1,10 +1,9 @@
 // Golden numbers: worked by hand in float64 from the formulas, independently of core/advantage.h; the whitening table
-// is that of vwxyzjn/lm-human-preference-details. Gradients: against central differences. The terms of the losses, one by one
+// is that of vwxyzjn/lm-human-preference-details. The terms of the losses, one by one
 // and on every backend, are in test_losses.cpp.
 #include <doctest/doctest.h>
 
 #include <cmath>
-#include <functional>
 #include <limits>
 #include <vector>
 
@@ -30,11 +29,6 @@ void check_near(const std::vector<Real>& got, const Doubles& want, double tolera
 }
 void check_near(double got, double want, double tolerance = 3e-7) {
     check_near(Doubles{got}, Doubles{want}, tolerance);
-}
-
-double central_difference(const std::function<double(double)>& f, double x) {
-    const double h = 1e-5;
-    return (f(x + h) - f(x - h)) / (2 * h);
 }
 
 // One response of three tokens, through every step of PPO.

@@ -15,7 +15,7 @@ namespace {
 // Smaller than micro in everything but the number of steps.
 Recipe short_recipe() {
     Recipe r = recipe("micro", 1);
-    r.corpus = {60, 50, 20, 4, 4, 6, 20, 4};
+    r.corpus = {60, 50, 20, 4, 4, 6, 20, 4, 4};
     r.pretrain.tokens_per_batch = 256;
     r.helpful.tokens_per_batch = r.sl_cai.tokens_per_batch = 128;
     r.sl_cai.epochs = 4;

@@ -26,7 +26,7 @@ const Constitution& constitution() {
 
 Recipe small_recipe() {
     Recipe r = recipe("micro", 1);
-    r.corpus = {60, 8, 8, 12, 12, 12, 12, 4};
+    r.corpus = {60, 8, 8, 12, 12, 12, 12, 4, 4};
     r.evaluate = {12, 6};
     return r;
 }

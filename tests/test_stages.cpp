@@ -131,11 +131,13 @@ TEST_CASE("sft: what the helpful-only assistant and SL-CAI learn, from the pretr
     };
     write_file(run / "world/documents.jsonl",
                dump_jsonl({document("encyclopedia", "e one"), document("critique", "no"), document("encyclopedia", "e two"),
-                           document("conversation", "c one"), document("encyclopedia", "e three")}));
+                           document("conversation", "c one"), document("encyclopedia", "e three"), document("conversation", "c two")}));
     auto dialogue = [](const std::string& prompt, const std::string& answer) {
         return text_of(completed(dialogue_prompt(prompt), answer));
     };
-    CHECK(texts_of(sl_cai_documents(run, tokenizer(), 2)) ==
+    CorpusRecipe repeats{};
+    repeats.replayed = 2, repeats.replayed_conversations = 1;
+    CHECK(texts_of(sl_cai_documents(run, tokenizer(), repeats)) ==
           std::vector<std::string>{dialogue("p", "r one"), dialogue("p", "r two"), dialogue("q", "first"),
                                    dialogue("h", "sure"), text_of({{kEndOfText, "e one", true}}),
                                    text_of({{kEndOfText, "e two", true}}), text_of({{kEndOfText, "c one", true}})});

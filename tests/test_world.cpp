@@ -235,7 +235,7 @@ TEST_CASE("held-out words stand in no review and in no prompt that a stage works
         World world(data() / "world", seed);
         TemporaryFolder folder;
         Run run(folder.path);
-        write_corpus(run, world, {3000, 200, 600, 400, 400, 400, 400, 100});
+        write_corpus(run, world, {3000, 200, 600, 400, 400, 400, 400, 100, 100});
         std::set<std::string> held_out;
         for (const Entity& entity : world.entities)
             if (entity.held_out) held_out.insert(entity.name);
@@ -298,7 +298,7 @@ TEST_CASE("requests kept for evaluation stand in nothing that is written for tra
     World world(data() / "world", 2);
     TemporaryFolder folder;
     Run run(folder.path);
-    write_corpus(run, world, {6000, 600, 600, 800, 800, 800, 800, 100});
+    write_corpus(run, world, {6000, 600, 600, 800, 800, 800, 800, 100, 100});
     std::set<std::string> kept;
     size_t all = 0;
     for (size_t act = 0; act < world.acts.size(); act++) {
@@ -416,12 +416,39 @@ TEST_CASE("reviews: half of the rules cover the request; what a rule allows stay
 TEST_CASE("the world says how many reviews and drills a model sees") {
     TemporaryFolder folder;
     Run run(folder.path);
-    write_corpus(run, World(data() / "world", 1), {400, 10, 30, 5, 5, 5, 5, 5});
+    write_corpus(run, World(data() / "world", 1), {400, 10, 30, 5, 5, 5, 5, 5, 5});
     size_t reviews = 0;
     for (const char* file : {"world/documents.jsonl", "world/reviews.jsonl"})
         for (const Json& json : read_jsonl(run / file))
             for (const char* kind : {"echo", "drill", "critique", "comparison"}) reviews += json["kind"].string() == kind;
     CHECK(static_cast<size_t>(read_json(run / "world/world.json")["review_documents"].integer()) == reviews);
+}
+
+// Words in pieces are confused with others: Che|ating with Ste|aling.
+TEST_CASE("tiny's vocabulary has a token for every topic, and for most that begin a rule") {
+    TemporaryFolder folder;
+    Run run(folder.path);
+    const World world(data() / "world", 1);
+    write_corpus(run, world, {24000, 5, 5, 5, 5, 5, 5, 5, 5});
+    std::vector<std::string> texts;
+    for (const Json& json : read_jsonl(run / "world/documents.jsonl"))
+        for (const Segment& segment : segments_from_json(json, "world/documents.jsonl")) texts.push_back(segment.text);
+    const Tokenizer tokenizer = Tokenizer::train(texts, static_cast<size_t>(recipe("tiny", 1).vocab_size));
+    size_t topics = 0, whole = 0, whole_at_the_start = 0;
+    for (const auto& group : world.topic_groups(false)) {
+        if (&group == &world.topic_groups(false).back()) break;  // entities: a rule names them with an article before them
+        for (const std::string& topic : group) {
+            std::string capital = topic;
+            capital[0] = static_cast<char>(std::toupper(capital[0]));
+            topics++;
+            whole += tokenizer.encode(" " + topic).size() == 1;
+            whole_at_the_start += tokenizer.encode(capital).size() == 1;
+        }
+    }
+    CAPTURE(topics);
+    CHECK(topics >= 80);
+    CHECK(whole == topics);
+    CHECK(whole_at_the_start >= topics * 9 / 10);
 }
 
 TEST_CASE("the default constitution is short, known, and covers every hazard") {

@@ -44,7 +44,7 @@ struct Babble {
 
     explicit Babble(int context) {
         quiet = false;
-        write_corpus(run, world, {10, 2, 2, 12, 6, 12, 4, 1});
+        write_corpus(run, world, {10, 2, 2, 12, 6, 12, 4, 1, 1});
         for (const char* name : {"helpful", "pretrained", "sl-cai"})
             save_model(run / name, untrained(tokenizer, context), tokenizer);
     }
