@@ -193,7 +193,7 @@ TEST_CASE("--help lists the options that a verb reads, and no others") {
     }
     REQUIRE(cai("all --help") == 0);
     for (const std::string& name : recipe_options()) CHECK_MESSAGE(contains(cai.out, name + " "), name);
-    CHECK(contains(cai.out, "\nkl-coefficient = 0.4\n"));
+    CHECK(contains(cai.out, "\nkl-coefficient = 0.3\n"));
     REQUIRE(cai("--help") == 0);
     CHECK(contains(cai.out, "143"));
     REQUIRE(cai("tokenizer --text book.txt --no-such-option 1") == 2);
