@@ -282,10 +282,8 @@ int sample(Arguments& arguments, const fs::path&) {
     Tokenizer tokenizer = load_tokenizer(directory);
     Transcript transcript = plain ? Transcript{{kEndOfText, text, true}} : dialogue_prompt(text);
     std::vector<std::vector<Token>> prompts(count, encode_prompt(tokenizer, transcript));
-    for (Completion& completion : generate(model, prompts, options)) {
-        if (completion.stopped) completion.tokens.pop_back();
-        std::cout << (plain ? text : "") << tokenizer.decode(completion.tokens) << "\n";
-    }
+    for (const Completion& completion : generate(model, prompts, options))
+        std::cout << (plain ? text : "") << text_of(tokenizer, completion) << "\n";
     return kDone;
 }
 

@@ -50,15 +50,8 @@ inline void compare(const Kernels& kernels, Run& run, const World& world, const 
     const auto lay_out = [&](size_t i, auto form) {
         return form(prompts[i / 2].text, answers[i % 2][i / 2], answers[1 - i % 2][i / 2], rules[i / 2]);
     };
-    const auto verdict = [&](size_t i, const std::string& reason) {
-        return lay_out(i, [&](auto&... texts) { return verdict_prompt(texts..., reason); });
-    };
-    std::vector<Transcript> transcripts;
-    for (size_t i = 0; i < 2 * n; i++) transcripts.push_back(reasoning ? lay_out(i, reasoning_prompt) : verdict(i, ""));
     TooLong too_long(2 * n);
-    auto [reasons, p] =
-        reasoning ? judge_with_reasoning(judge, tokenizer, transcripts, verdict, recipe.seed, "reasoning", too_long)
-                  : ReasonedVerdicts{{}, judge_verdicts(judge, tokenizer, transcripts, &too_long)};
+    auto [reasons, p] = judge_comparisons(judge, tokenizer, 2 * n, lay_out, reasoning, recipe.seed, "reasoning", too_long);
 
     std::vector<Json> records;
     double decided = 0, agreement = 0;

@@ -120,7 +120,7 @@ inline Rollouts sample_rollouts(const Model& policy, const Tokenizer& tokenizer,
     const std::vector<Completion> completions = generate(policy, r.sequences, options);
     for (size_t i = 0; i < prompts.size(); i++) {
         const auto& [tokens, logprobs, stopped] = completions[i];
-        r.answers.push_back(tokenizer.decode(tokens.data(), tokens.size() - stopped));
+        r.answers.push_back(text_of(tokenizer, completions[i]));
         r.ended.push_back(stopped && tokens.back() == kEndOfText);
         r.sequences[i].insert(r.sequences[i].end(), tokens.begin(), tokens.end());
         r.offsets.push_back(r.offsets.back() + static_cast<int32_t>(tokens.size()));

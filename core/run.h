@@ -136,6 +136,8 @@ class Run {
     }
 
   private:
+    DirectoryLock lock_;
+
     bool has(const std::string& file) const { return settings.count(file) || std::filesystem::exists(directory / file); }
 
     Json fingerprints(const Stage& stage) const {
@@ -147,11 +149,9 @@ class Run {
         return inputs;
     }
 
-    DirectoryLock lock_;
-
     // From here on the outputs are no longer what the manifest says.
     void start(const Stage& stage) {
-        std::filesystem::create_directories(directory);
+        make_folder(directory);
         lock_.take(directory);
         for (const auto& [file, text] : settings) write_file(directory / file, text);
         std::filesystem::remove(manifest_path(stage.name));

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <functional>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "expects.h"
@@ -25,6 +26,11 @@ struct Completion {
     std::vector<float> logprobs;  // of each token, as Kernels::sample defines them
     bool stopped = false;         // by a stop token; otherwise by max_new_tokens or the end of the context
 };
+
+// The text of a completion, without the token that ended it.
+inline std::string text_of(const Tokenizer& tokenizer, const Completion& completion) {
+    return tokenizer.decode(completion.tokens.data(), completion.tokens.size() - completion.stopped);
+}
 
 struct GenerateOptions {
     SamplingOptions sampling;

@@ -116,15 +116,9 @@ inline Json judge_skill(const Model& judge, const Tokenizer& tokenizer, const st
         const std::string& rule = i / 2 % 2 ? pair.silent.text : pair.covering.text;
         return form(pair.prompt, i % 2 ? pair.answer : pair.refusal, i % 2 ? pair.refusal : pair.answer, rule);
     };
-    const auto verdict = [&](size_t i, const std::string& reason) {
-        return lay_out(i, [&](auto&... texts) { return verdict_prompt(texts..., reason); });
-    };
-    std::vector<Transcript> transcripts;
-    for (size_t i = 0; i < n; i++) transcripts.push_back(reasoning ? lay_out(i, reasoning_prompt) : verdict(i, ""));
     TooLong too_long(n);
     const std::vector<double> p_a =
-        reasoning ? judge_with_reasoning(judge, tokenizer, transcripts, verdict, seed, "matched reasoning", too_long).p
-                  : judge_verdicts(judge, tokenizer, transcripts, &too_long);
+        judge_comparisons(judge, tokenizer, n, lay_out, reasoning, seed, "matched reasoning", too_long).p;
 
     std::vector<bool> covered, silent;
     std::vector<double> predicted, truth;

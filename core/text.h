@@ -29,6 +29,13 @@ inline std::string read_file(const std::filesystem::path& path) {
     return bytes;
 }
 
+// Makes a folder and those above it, where they are missing.
+inline void make_folder(const std::filesystem::path& folder) {
+    std::error_code error;
+    std::filesystem::create_directories(folder, error);
+    expects(!error, "cannot make the folder ", folder.string(), ": ", error.message());
+}
+
 // Replaces the file in one step: the bytes go to <path>.tmp, which takes the file's place when all of it is written, so
 // a reader, or a run that was killed, never sees half a file. Makes missing folders. Devices are written in place.
 inline void write_file(const std::filesystem::path& path, std::string_view bytes) {
@@ -36,10 +43,7 @@ inline void write_file(const std::filesystem::path& path, std::string_view bytes
     bool in_place = std::filesystem::exists(path, error) && !std::filesystem::is_regular_file(path, error);
     std::filesystem::path target = path;
     if (!in_place) target += ".tmp";
-    if (path.has_parent_path()) {
-        std::filesystem::create_directories(path.parent_path(), error);
-        expects(!error, "cannot make the folder ", path.parent_path().string(), ": ", error.message());
-    }
+    if (path.has_parent_path()) make_folder(path.parent_path());
     std::FILE* file = std::fopen(target.c_str(), "wb");
     expects(file != nullptr, "cannot write ", target.string(), ": ", std::strerror(errno));
     // A full disk may show only when the buffer is flushed or the file is closed.

@@ -85,7 +85,6 @@ inline void trace(const Kernels& kernels, const std::filesystem::path& directory
             const std::string& rule = constitution.draw(rng);
             say("rule", rule);
             const Model judge = load_model(kernels, directory / (reasoning ? "helpful" : "pretrained"));
-            const Token verdicts[] = {tokenizer.encode("A")[0], tokenizer.encode("B")[0]};
             double p_a[2];
             for (size_t order : {0, 1}) {
                 const std::string &a = pair[order], &b = pair[1 - order];
@@ -94,7 +93,7 @@ inline void trace(const Kernels& kernels, const std::filesystem::path& directory
                     reason = write(judge, reasoning_prompt(prompt, a, b, rule), 0, concat("reasoning ", order));
                 const auto logprobs =
                     next_token_logprobs(judge, {encode_prompt(tokenizer, verdict_prompt(prompt, a, b, rule, reason))},
-                                        {verdicts[0], verdicts[1]})[0];
+                                        verdict_tokens(tokenizer))[0];
                 p_a[order] = preference(logprobs[0], logprobs[1]);
                 out << "  the " << (order ? "second" : "first") << " shown as A\n";
                 if (reasoning) say("  reasoning", reason);

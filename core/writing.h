@@ -38,11 +38,6 @@ inline std::vector<std::vector<Token>> encode_prompts(const Tokenizer& tokenizer
     return prompts;
 }
 
-// The text of a completion, without the token that ended it.
-inline std::string text_of(const Tokenizer& tokenizer, const Completion& completion) {
-    return tokenizer.decode(completion.tokens.data(), completion.tokens.size() - completion.stopped);
-}
-
 // The draws depend on (seed, purpose, index of the transcript) alone.
 inline GenerateOptions writing_options(float temperature, uint64_t seed, const std::string& purpose) {
     GenerateOptions options;
@@ -66,8 +61,8 @@ inline std::vector<std::string> write_texts(const Model& model, const Tokenizer&
 
 // The turn that asks for the rest of a transcript, or for the worth of the candidates as its next token; none where it is
 // longer than that, which is marked.
-inline std::optional<Turn> next_turn(const Tokenizer& tokenizer, const Transcript& transcript, size_t longest, uint8_t& too_long,
-                                     std::vector<Token> candidates = {}) {
+inline std::optional<Turn> turn_of(const Tokenizer& tokenizer, const Transcript& transcript, size_t longest, uint8_t& too_long,
+                                   std::vector<Token> candidates = {}) {
     Turn turn{encode_prompt(tokenizer, transcript), std::move(candidates)};
     too_long = turn.prompt.size() > longest;
     if (too_long) return {};
@@ -95,7 +90,7 @@ inline TwoTexts write_two_texts(const Model& model, const Tokenizer& tokenizer, 
         const size_t i = options.keys[prompt];
         (turn[i] ? texts.second : texts.first)[i] = text_of(tokenizer, completion);
         if (turn[i]++) return {};
-        return next_turn(tokenizer, continuation(i, texts.first[i]), longest, too_long[i]);
+        return turn_of(tokenizer, continuation(i, texts.first[i]), longest, too_long[i]);
     });
     return texts;
 }
@@ -136,10 +131,24 @@ inline ReasonedVerdicts judge_with_reasoning(const Model& judge, const Tokenizer
             return {};
         }
         verdicts.reasoning[i] = text_of(tokenizer, completion);
-        return next_turn(tokenizer, continuation(i, verdicts.reasoning[i]), judge.config.context, too_long[i],
-                         verdict_tokens(tokenizer));
+        return turn_of(tokenizer, continuation(i, verdicts.reasoning[i]), judge.config.context, too_long[i],
+                       verdict_tokens(tokenizer));
     });
     return verdicts;
+}
+
+// n comparisons judged in either way. lay_out(i, form) calls the form with the prompt, the options A and B, and the rule of
+// number i.
+template <class LayOut>
+ReasonedVerdicts judge_comparisons(const Model& judge, const Tokenizer& tokenizer, size_t n, const LayOut& lay_out,
+                                   bool reasoning, uint64_t seed, const std::string& purpose, TooLong& too_long) {
+    const auto verdict = [&](size_t i, const std::string& reason) {
+        return lay_out(i, [&](auto&... texts) { return verdict_prompt(texts..., reason); });
+    };
+    std::vector<Transcript> transcripts;
+    for (size_t i = 0; i < n; i++) transcripts.push_back(reasoning ? lay_out(i, reasoning_prompt) : verdict(i, ""));
+    if (reasoning) return judge_with_reasoning(judge, tokenizer, transcripts, verdict, seed, purpose, too_long);
+    return {{}, judge_verdicts(judge, tokenizer, transcripts, &too_long)};
 }
 
 }  // namespace cai

@@ -105,6 +105,8 @@ TEST_CASE("two do not work in one run at the same time") {
     third.force = true;
     third.perform(stage, [&] { write_file(third / "out.txt", "third"); });
     CHECK(read_file(folder.path / "out.txt") == "third");
+    Run nowhere(folder.path / "out.txt/run");
+    CHECK(contains(error_of([&] { nowhere.perform(stage, [] {}); }), "cannot make the folder "));
 }
 
 TEST_CASE("a stage runs once, and again when its inputs or options change") {

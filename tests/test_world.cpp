@@ -438,11 +438,9 @@ TEST_CASE("tiny's vocabulary has a token for every topic, and for most that begi
     for (const auto& group : world.topic_groups(false)) {
         if (&group == &world.topic_groups(false).back()) break;  // entities: a rule names them with an article before them
         for (const std::string& topic : group) {
-            std::string capital = topic;
-            capital[0] = static_cast<char>(std::toupper(capital[0]));
             topics++;
             whole += tokenizer.encode(" " + topic).size() == 1;
-            whole_at_the_start += tokenizer.encode(capital).size() == 1;
+            whole_at_the_start += tokenizer.encode(capitalized(topic)).size() == 1;
         }
     }
     CAPTURE(topics);
