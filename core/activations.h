@@ -72,7 +72,7 @@ struct Part {
         float* qkv;             // (N,Q)    queries and keys already turned to their positions
         float* attention;       // (N,H·D)
         float* logsumexp;       // (N,H)
-        float* mid;             // (N,C)    the residual stream after attention
+        float* mid;             // (N,C)    the residual stream after attention; from here on the last layer has only n rows
         float* ff_in;           // (N,C)    its norm
         float* ff_rstd;         // (N)
         float* gate_up;         // (N,2F)
@@ -86,8 +86,8 @@ struct Part {
 
     std::vector<Layer> layers;  // for inference one, which all layers share
     float* embedded = nullptr;  // (N,C) the first layer's input
-    float* gathered = nullptr;  // (n,C) the last layer's output at the output rows
-    float* normed = nullptr;    // (n,C)
+    float *x_rows = nullptr, *attention_rows = nullptr;  // (n,C) and (n,H·D): the last layer's input and attention at the output rows
+    float* normed = nullptr;    // (n,C) the norm of its output
     float* rstd = nullptr;      // (n)
     float* logits = nullptr;    // (n,V), or (n,1) from a score head; backward overwrites it with its gradient
     float* logprob = nullptr;   // (n), or its gradient
@@ -95,7 +95,7 @@ struct Part {
     // Backward's own.
     float* dx = nullptr;  // (N,C) the gradient of the residual stream
     float *dnormed = nullptr, *dqkv = nullptr, *dattention = nullptr, *dgate_up = nullptr, *dswiglu = nullptr;
-    float* dgathered = nullptr;  // (n,C)
+    float *dx_rows = nullptr, *dattention_rows = nullptr;  // (n,C) and (n,H·D): dx and dattention at the output rows
 
     size_t sequences() const { return offsets.size() - 1; }
     Layer& layer(size_t l) { return layers[std::min(l, layers.size() - 1)]; }
@@ -227,7 +227,7 @@ struct Activations {
                     view(layer.ff_in, N * C), view(layer.ff_rstd, N), view(layer.gate_up, N * 2 * F);
                     view(layer.swiglu, N * F), view(layer.out, N * C);
                 }
-                view(p.gathered, n * C), view(p.normed, n * C), view(p.rstd, n);
+                view(p.x_rows, n * C), view(p.attention_rows, n * HD), view(p.normed, n * C), view(p.rstd, n);
                 if (walk == Walk::part_by_part) {
                     view(p.logits, n * O), view(p.logprob, n);
                 } else if (memory) {
@@ -237,7 +237,7 @@ struct Activations {
             if (walk == Walk::inference) continue;
             each_part(lane, true, [&](Part& p, size_t N, size_t n) {
                 view(p.dx, N * C), view(p.dnormed, N * C), view(p.dqkv, N * Q), view(p.dattention, N * HD);
-                view(p.dgate_up, N * 2 * F), view(p.dswiglu, N * F), view(p.dgathered, n * C);
+                view(p.dgate_up, N * 2 * F), view(p.dswiglu, N * F), view(p.dx_rows, n * C), view(p.dattention_rows, n * HD);
             });
         }
         return next;

@@ -60,22 +60,29 @@ inline void forward(const Model& model, Part& part, const Attention& attention =
         } else {
             k.attention_forward(s.attention, s.logsumexp, s.qkv, part.offsets.data(), part.sequences(), H, K, D);
         }
-        // 5. mid = x + attention · o_projᵀ
-        k.matmul_forward(s.mid, s.attention, packed.o_proj, x, N, H * D, C);
-        // 6. ff_in = norm(mid)
-        k.rmsnorm_forward(s.ff_in, s.ff_rstd, s.mid, w.ff_norm, N, C, eps);
-        // 7. gate_up = ff_in · gate_up_projᵀ
-        k.matmul_forward(s.gate_up, s.ff_in, packed.gate_up_proj, nullptr, N, C, 2 * F);
-        // 8. swiglu = silu(gate) · up
-        k.swiglu_forward(s.swiglu, s.gate_up, N, F);
-        // 9. out = mid + swiglu · down_projᵀ
-        k.matmul_forward(s.out, s.swiglu, packed.down_proj, s.mid, N, F, C);
+        // 5. x, attention = x[rows], attention[rows]    (from here on the last layer has only the rows whose outputs are wanted)
+        const bool last = l + 1 == L;
+        const size_t M = last ? n : N;
+        const float* attention_out = last ? part.attention_rows : s.attention;
+        if (last) {
+            k.gather_rows(part.x_rows, x, part.rows, n, C);
+            k.gather_rows(part.attention_rows, s.attention, part.rows, n, H * D);
+            x = part.x_rows;
+        }
+        // 6. mid = x + attention · o_projᵀ
+        k.matmul_forward(s.mid, attention_out, packed.o_proj, x, M, H * D, C);
+        // 7. ff_in = norm(mid)
+        k.rmsnorm_forward(s.ff_in, s.ff_rstd, s.mid, w.ff_norm, M, C, eps);
+        // 8. gate_up = ff_in · gate_up_projᵀ
+        k.matmul_forward(s.gate_up, s.ff_in, packed.gate_up_proj, nullptr, M, C, 2 * F);
+        // 9. swiglu = silu(gate) · up
+        k.swiglu_forward(s.swiglu, s.gate_up, M, F);
+        // 10. out = mid + swiglu · down_projᵀ
+        k.matmul_forward(s.out, s.swiglu, packed.down_proj, s.mid, M, F, C);
         x = s.out;
     }
-    // 10. gathered = x[rows]
-    k.gather_rows(part.gathered, x, part.rows, n, C);
-    // 11. normed = norm(gathered)
-    k.rmsnorm_forward(part.normed, part.rstd, part.gathered, model.weights.norm, n, C, eps);
+    // 11. normed = norm(x)
+    k.rmsnorm_forward(part.normed, part.rstd, x, model.weights.norm, n, C, eps);
     // 12. logits = normed · headᵀ
     k.matmul_forward(part.logits, part.normed, model.packed.head, nullptr, n, C, model.config.outputs());
 }
@@ -135,35 +142,43 @@ inline void backward(const Model& model, const Weights& dweights, Part& part) {
     const size_t N = part.N, n = part.n, O = model.config.outputs();
     const Weights& weights = model.weights;
     const float* dlogits = part.logits;
-    float *dx = part.dx, *dnormed = part.dnormed;  // dnormed: also of the norms within the layers
+    float *dx = part.dx_rows, *dnormed = part.dnormed;  // dnormed: also of the norms within the layers
 
     // 12. logits = normed · headᵀ
     k.matmul_backward_input(dnormed, dlogits, weights.head, n, C, O);
     k.matmul_backward_weight(dweights.head, dlogits, part.normed, n, C, O);
-    // 11. normed = norm(gathered)
-    k.set_zero(part.dgathered, n * C * sizeof(float));
-    k.rmsnorm_backward(part.dgathered, dweights.norm, dnormed, part.gathered, part.rstd, weights.norm, n, C);
-    // 10. gathered = x[rows]
-    k.set_zero(dx, N * C * sizeof(float));
-    k.scatter_rows(dx, part.dgathered, part.rows, n, C);
+    // 11. normed = norm(x)
+    k.set_zero(dx, n * C * sizeof(float));
+    k.rmsnorm_backward(dx, dweights.norm, dnormed, part.layers[L - 1].out, part.rstd, weights.norm, n, C);
     for (size_t l = L; l-- > 0;) {
         const Weights::Layer &w = weights.layers[l], &dw = dweights.layers[l];
         const Part::Layer& s = part.layers[l];
         const float* x = l ? part.layers[l - 1].out : part.embedded;
+        const bool last = l + 1 == L;
+        const size_t M = last ? n : N;
+        const float* attention_out = last ? part.attention_rows : s.attention;
+        float* dattention_out = last ? part.dattention_rows : part.dattention;
 
-        // 9. out = mid + swiglu · down_projᵀ    (dx passes through the sum to mid unchanged)
-        k.matmul_backward_input(part.dswiglu, dx, w.down_proj, N, F, C);
-        k.matmul_backward_weight(dw.down_proj, dx, s.swiglu, N, F, C);
-        // 8. swiglu = silu(gate) · up
-        k.swiglu_backward(part.dgate_up, part.dswiglu, s.gate_up, N, F);
-        // 7. gate_up = ff_in · gate_up_projᵀ
-        k.matmul_backward_input(dnormed, part.dgate_up, w.gate_up_proj, N, C, 2 * F);
-        k.matmul_backward_weight(dw.gate_up_proj, part.dgate_up, s.ff_in, N, C, 2 * F);
-        // 6. ff_in = norm(mid)    (adds to dx, which becomes dmid)
-        k.rmsnorm_backward(dx, dw.ff_norm, dnormed, s.mid, s.ff_rstd, w.ff_norm, N, C);
-        // 5. mid = x + attention · o_projᵀ    (dx passes through the sum to x unchanged)
-        k.matmul_backward_input(part.dattention, dx, w.o_proj, N, H * D, C);
-        k.matmul_backward_weight(dw.o_proj, dx, s.attention, N, H * D, C);
+        // 10. out = mid + swiglu · down_projᵀ    (dx passes through the sum to mid unchanged)
+        k.matmul_backward_input(part.dswiglu, dx, w.down_proj, M, F, C);
+        k.matmul_backward_weight(dw.down_proj, dx, s.swiglu, M, F, C);
+        // 9. swiglu = silu(gate) · up
+        k.swiglu_backward(part.dgate_up, part.dswiglu, s.gate_up, M, F);
+        // 8. gate_up = ff_in · gate_up_projᵀ
+        k.matmul_backward_input(dnormed, part.dgate_up, w.gate_up_proj, M, C, 2 * F);
+        k.matmul_backward_weight(dw.gate_up_proj, part.dgate_up, s.ff_in, M, C, 2 * F);
+        // 7. ff_in = norm(mid)    (adds to dx, which becomes dmid)
+        k.rmsnorm_backward(dx, dw.ff_norm, dnormed, s.mid, s.ff_rstd, w.ff_norm, M, C);
+        // 6. mid = x + attention · o_projᵀ    (dx passes through the sum to x unchanged)
+        k.matmul_backward_input(dattention_out, dx, w.o_proj, M, H * D, C);
+        k.matmul_backward_weight(dw.o_proj, dx, attention_out, M, H * D, C);
+        // 5. x, attention = x[rows], attention[rows]
+        if (last) {
+            dx = part.dx;
+            k.set_zero(dx, N * C * sizeof(float)), k.set_zero(part.dattention, N * H * D * sizeof(float));
+            k.scatter_rows(dx, part.dx_rows, part.rows, n, C);
+            k.scatter_rows(part.dattention, part.dattention_rows, part.rows, n, H * D);
+        }
         // 4. attention = softmax(q·k / sqrt(D)) · v
         k.attention_backward(part.dqkv, part.dattention, s.attention, s.logsumexp, s.qkv, part.offsets.data(),
                              part.sequences(), H, K, D);

@@ -395,6 +395,58 @@ TEST_CASE("a batch of many parts: threads change no bit, nor does backward part 
     CHECK(norm(difference) < 1e-5 * norm(actual));
 }
 
+namespace {
+
+size_t swiglu_rows = 0;  // that the kernels below were asked for
+
+Kernels counting_kernels() {
+    Kernels kernels = cpu_kernels;
+    kernels.swiglu_forward = [](float* out, const float* gate_up, size_t N, size_t F) {
+        swiglu_rows += N;
+        cpu_kernels.swiglu_forward(out, gate_up, N, F);
+    };
+    kernels.swiglu_backward = [](float* dgate_up, const float* dout, const float* gate_up, size_t N, size_t F) {
+        swiglu_rows += N;
+        cpu_kernels.swiglu_backward(dgate_up, dout, gate_up, N, F);
+    };
+    return kernels;
+}
+
+}  // namespace
+
+TEST_CASE("after its attention the last layer computes the rows whose outputs are wanted, with the bits they have among all") {
+    const Kernels kernels = counting_kernels();
+    for (const golden::Case& c : golden::cases()) {
+        if (c.config.score_head) continue;
+        CAPTURE(c.name);
+        Model model = golden::make_model(kernels, c.config);
+        const std::vector<Token> tokens = {1, 5, 2, 4, 3, 0};
+        const std::vector<uint8_t> learn = {0, 0, 1, 0, 0, 1};
+        Batch all, some;
+        all.add(tokens.data(), tokens.size());
+        some.add(tokens.data(), tokens.size(), learn.data());
+        const size_t L = static_cast<size_t>(c.config.layers), V = static_cast<size_t>(c.config.vocab_size);
+        Activations a;
+        Gradients gradients(model);
+        forward(model, all, a);
+        const std::vector<float> every = outputs(model, a);
+        for (bool for_training : {true, false}) {
+            Activations wanted;
+            wanted.for_training = for_training;
+            swiglu_rows = 0;
+            forward(model, some, wanted);
+            CHECK(swiglu_rows == (L - 1) * 5 + 2);
+            const std::vector<float> two = outputs(model, wanted);
+            REQUIRE(two.size() == 2 * V);
+            CHECK(std::equal(two.begin(), two.begin() + V, every.begin() + 1 * V));
+            CHECK(std::equal(two.begin() + V, two.end(), every.begin() + 4 * V));
+        }
+        swiglu_rows = 0;
+        cross_entropy_gradients(model, gradients, some, a);
+        CHECK(swiglu_rows == 2 * ((L - 1) * 5 + 2));
+    }
+}
+
 TEST_CASE("a batch without output rows is lawful and moves nothing") {
     const golden::Case c = golden::cases()[0];
     const Model model = golden::make_model(cpu_kernels, c.config);
