@@ -56,8 +56,8 @@ struct DocumentShare {
     const char* kind;
     double share;
 };
-inline constexpr DocumentShare kPretrainingMix[] = {{"encyclopedia", 0.20}, {"echo", 0.05},     {"drill", 0.17},
-                                                    {"critique", 0.31},     {"comparison", 0.16}, {"conversation", 0.11}};
+inline constexpr DocumentShare kPretrainingMix[] = {{"encyclopedia", 0.20}, {"echo", 0.05},     {"drill", 0.22},
+                                                    {"critique", 0.28},     {"comparison", 0.14}, {"conversation", 0.11}};
 
 class DocumentWriter {
   public:
@@ -111,14 +111,18 @@ class DocumentWriter {
         return {{kAssistant, answer, true}, {kRevision, answer, true}};
     }
 
-    // One rule and many look-ups. Half of the rules are no sentence: a rule nobody has worded yet is read all the same.
+    // One rule and many look-ups, a third of them of other words than topics: what is learned must hold for names that no review
+    // shows. Half of the rules are no sentence: a rule nobody has worded yet is read all the same.
     Transcript drill(Rng& rng) const {
-        std::vector<std::string> topics = draw_topics(rng, 8), named;
+        std::vector<std::string> words = draw_topics(rng, 8), named;
+        const size_t others = std::min<size_t>(4, world_.other_words().size());
+        while (words.size() < 8 + others) add_new(words, rng.pick(world_.other_words()));
+        rng.shuffle(words);
         static const std::vector<size_t> kLengths = {1, 2, 3, 4, 5};
-        named.assign(topics.begin(), topics.begin() + rng.pick(kLengths));
+        named.assign(words.begin(), words.begin() + rng.pick(kLengths));
         std::string rule = rng.chance(0.5) ? world_.rule_text(named, world_.draw_phrasing(rng, false)) : jumbled_rule(rng, named);
-        rng.shuffle(topics);
-        return {{kRule, rule, true}, {kCritique, look_up(topics, named), true}};
+        rng.shuffle(words);
+        return {{kRule, rule, true}, {kCritique, look_up(words, named), true}};
     }
 
     // An answer under a rule: critique and revision; one in six is revised directly.
@@ -216,12 +220,13 @@ class DocumentWriter {
         return u < 0.65f ? Stance::helps : u < 0.87f ? Stance::refuses : Stance::avoids;
     }
 
+    static void add_new(std::vector<std::string>& words, const std::string& word) {
+        if (std::find(words.begin(), words.end(), word) == words.end()) words.push_back(word);
+    }
+
     std::vector<std::string> draw_topics(Rng& rng, size_t count, bool with_held_out = false) const {
         std::vector<std::string> topics;
-        while (topics.size() < count) {
-            const std::string& word = rng.pick(world_.topic_groups(with_held_out)[World::draw_group(rng)]);
-            if (std::find(topics.begin(), topics.end(), word) == topics.end()) topics.push_back(word);
-        }
+        while (topics.size() < count) add_new(topics, rng.pick(world_.topic_groups(with_held_out)[World::draw_group(rng)]));
         return topics;
     }
 

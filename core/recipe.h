@@ -62,8 +62,8 @@ inline Recipe recipe(const std::string& size, uint64_t seed) {
     Recipe r;
     r.size = size;
     r.seed = seed;
-    r.vocab_size = 2176;  // enough for the words that begin a rule, with their capitals
-    r.corpus = {120000, 13000, 22000, 3500, 2500, 5000, 4000, 12000, 8000};
+    r.vocab_size = 2240;  // enough for the words that begin a rule, with their capitals
+    r.corpus = {120000, 13000, 22000, 3500, 2500, 5000, 4000, 16000, 4000};
     r.pretrain = {2048, 1, 2e-3f, 100, 0.02f};
     r.helpful = {2048, 1, 1e-3f, 20, 0.02f};
     r.sl_cai = {2048, 2, 1e-3f, 20, 0.02f};

@@ -55,6 +55,7 @@ class World : public WorldFiles {
         draw_held_out();
         collect_topics();
         collect_known_words();
+        collect_other_words();
     }
 
     const EntityClass& class_of(size_t entity) const { return classes[entities[entity].entity_class]; }
@@ -113,6 +114,8 @@ class World : public WorldFiles {
     // Does any of the world's texts use this word?
     bool knows(const std::string& word) const { return known_words_.count(word) > 0; }
     bool is_topic(const std::string& word) const { return topic_words_.count(word) > 0; }
+    // Words of facts, requests and answers that are no topics, belong to no held-out act and stand in no rule's phrasing.
+    const std::vector<std::string>& other_words() const { return other_words_; }
 
     // The topics that a line of text names, by whole words, whatever their case.
     std::vector<std::string> topics_in(const std::string& text) const {
@@ -297,7 +300,23 @@ class World : public WorldFiles {
         add({"and or is are the topics rule forbids allows this keep it answer helps refuses avoids rambles refuse"});
     }
 
+    void collect_other_words() {
+        std::set<std::string> words, excluded = topic_words_;
+        auto add = [](std::set<std::string>& to, const std::vector<std::string>& texts) {
+            for (const std::string& text : texts)
+                for (const std::string& word : words_of(literal_of(text)))
+                    if (word.size() >= 4) to.insert(word);
+        };
+        add(excluded, phrases.rules);
+        for (const Act& act : acts)
+            for (const auto* texts : {&act.asks, &act.helps, &act.insteads}) add(act.held_out ? excluded : words, *texts);
+        for (const EntityClass& entity_class : classes) add(words, entity_class.facts), add(words, entity_class.places);
+        for (const std::string& word : words)
+            if (!excluded.count(word)) other_words_.push_back(word);
+    }
+
     std::vector<std::vector<std::string>> all_topics_, seen_topics_;
+    std::vector<std::string> other_words_;
     std::set<std::string> topic_words_, known_words_;
 };
 

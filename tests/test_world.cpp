@@ -208,26 +208,54 @@ TEST_CASE("a quarter of the phrasings is held out, plain ones never; the shipped
     }
 }
 
-TEST_CASE("drills: half of the rules are a list of topics among words in any order, with its look-up") {
+TEST_CASE("drills: half of the rules are a list of words among others in any order; a third of the look-ups are of no topics") {
     const World world(data() / "world", 1);
     const DocumentWriter writer(world);
-    size_t worded = 0;
+    size_t worded = 0, topics = 0;
     const size_t drills = 400;
     for (size_t i = 0; i < drills; i++) {
         Rng rng(1, i);
         const Transcript drill = writer.write("drill", rng);
         const std::string &rule = drill[0].text, &look_up = drill[1].text;
-        const std::vector<std::string> topics = world.topics_in(rule);
-        CHECK(topics.size() >= 1);
-        CHECK(topics.size() <= 5);
-        for (const std::string& topic : topics) CHECK_MESSAGE(contains(look_up, topic + " yes"), look_up);
+        const std::vector<std::string> in_rule = words_of(rule);
+        const auto stands_in_rule = [&](const std::string& word) {
+            return std::find(in_rule.begin(), in_rule.end(), word) != in_rule.end();
+        };
+        std::vector<std::string> named, asked = words_of(look_up);
+        REQUIRE(asked.size() == 1 + 2 * 12);  // topics: then each word and its yes or no
+        for (size_t w = 1; w < asked.size(); w += 2) {
+            CHECK_MESSAGE(stands_in_rule(asked[w]) == (asked[w + 1] == "yes"), rule, " | ", look_up);
+            topics += world.is_topic(asked[w]);
+        }
+        for (const std::string& word : in_rule)
+            if (contains(look_up, " " + word + " yes")) named.push_back(word);
+        CHECK(named.size() >= 1);
+        CHECK(named.size() <= 5);
         bool known = false;
         for (size_t phrasing = 0; phrasing < world.phrases.rules.size(); phrasing++)
-            known = known || world.rule_text(topics, phrasing) == rule;
+            known = known || world.rule_text(named, phrasing) == rule;
         worded += known;
     }
+    CHECK(topics == drills * 8);
     CHECK(worded > drills * 4 / 10);
     CHECK(worded < drills * 6 / 10);
+}
+
+TEST_CASE("the words that drills look up beside topics are many, and none is held out or a word of a rule") {
+    for (uint64_t seed = 1; seed <= 5; seed++) {
+        const World world(data() / "world", seed);
+        CHECK(world.other_words().size() > 200);
+        std::set<std::string> of_rules, of_held_out;
+        for (const std::string& phrasing : world.phrases.rules)
+            for (const std::string& word : words_of(literal_of(phrasing))) of_rules.insert(word);
+        for (const Act& act : world.acts)
+            if (act.held_out)
+                for (const auto* texts : {&act.asks, &act.helps, &act.insteads})
+                    for (const std::string& text : *texts)
+                        for (const std::string& word : words_of(literal_of(text))) of_held_out.insert(word);
+        for (const std::string& word : world.other_words())
+            CHECK_MESSAGE(!(world.is_topic(word) || of_rules.count(word) || of_held_out.count(word)), word);
+    }
 }
 
 TEST_CASE("held-out words stand in no review and in no prompt that a stage works on") {
