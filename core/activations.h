@@ -72,7 +72,7 @@ struct Part {
         float* qkv;             // (N,Q)    queries and keys already turned to their positions
         float* attention;       // (N,H·D)
         float* logsumexp;       // (N,H)
-        float* mid;             // (N,C)    the residual stream after attention; from here on the last layer has only n rows
+        float* mid;             // (N,C)    the residual stream after attention; from here on the last layer has n rows
         float* ff_in;           // (N,C)    its norm
         float* ff_rstd;         // (N)
         float* gate_up;         // (N,2F)
@@ -85,12 +85,13 @@ struct Part {
     const int32_t *tokens = nullptr, *positions = nullptr, *rows = nullptr, *targets = nullptr;
 
     std::vector<Layer> layers;  // for inference one, which all layers share
-    float* embedded = nullptr;  // (N,C) the first layer's input
-    float *x_rows = nullptr, *attention_rows = nullptr;  // (n,C) and (n,H·D): the last layer's input and attention at the output rows
-    float* normed = nullptr;    // (n,C) the norm of its output
-    float* rstd = nullptr;      // (n)
-    float* logits = nullptr;    // (n,V), or (n,1) from a score head; backward overwrites it with its gradient
-    float* logprob = nullptr;   // (n), or its gradient
+    float* embedded = nullptr;        // (N,C) the first layer's input
+    float* x_rows = nullptr;          // (n,C) the last layer's input at the output rows
+    float* attention_rows = nullptr;  // (n,H·D) its attention at the output rows
+    float* normed = nullptr;          // (n,C) the norm of its output
+    float* rstd = nullptr;            // (n)
+    float* logits = nullptr;          // (n,V), or (n,1) from a score head; backward overwrites it with its gradient
+    float* logprob = nullptr;         // (n), or its gradient
 
     // Backward's own.
     float* dx = nullptr;  // (N,C) the gradient of the residual stream

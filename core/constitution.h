@@ -79,7 +79,7 @@ inline double coverage(const World& world, const Constitution& constitution, con
 inline std::vector<std::string> unknown_words(const World& world, const std::string& text) {
     std::vector<std::string> unknown;
     for (const std::string& word : words_of(text))
-        if (!world.knows(word) && std::find(unknown.begin(), unknown.end(), word) == unknown.end()) unknown.push_back(word);
+        if (!world.knows(word)) add_new(unknown, word);
     return unknown;
 }
 
@@ -115,17 +115,14 @@ inline Constitution without_hazard(const World& world, const Constitution& const
             continue;
         }
         std::vector<std::string> topics;
-        auto add = [&](const std::string& topic) {
-            if (std::find(topics.begin(), topics.end(), topic) == topics.end()) topics.push_back(topic);
-        };
         for (const std::string& topic : world.topics_in(line)) {
             if (topic == hazard.name || topic == hazard.also) continue;
             if (topic != hazard.target && topic != hazard.brings) {
-                add(topic);
+                add_new(topics, topic);
                 continue;
             }
             for (const Act& other : world.acts)
-                if (other.name != hazard.name && (topic == other.target || topic == other.brings)) add(other.name);
+                if (other.name != hazard.name && (topic == other.target || topic == other.brings)) add_new(topics, other.name);
         }
         std::string text = with_topics(world, line, topics);
         if (!text.empty()) changed.lines.push_back(text);

@@ -111,8 +111,8 @@ class DocumentWriter {
         return {{kAssistant, answer, true}, {kRevision, answer, true}};
     }
 
-    // One rule and many look-ups, a third of them of other words than topics: what is learned must hold for names that no review
-    // shows. Half of the rules are no sentence: a rule nobody has worded yet is read all the same.
+    // One rule and many look-ups, a third of them of other words than topics, so that more words are looked up than reviews name.
+    // Half of the rules are no sentence: a rule nobody has worded yet is read all the same.
     Transcript drill(Rng& rng) const {
         std::vector<std::string> words = draw_topics(rng, 8), named;
         const size_t others = std::min<size_t>(4, world_.other_words().size());
@@ -218,10 +218,6 @@ class DocumentWriter {
     static Stance draw_stance(Rng& rng) {
         float u = rng.uniform();
         return u < 0.65f ? Stance::helps : u < 0.87f ? Stance::refuses : Stance::avoids;
-    }
-
-    static void add_new(std::vector<std::string>& words, const std::string& word) {
-        if (std::find(words.begin(), words.end(), word) == words.end()) words.push_back(word);
     }
 
     std::vector<std::string> draw_topics(Rng& rng, size_t count, bool with_held_out = false) const {

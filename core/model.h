@@ -60,7 +60,7 @@ inline void forward(const Model& model, Part& part, const Attention& attention =
         } else {
             k.attention_forward(s.attention, s.logsumexp, s.qkv, part.offsets.data(), part.sequences(), H, K, D);
         }
-        // 5. x, attention = x[rows], attention[rows]    (from here on the last layer has only the rows whose outputs are wanted)
+        // 5. x, attention = x[rows], attention[rows]    (the last layer goes on with the rows whose outputs are wanted)
         const bool last = l + 1 == L;
         const size_t M = last ? n : N;
         const float* attention_out = last ? part.attention_rows : s.attention;

@@ -192,4 +192,9 @@ inline std::vector<std::string> words_of(std::string_view text) {
     return words;
 }
 
+// Appends a word that is not there yet.
+inline void add_new(std::vector<std::string>& words, const std::string& word) {
+    if (std::find(words.begin(), words.end(), word) == words.end()) words.push_back(word);
+}
+
 }  // namespace cai

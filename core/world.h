@@ -114,14 +114,15 @@ class World : public WorldFiles {
     // Does any of the world's texts use this word?
     bool knows(const std::string& word) const { return known_words_.count(word) > 0; }
     bool is_topic(const std::string& word) const { return topic_words_.count(word) > 0; }
-    // Words of facts, requests and answers that are no topics, belong to no held-out act and stand in no rule's phrasing.
+    // Words of four letters or more, of facts, requests and answers, that are no topics, belong to no held-out act and stand in no
+    // rule's phrasing.
     const std::vector<std::string>& other_words() const { return other_words_; }
 
     // The topics that a line of text names, by whole words, whatever their case.
     std::vector<std::string> topics_in(const std::string& text) const {
         std::vector<std::string> found;
         for (const std::string& word : words_of(text))
-            if (is_topic(word) && std::find(found.begin(), found.end(), word) == found.end()) found.push_back(word);
+            if (is_topic(word)) add_new(found, word);
         return found;
     }
 
@@ -172,9 +173,7 @@ class World : public WorldFiles {
         if (covering) rule.topics.push_back(rng.pick(own));
         while (rule.topics.size() < length) {
             const std::string& word = rng.pick(topic_groups(false)[draw_group(rng)]);
-            if (std::find(own.begin(), own.end(), word) != own.end()) continue;
-            if (std::find(rule.topics.begin(), rule.topics.end(), word) != rule.topics.end()) continue;
-            rule.topics.push_back(word);
+            if (std::find(own.begin(), own.end(), word) == own.end()) add_new(rule.topics, word);
         }
         rng.shuffle(rule.topics);
         rule.phrasing = draw_phrasing(rng, held_out_phrasing);
@@ -268,28 +267,27 @@ class World : public WorldFiles {
         for (bool with_held_out : {true, false}) {
             auto& groups = with_held_out ? all_topics_ : seen_topics_;
             groups.assign(5, {});
-            auto add = [&](size_t group, const std::string& word) {
-                auto& words = groups[group];
-                if (std::find(words.begin(), words.end(), word) == words.end()) words.push_back(word);
-            };
             for (const Act& act : acts) {
                 if (act.held_out && !with_held_out) continue;
-                add(0, act.name);
-                add(1, act.also);
-                add(2, act.target);
-                add(3, act.brings);
+                add_new(groups[0], act.name);
+                add_new(groups[1], act.also);
+                add_new(groups[2], act.target);
+                add_new(groups[3], act.brings);
             }
             for (const Entity& entity : entities)
-                if (with_held_out || !entity.held_out) add(4, entity.name);
+                if (with_held_out || !entity.held_out) add_new(groups[4], entity.name);
         }
         for (const auto& group : all_topics_) topic_words_.insert(group.begin(), group.end());
     }
 
+    // The words of texts but for their slots.
+    static void add_words(std::set<std::string>& words, const std::vector<std::string>& texts) {
+        for (const std::string& text : texts)
+            for (const std::string& word : words_of(literal_of(text))) words.insert(word);
+    }
+
     void collect_known_words() {
-        auto add = [&](const std::vector<std::string>& texts) {
-            for (const std::string& text : texts)
-                for (const std::string& word : words_of(literal_of(text))) known_words_.insert(word);
-        };
+        auto add = [&](const std::vector<std::string>& texts) { add_words(known_words_, texts); };
         known_words_ = topic_words_;
         for (const Act& act : acts)
             for (const auto* texts : {&act.asks, &act.helps, &act.insteads}) add(*texts);
@@ -302,17 +300,12 @@ class World : public WorldFiles {
 
     void collect_other_words() {
         std::set<std::string> words, excluded = topic_words_;
-        auto add = [](std::set<std::string>& to, const std::vector<std::string>& texts) {
-            for (const std::string& text : texts)
-                for (const std::string& word : words_of(literal_of(text)))
-                    if (word.size() >= 4) to.insert(word);
-        };
-        add(excluded, phrases.rules);
+        add_words(excluded, phrases.rules);
         for (const Act& act : acts)
-            for (const auto* texts : {&act.asks, &act.helps, &act.insteads}) add(act.held_out ? excluded : words, *texts);
-        for (const EntityClass& entity_class : classes) add(words, entity_class.facts), add(words, entity_class.places);
+            for (const auto* texts : {&act.asks, &act.helps, &act.insteads}) add_words(act.held_out ? excluded : words, *texts);
+        for (const EntityClass& entity_class : classes) add_words(words, entity_class.facts), add_words(words, entity_class.places);
         for (const std::string& word : words)
-            if (!excluded.count(word)) other_words_.push_back(word);
+            if (word.size() >= 4 && !excluded.count(word)) other_words_.push_back(word);
     }
 
     std::vector<std::vector<std::string>> all_topics_, seen_topics_;

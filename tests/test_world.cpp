@@ -228,7 +228,7 @@ TEST_CASE("drills: half of the rules are a list of words among others in any ord
             topics += world.is_topic(asked[w]);
         }
         for (const std::string& word : in_rule)
-            if (contains(look_up, " " + word + " yes")) named.push_back(word);
+            if (contains(look_up, concat(" ", word, " yes"))) named.push_back(word);
         CHECK(named.size() >= 1);
         CHECK(named.size() <= 5);
         bool known = false;
