@@ -16,9 +16,12 @@
 
 namespace cai {
 
+// In place of a role: the segment goes on where the one before it ended, so that a turn can be learned in part.
+inline constexpr Token kSameTurn = -1;
+
 // One turn of a conversation, or one part of a review.
 struct Segment {
-    Token role;        // a special token; kEndOfText: plain text, spoken by nobody
+    Token role;        // a special token; kEndOfText: plain text, spoken by nobody; or kSameTurn
     std::string text;  // may be empty: a prompt ends with the role that shall speak next
     bool learn;        // is the model trained to write this text?
     bool operator==(const Segment&) const = default;
@@ -41,7 +44,7 @@ inline constexpr RoleName kRoleNames[] = {
     {kEndOfText, "text", true},    {kUser, "user", false},        {kAssistant, "assistant", true},
     {kRule, "rule", false},        {kCritique, "critique", true}, {kRevision, "revision", true},
     {kOptionA, "option_a", false}, {kOptionB, "option_b", false}, {kReasoning, "reasoning", true},
-    {kVerdict, "verdict", true},
+    {kVerdict, "verdict", true},   {kSameTurn, "", true},
 };
 
 // The row of a role's token; a token that is no role is an error.
@@ -56,12 +59,12 @@ inline const RoleName& role_named(std::string_view word, const std::string& wher
     std::string known;
     for (const RoleName& name : kRoleNames) {
         if (name.word == word) return name;
-        known += (known.empty() ? "" : ", ") + std::string(name.word);
+        if (name.role != kSameTurn) known += (known.empty() ? "" : ", ") + std::string(name.word);
     }
     fail(kBadInput, where, ": unknown role \"", word, "\"; use one of: ", known);
 }
 
-// Segments to tokens: <|role|> text <|role|> text ... <|endoftext|>. The text of learned segments is learned, and so is
+// Segments to tokens: <|role|> text <|role|> text ... <|endoftext|>; none before a segment of the same turn. The text of learned segments is learned, and so is
 // the special token after it, because that is where the model has to stop. Text never encodes to a special token, so
 // that nobody can forge a turn by typing its name. A prompt is a document with end_of_text = false whose last segment
 // is empty.
@@ -74,7 +77,7 @@ inline Document encode_document(const Tokenizer& tokenizer, const std::vector<Se
     };
     bool learned_before = false;
     for (const Segment& segment : segments) {
-        push(role_name(segment.role).role, learned_before);
+        if (segment.role != kSameTurn) push(role_name(segment.role).role, learned_before);
         for (Token token : tokenizer.encode(segment.text)) push(token, segment.learn);
         learned_before = segment.learn;
     }
@@ -88,7 +91,7 @@ inline Document encode_text(const Tokenizer& tokenizer, std::string text) {
 }
 
 // {"kind": kind, "segments": [["user", "..."], ["assistant", "..."]]}. A third element, true or false, is present where
-// `learn` differs from the role's default.
+// `learn` differs from the role's default. The role "" goes on with the turn before it.
 inline Json to_json(const std::string& kind, const std::vector<Segment>& segments) {
     Json::Array list;
     for (const Segment& segment : segments) {
@@ -111,6 +114,7 @@ inline std::vector<Segment> segments_from_json(const Json& json, const std::stri
         expects(well_formed, where, ": segment ", segments.size() + 1,
                 " is not [role, text] or [role, text, true or false]");
         const RoleName& name = role_named(item.array()[0].string(), where);
+        expects(name.role != kSameTurn || !segments.empty(), where, ": segment 1 has no role");
         bool learn = item.array().size() == 3 ? item.array()[2].boolean() : name.learn;
         segments.push_back({name.role, item.array()[1].string(), learn});
     }

@@ -18,13 +18,20 @@ inline const char* to_string(Stance stance) {
     return kWords[static_cast<size_t>(stance)];
 }
 
-// The look-up, said aloud: each topic of the request, and whether the rule names it.
-inline std::string look_up(const std::vector<std::string>& topics, const std::vector<std::string>& rule_topics) {
-    std::string text = "Topics:";
-    for (size_t i = 0; i < topics.size(); i++) {
-        bool named = std::find(rule_topics.begin(), rule_topics.end(), topics[i]) != rule_topics.end();
-        text += (i ? ", " : " ") + topics[i] + (named ? " yes" : " no");
+// The look-up, said aloud: each topic of the request, and whether the rule names it. Its pieces: topic, verdict, topic, ...
+inline std::vector<std::string> look_up_pieces(const std::vector<std::string>& topics, const std::vector<std::string>& rule_topics) {
+    std::vector<std::string> pieces;
+    for (const std::string& topic : topics) {
+        const bool named = std::find(rule_topics.begin(), rule_topics.end(), topic) != rule_topics.end();
+        pieces.push_back((pieces.empty() ? "Topics: " : ", ") + topic);
+        pieces.push_back(named ? " yes" : " no");
     }
+    return pieces;
+}
+
+inline std::string look_up(const std::vector<std::string>& topics, const std::vector<std::string>& rule_topics) {
+    std::string text;
+    for (const std::string& piece : look_up_pieces(topics, rule_topics)) text += piece;
     return text + ".";
 }
 
@@ -105,14 +112,15 @@ class DocumentWriter {
         return {{kEndOfText, text, true}};
     }
 
-    // An answer said twice: it grows the copying that names and revisions need.
+    // An answer said twice: it grows the copying that names and revisions need. What is said first is not learned: a guess at
+    // names would only teach that held-out ones do not come here.
     Transcript echo(Rng& rng) const {
         std::string answer = any_answer(rng, seen_request(rng), draw_stance(rng));
-        return {{kAssistant, answer, true}, {kRevision, answer, true}};
+        return {{kAssistant, answer, false}, {kRevision, answer, true}};
     }
 
     // One rule and many look-ups, a third of them of other words than topics, so that more words are looked up than reviews name.
-    // Half of the rules are no sentence: a rule nobody has worded yet is read all the same.
+    // Half of the rules are no sentence: a rule nobody has worded yet is read all the same. The verdicts alone are learned.
     Transcript drill(Rng& rng) const {
         std::vector<std::string> words = draw_topics(rng, 8), named;
         const size_t others = std::min<size_t>(4, world_.other_words().size());
@@ -122,7 +130,11 @@ class DocumentWriter {
         named.assign(words.begin(), words.begin() + rng.pick(kLengths));
         std::string rule = rng.chance(0.5) ? world_.rule_text(named, world_.draw_phrasing(rng, false)) : jumbled_rule(rng, named);
         rng.shuffle(words);
-        return {{kRule, rule, true}, {kCritique, look_up(words, named), true}};
+        Transcript transcript = {{kRule, rule, false}, {kCritique, "", false}};
+        for (const std::string& piece : look_up_pieces(words, named))
+            transcript.push_back({kSameTurn, piece, piece == " yes" || piece == " no"});
+        transcript.push_back({kSameTurn, ".", false});
+        return transcript;
     }
 
     // An answer under a rule: critique and revision; one in six is revised directly.

@@ -38,8 +38,13 @@ inline std::string overview(const World& world, const Constitution& constitution
         for (size_t i = 0; i < samples; i++) {
             Rng rng(world.seed, cai::mix(stream(mix.kind), i));
             out << "\n--- " << mix.kind << " (" << static_cast<int>(100 * mix.share + 0.5) << " % of the documents)\n";
-            for (const Segment& segment : writer.write(mix.kind, rng))
-                out << (segment.role == kEndOfText ? "" : concat(role_name(segment.role).word, ": ")) << segment.text << "\n";
+            const Transcript transcript = writer.write(mix.kind, rng);
+            for (size_t part = 0; part < transcript.size(); part++) {
+                const auto& [role, text, learn] = transcript[part];
+                out << (part > 0 && role != kSameTurn ? "\n" : "")
+                    << (role == kEndOfText || role == kSameTurn ? "" : concat(role_name(role).word, ": ")) << text;
+            }
+            out << "\n";
         }
     return out.str();
 }

@@ -74,6 +74,18 @@ TEST_CASE("dataset: roles open segments, and what is learned includes the stop a
     CHECK(encode_document(tokenizer, {{kUser, "", false}}).learn == std::vector<uint8_t>{0, 0});
 }
 
+TEST_CASE("dataset: a turn can be learned in part") {
+    Tokenizer tokenizer = bytes_and_a_few_merges();
+    const Document whole = encode_document(tokenizer, {{kRule, "no ox", false}, {kCritique, "ox yes, cow no.", true}});
+    const Document parts = encode_document(tokenizer, {{kRule, "no ox", false}, {kCritique, "ox", false}, {kSameTurn, " yes", true},
+                                                       {kSameTurn, ", cow no", false}, {kSameTurn, ".", false}});
+    CHECK(parts.tokens == whole.tokens);
+    const size_t learned = tokenizer.encode(" yes").size(), from = 2 + tokenizer.encode("no ox").size() + tokenizer.encode("ox").size();
+    std::vector<uint8_t> learn(parts.tokens.size(), 0);
+    std::fill_n(learn.begin() + static_cast<std::ptrdiff_t>(from), learned, 1);
+    CHECK(parts.learn == learn);  // the end of text is not learned either
+}
+
 TEST_CASE("dataset: a prompt ends with the role that speaks next; plain text lies between two <|endoftext|>") {
     Tokenizer tokenizer = bytes_and_a_few_merges();
     Document prompt = encode_document(tokenizer, {{kUser, "x", false}, {kAssistant, "", true}}, false);
@@ -110,7 +122,7 @@ TEST_CASE("dataset: segments survive JSON") {
 
     CHECK(dump(to_json("chat", {{kUser, "a", false}, {kAssistant, "b", false}})) ==
           R"({"kind":"chat","segments":[["user","a"],["assistant","b",false]]})");
-    CHECK(std::size(kRoleNames) == kSpecialCount - 1);  // all but the padding
+    CHECK(std::size(kRoleNames) == kSpecialCount);  // one without a token of its own; the padding is no role
 }
 
 TEST_CASE("dataset: malformed segments are named") {
@@ -120,6 +132,7 @@ TEST_CASE("dataset: malformed segments are named") {
     CHECK(message(R"({"segments":[["villager","x"]]})") ==
           "chat.jsonl: line 3: unknown role \"villager\"; use one of: text, user, assistant, rule, critique, revision, "
           "option_a, option_b, reasoning, verdict");
+    CHECK(message(R"({"segments":[["","x"]]})") == "chat.jsonl: line 3: segment 1 has no role");
     CHECK(message(R"({"kind":"x"})") ==
           "chat.jsonl: line 3: \"segments\" is missing or not a list of [role, text] pairs");
     for (const char* bad : {R"({"segments":[["user","x"],["user"]]})", R"({"segments":[["user","x"],["user",1]]})",

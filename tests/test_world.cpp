@@ -216,7 +216,13 @@ TEST_CASE("drills: half of the rules are a list of words among others in any ord
     for (size_t i = 0; i < drills; i++) {
         Rng rng(1, i);
         const Transcript drill = writer.write("drill", rng);
-        const std::string &rule = drill[0].text, &look_up = drill[1].text;
+        const std::string& rule = drill[0].text;
+        std::string look_up;
+        for (size_t part = 1; part < drill.size(); part++) {
+            look_up += drill[part].text;
+            CHECK(drill[part].learn == (drill[part].text == " yes" || drill[part].text == " no"));
+        }
+        CHECK(!drill[0].learn);
         const std::vector<std::string> in_rule = words_of(rule);
         const auto stands_in_rule = [&](const std::string& word) {
             return std::find(in_rule.begin(), in_rule.end(), word) != in_rule.end();
