@@ -93,7 +93,7 @@ Enum parse_choice(const char* const (&names)[N], std::string_view option, std::s
 // learning rates          linear fall to 0, no warm-up,   OAI and TRL linear to 0; N+ and DSC cosine; OpenRLHF warm-up of
 //                         one value an iteration          3 %, then cosine to a tenth; verl constant
 // gradient clipping       norm 1, each model its own      DSC, OpenRLHF, verl and NeMo 1; OAI, N+ and TRL none
-// Adam's eps              1e-8, added to the root of the  N+ 1e-5; OAI 1e-5 in TensorFlow's place, where the first
+// Adam's eps              1e-6, added to the root of the  N+ 1e-5; OAI 1e-5 in TensorFlow's place, where the first
 //                         corrected v, as in PyTorch      steps become smaller
 // Adam's betas, decay     .9 and .95, none                DSC and OpenRLHF .9, .95; verl .9, .999, .01; NeMo .9, .98, .1
 //

@@ -22,6 +22,7 @@ struct SupervisedRecipe {
     float learning_rate;
     size_t warmup_steps;
     float final_fraction;  // the learning rate's last value, as a share of its peak
+    float weight_decay;    // of matrices
 };
 
 struct TrainingOptions {
@@ -29,6 +30,7 @@ struct TrainingOptions {
     float learning_rate = 2e-3f;
     size_t warmup_steps = 100;
     float final_fraction = 0.1f;      // the learning rate's last value, as a share of its peak
+    float weight_decay = 0.1f;
     double save_every_seconds = 60;   // of the resumable state
     std::string made_from;            // what decides the outcome: a state that was made from anything else is not resumed
 };
@@ -39,6 +41,7 @@ struct TrainingOptions {
 inline double train(Model& model, BatchStream& stream, const TrainingOptions& options, const std::string& stage,
                     Metrics& metrics, const std::filesystem::path& checkpoint, const Tokenizer& tokenizer) {
     AdamW optimizer(model);
+    optimizer.weight_decay = options.weight_decay;
     Gradients gradients(model);
     Activations activations;
     double tail_loss = 0;
@@ -118,13 +121,14 @@ inline double train_and_save(Model& model, std::vector<Document> documents, cons
             hash = mix(hash, static_cast<uint64_t>(document.tokens[i]) * 2 + document.learn[i]);
     for (float weight : model.parameters.download()) hash = mix(hash, std::bit_cast<uint32_t>(weight));
     options.made_from = concat(hash, ' ', recipe.tokens_per_batch, ' ', recipe.epochs, ' ', recipe.learning_rate, ' ',
-                               recipe.warmup_steps, ' ', recipe.final_fraction);
+                               recipe.warmup_steps, ' ', recipe.final_fraction, ' ', recipe.weight_decay);
     BatchStream stream(std::move(documents), static_cast<size_t>(model.config.context), recipe.tokens_per_batch, seed, stage);
     options.steps = std::max<size_t>(
         1, static_cast<size_t>(recipe.epochs * static_cast<double>(stream.tokens_per_epoch() / recipe.tokens_per_batch)));
     options.learning_rate = recipe.learning_rate;
     options.warmup_steps = recipe.warmup_steps;
     options.final_fraction = recipe.final_fraction;
+    options.weight_decay = recipe.weight_decay;
     double loss = train(model, stream, options, stage, run.metrics, run / (name + ".training"), tokenizer);
     save_model(run / name, model, tokenizer);
     std::filesystem::remove_all(run / (name + ".training"));

@@ -23,8 +23,8 @@ TEST_CASE("the learning rate warms up, then decays linearly") {
 
 TEST_CASE("one step, by hand") {
     // The first step moves each parameter by the learning rate against its gradient's sign (m/(1-beta1) = g,
-    // v/(1-beta2) = g²), whatever the gradient's size; before that, matrices shrink by learning rate · decay, norms do
-    // not.
+    // v/(1-beta2) = g²), whatever the gradient's size beside eps; before that, matrices shrink by learning rate · decay,
+    // norms do not.
     const Config config = golden::cases()[0].config;
     Model model = golden::make_model(cpu_kernels, config);
     Gradients gradients(model);
@@ -41,10 +41,31 @@ TEST_CASE("one step, by hand") {
     const std::vector<float> after = model.parameters.download(), cleared = gradients.values.download();
     for (size_t i = 0; i < g.size(); i++) {
         const double decayed = i < model.matrix_parameters() ? before[i] * (1 - 0.01 * 0.1) : before[i];
-        const double sign = g[i] > 0 ? 1 : g[i] < 0 ? -1 : 0;
-        CHECK(near(after[i], decayed - 0.01 * sign, 1e-6));
+        const double direction = g[i] / (std::abs(g[i]) + 1e-6);
+        CHECK(near(after[i], decayed - 0.01 * direction, 1e-6));
         CHECK(cleared[i] == 0);
     }
+}
+
+TEST_CASE("a gradient far below eps hardly moves a parameter, even when v has forgotten all others") {
+    const Config config = golden::cases()[0].config;
+    Model model = golden::make_model(cpu_kernels, config);
+    Gradients gradients(model);
+    AdamW adamw(model);
+    adamw.weight_decay = 0;
+    std::vector<float> g(model.parameters.size(), 0.0f);
+    const auto steps_of = [&](float gradient, int steps) {
+        for (int step = 0; step < steps; step++) {
+            g[0] = gradient;
+            gradients.values.upload(g);
+            adamw.update(model, gradients, 0.01f);
+        }
+    };
+    steps_of(1e-3f, 1);
+    steps_of(0, 400);  // the first moves it, and is forgotten
+    const float before = model.parameters.download()[0];
+    steps_of(1e-9f, 100);  // 100 full steps would be 1
+    CHECK(std::abs(model.parameters.download()[0] - before) < 2e-3);
 }
 
 TEST_CASE("clipping scales the gradients to max_norm; the norm returned is from before") {
@@ -76,6 +97,7 @@ TEST_CASE("ten steps follow PyTorch's AdamW, with clipping, decay and schedule")
         Activations a;
         Gradients gradients(model);
         AdamW adamw(model);
+        adamw.eps = 1e-8f;  // PyTorch's default
         REQUIRE(expected["step"].size() == 10);
         for (size_t step = 0; step < 10; step++) {
             CAPTURE(step);

@@ -95,7 +95,7 @@ class Training:
             parameter.requires_grad_()
         matrices, norms = [[p for p in self.parameters if p.dim() == d] for d in (2, 1)]
         groups = [{"params": matrices, "weight_decay": 0.1}, {"params": norms, "weight_decay": 0.0}]
-        self.optimizer = torch.optim.AdamW(groups, lr=1e-3, betas=(0.9, 0.95), eps=1e-8, foreach=True)
+        self.optimizer = torch.optim.AdamW(groups, lr=1e-3, betas=(0.9, 0.95), eps=1e-6, foreach=True)
 
     def step(self):
         m = self.model
