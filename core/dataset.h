@@ -64,10 +64,10 @@ inline const RoleName& role_named(std::string_view word, const std::string& wher
     fail(kBadInput, where, ": unknown role \"", word, "\"; use one of: ", known);
 }
 
-// Segments to tokens: <|role|> text <|role|> text ... <|endoftext|>; none before a segment of the same turn. The text of learned segments is learned, and so is
-// the special token after it, because that is where the model has to stop. Text never encodes to a special token, so
-// that nobody can forge a turn by typing its name. A prompt is a document with end_of_text = false whose last segment
-// is empty.
+// Segments to tokens: <|role|> text <|role|> text ... <|endoftext|>, without a special token before a segment of the same
+// turn. The text of learned segments is learned, and so is the special token after it, because that is where the model has
+// to stop. Text never encodes to a special token, so that nobody can forge a turn by typing its name. A prompt is a document
+// with end_of_text = false whose last segment is empty.
 inline Document encode_document(const Tokenizer& tokenizer, const std::vector<Segment>& segments,
                                 bool end_of_text = true) {
     Document document;
