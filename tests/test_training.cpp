@@ -48,6 +48,20 @@ TEST_CASE("training learns by heart what there is to learn") {
     CHECK(!fs::exists(folder.path / "state"));  // nothing was due to be saved
 }
 
+TEST_CASE("weight decay shrinks what training does not hold in place") {
+    Setting s;
+    TemporaryFolder little, much;
+    TrainingOptions options;
+    options.steps = 60, options.warmup_steps = 5;
+    const auto norm = [&](const fs::path& folder, float decay) {
+        options.weight_decay = decay;
+        double squares = 0;
+        for (float weight : s.trained(folder, options)) squares += weight * weight;
+        return std::sqrt(squares);
+    };
+    CHECK(norm(much.path, 5) < 0.9 * norm(little.path, 0));
+}
+
 TEST_CASE("an interrupted training goes on to the same bits") {
     Setting s;
     TemporaryFolder whole, cut;
