@@ -10,9 +10,9 @@
 namespace cai {
 
 struct AdamW {
-    // A word that no text of some kind holds gets from the softmax there a gradient that is tiny and always of one sign, and
-    // with an eps of 1e-8 a full step for it as soon as v has forgotten the word's last real gradient. So held-out names were
-    // pushed, all of them, to where no look-up had ever been learned.
+    // eps is 1e-6, not the usual 1e-8: where a word never occurs, the softmax gives its embedding gradients that are tiny and all
+    // of one sign, and once v has forgotten the word's last real gradient an eps of 1e-8 makes full steps of them. Names that are
+    // held out of reviews are such words.
     float beta1 = 0.9f, beta2 = 0.95f, eps = 1e-6f;
     float weight_decay = 0.1f;  // of matrices; norms do not decay
     float max_norm = 1.0f;      // gradients of a larger norm are scaled down to it; 0: never
