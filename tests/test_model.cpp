@@ -226,7 +226,7 @@ TEST_CASE("a fresh model knows nothing: its loss is near log(vocabulary), its sc
     batch.add(tokens.data(), tokens.size());
     Activations a;
     const double loss = golden::loss({"", config, 1.0f}, model, batch, a);
-    CHECK(near(loss, std::log(300.0) + 0.49 / 2, 0.1));  // logits of variance 0.7² add half of that  // logits of deviation 0.02·sqrt(64) = 0.16 add about half its square
+    CHECK(near(loss, std::log(300.0) + 0.49 / 2, 0.1));  // logits of variance 0.7² add half of that
     CHECK(loss > std::log(300.0) - 0.02);
 
     config.score_head = true;
