@@ -17,6 +17,7 @@ inline void read_supervised(Arguments& arguments, const std::string& stage, Supe
     r.warmup_steps = static_cast<size_t>(arguments.integer(stage + "-warmup-steps", static_cast<int64_t>(r.warmup_steps), 0));
     r.final_fraction = arguments.number(stage + "-final-fraction", r.final_fraction, 0, 1);
     r.weight_decay = arguments.number(stage + "-weight-decay", r.weight_decay, 0, 10);
+    r.embedding_rate = arguments.number(stage + "-embedding-rate", r.embedding_rate, 0, 10);
 }
 
 // "LOW,HIGH", as in the paper's 0.4,0.6.
@@ -144,7 +145,8 @@ inline Json to_json(const SupervisedRecipe& r) {
                         {"learning_rate", r.learning_rate},
                         {"warmup_steps", r.warmup_steps},
                         {"final_fraction", r.final_fraction},
-                        {"weight_decay", r.weight_decay}};
+                        {"weight_decay", r.weight_decay},
+                        {"embedding_rate", r.embedding_rate}};
 }
 
 inline Json to_json(const CorpusRecipe& r) {

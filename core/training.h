@@ -23,6 +23,7 @@ struct SupervisedRecipe {
     size_t warmup_steps;
     float final_fraction;  // the learning rate's last value, as a share of its peak
     float weight_decay;    // of matrices
+    float embedding_rate;  // the embedding table's learning rate, as a share of the others'
 };
 
 struct TrainingOptions {
@@ -31,6 +32,7 @@ struct TrainingOptions {
     size_t warmup_steps = 100;
     float final_fraction = 0.1f;      // the learning rate's last value, as a share of its peak
     float weight_decay = 0.1f;
+    float embedding_rate = 1;
     double save_every_seconds = 60;   // of the resumable state
     std::string made_from;            // what decides the outcome: a state that was made from anything else is not resumed
 };
@@ -42,6 +44,7 @@ inline double train(Model& model, BatchStream& stream, const TrainingOptions& op
                     Metrics& metrics, const std::filesystem::path& checkpoint, const Tokenizer& tokenizer) {
     AdamW optimizer(model);
     optimizer.weight_decay = options.weight_decay;
+    optimizer.embedding_rate = options.embedding_rate;
     Gradients gradients(model);
     Activations activations;
     double tail_loss = 0;
@@ -121,7 +124,8 @@ inline double train_and_save(Model& model, std::vector<Document> documents, cons
             hash = mix(hash, static_cast<uint64_t>(document.tokens[i]) * 2 + document.learn[i]);
     for (float weight : model.parameters.download()) hash = mix(hash, std::bit_cast<uint32_t>(weight));
     options.made_from = concat(hash, ' ', recipe.tokens_per_batch, ' ', recipe.epochs, ' ', recipe.learning_rate, ' ',
-                               recipe.warmup_steps, ' ', recipe.final_fraction, ' ', recipe.weight_decay);
+                               recipe.warmup_steps, ' ', recipe.final_fraction, ' ', recipe.weight_decay, ' ',
+                               recipe.embedding_rate);
     BatchStream stream(std::move(documents), static_cast<size_t>(model.config.context), recipe.tokens_per_batch, seed, stage);
     options.steps = std::max<size_t>(
         1, static_cast<size_t>(recipe.epochs * static_cast<double>(stream.tokens_per_epoch() / recipe.tokens_per_batch)));
@@ -129,6 +133,7 @@ inline double train_and_save(Model& model, std::vector<Document> documents, cons
     options.warmup_steps = recipe.warmup_steps;
     options.final_fraction = recipe.final_fraction;
     options.weight_decay = recipe.weight_decay;
+    options.embedding_rate = recipe.embedding_rate;
     double loss = train(model, stream, options, stage, run.metrics, run / (name + ".training"), tokenizer);
     save_model(run / name, model, tokenizer);
     std::filesystem::remove_all(run / (name + ".training"));

@@ -24,11 +24,15 @@ TEST_CASE("the learning rate warms up, then decays linearly") {
 TEST_CASE("one step, by hand") {
     // The first step moves each parameter by the learning rate against its gradient's sign (m/(1-beta1) = g,
     // v/(1-beta2) = g²), whatever the gradient's size beside eps; before that, matrices shrink by learning rate · decay,
-    // norms do not.
+    // norms do not. The embedding table, which comes first, may have a learning rate of its own.
     const Config config = golden::cases()[0].config;
     Model model = golden::make_model(cpu_kernels, config);
     Gradients gradients(model);
     AdamW adamw(model);
+    CHECK(adamw.embedding_rate == 1);
+    adamw.embedding_rate = 0.3f;
+    const size_t table = static_cast<size_t>(config.vocab_size * config.width);
+    CHECK(model.weights.embed_tokens == model.parameters.data());
     const std::vector<float> before = model.parameters.download();
     std::vector<float> g(before.size());
     for (size_t i = 0; i < g.size(); i++) g[i] = i % 3 == 0 ? 2e-3f : i % 3 == 1 ? -1e-3f : 0.0f;
@@ -40,9 +44,10 @@ TEST_CASE("one step, by hand") {
     CHECK(adamw.step == 1);
     const std::vector<float> after = model.parameters.download(), cleared = gradients.values.download();
     for (size_t i = 0; i < g.size(); i++) {
-        const double decayed = i < model.matrix_parameters() ? before[i] * (1 - 0.01 * 0.1) : before[i];
+        const double rate = i < table ? 0.003 : 0.01;
+        const double decayed = i < model.matrix_parameters() ? before[i] * (1 - rate * 0.1) : before[i];
         const double direction = g[i] / (std::abs(g[i]) + 1e-6);
-        CHECK(near(after[i], decayed - 0.01 * direction, 1e-6));
+        CHECK(near(after[i], decayed - rate * direction, 1e-6));
         CHECK(cleared[i] == 0);
     }
 }

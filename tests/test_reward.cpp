@@ -182,7 +182,7 @@ TEST_CASE("reward: the same bits with one thread and with two, and after an inte
     cpu_kernels.set_threads(2);
     CHECK(one == train_in("two", cpu_kernels));
 
-    Kernels mortal = mortal_kernels(2 * 5);  // an update calls adamw twice
+    Kernels mortal = mortal_kernels(3 * 5);  // an update calls adamw three times
     CHECK_THROWS_WITH(train_in("killed", mortal), "killed");
     CHECK(read_json(scratch.path / "killed/preference-model/state.json")["optimizer_step"].integer() == 5);
     CHECK(one == train_in("killed", cpu_kernels));

@@ -62,6 +62,27 @@ TEST_CASE("weight decay shrinks what training does not hold in place") {
     CHECK(norm(much.path, 5) < 0.9 * norm(little.path, 0));
 }
 
+TEST_CASE("the embedding table learns at its own rate") {
+    Setting s;
+    TemporaryFolder slow_folder, fast_folder;
+    TrainingOptions options;
+    options.steps = 3, options.warmup_steps = 0, options.weight_decay = 0;
+    Model initial(cpu_kernels, s.config);
+    initial.initialize(1);
+    const std::vector<float> before = initial.parameters.download();
+    const size_t table = static_cast<size_t>(s.config.vocab_size * s.config.width);
+    const auto movement = [&](const fs::path& folder, float rate) {
+        options.embedding_rate = rate;
+        const std::vector<float> after = s.trained(folder, options);
+        double squares = 0;
+        for (size_t i = 0; i < table; i++) squares += (after[i] - before[i]) * (after[i] - before[i]);
+        return std::sqrt(squares);
+    };
+    const double fast = movement(fast_folder.path, 1), slow = movement(slow_folder.path, 0.01f);
+    CHECK(slow > 0);
+    CHECK(slow < 0.02 * fast);
+}
+
 TEST_CASE("an interrupted training goes on to the same bits") {
     Setting s;
     TemporaryFolder whole, cut;
