@@ -176,7 +176,7 @@ TEST_CASE("training and encoding as their definitions say, and in any order of t
         std::vector<std::string> texts;
         std::string all;
         for (int t = 0; t < 5; t++) {
-            texts.push_back("x" + random_text(rng, characters, 60));
+            texts.push_back(concat("x", random_text(rng, characters, 60)));
             all += texts.back() + "!";
         }
         Tokenizer tokenizer = Tokenizer::train({all}, kSpecialCount + 256 + 25);
@@ -185,7 +185,7 @@ TEST_CASE("training and encoding as their definitions say, and in any order of t
         rng.shuffle(texts);
         REQUIRE(Tokenizer::train(texts, 300).merges() == forwards.merges());
         for (int k = 0; k < 20; k++) {
-            std::string word = "a" + random_text(rng, "abcdefgh", 40);
+            std::string word = concat("a", random_text(rng, "abcdefgh", 40));
             Tokens bytes;
             for (char c : word) bytes.push_back(byte_token(c));
             REQUIRE(tokenizer.encode(word) == naive_encode(tokenizer.merges(), bytes));
