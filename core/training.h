@@ -17,24 +17,19 @@ namespace cai {
 
 // What a recipe says of a supervised stage.
 struct SupervisedRecipe {
-    size_t tokens_per_batch;
-    double epochs;
-    float learning_rate;
-    size_t warmup_steps;
-    float final_fraction;  // the learning rate's last value, as a share of its peak
-    float weight_decay;    // of matrices
-    float embedding_rate;  // the embedding table's learning rate, as a share of the others'
-};
-
-struct TrainingOptions {
-    size_t steps = 0;
+    size_t tokens_per_batch = 2048;
+    double epochs = 1;
     float learning_rate = 2e-3f;
     size_t warmup_steps = 100;
-    float final_fraction = 0.1f;      // the learning rate's last value, as a share of its peak
-    float weight_decay = 0.1f;
-    float embedding_rate = 1;
-    double save_every_seconds = 60;   // of the resumable state
-    std::string made_from;            // what decides the outcome: a state that was made from anything else is not resumed
+    float final_fraction = 0.1f;  // the learning rate's last value, as a share of its peak
+    float weight_decay = 0.1f;    // of matrices
+    float embedding_rate = 1;     // the embedding table's learning rate, as a share of the others'
+};
+
+struct TrainingOptions : SupervisedRecipe {
+    size_t steps = 0;
+    std::string made_from;           // what decides the outcome: a state that was made from anything else is not resumed
+    double save_every_seconds = 60;  // of the resumable state
 };
 
 // Trains on the tokens that the stream's documents mark as learned, with mean cross-entropy per token. Where
@@ -117,23 +112,17 @@ inline std::vector<Document> read_documents(const std::filesystem::path& path, c
 inline double train_and_save(Model& model, std::vector<Document> documents, const Tokenizer& tokenizer, Run& run,
                              const std::string& stage, const std::string& name, const SupervisedRecipe& recipe,
                              uint64_t seed) {
-    TrainingOptions options;
     uint64_t hash = seed;
     for (const Document& document : documents)
         for (size_t i = 0; i < document.tokens.size(); i++)
             hash = mix(hash, static_cast<uint64_t>(document.tokens[i]) * 2 + document.learn[i]);
     for (float weight : model.parameters.download()) hash = mix(hash, std::bit_cast<uint32_t>(weight));
-    options.made_from = concat(hash, ' ', recipe.tokens_per_batch, ' ', recipe.epochs, ' ', recipe.learning_rate, ' ',
-                               recipe.warmup_steps, ' ', recipe.final_fraction, ' ', recipe.weight_decay, ' ',
-                               recipe.embedding_rate);
+    const std::string made_from =
+        concat(hash, ' ', recipe.tokens_per_batch, ' ', recipe.epochs, ' ', recipe.learning_rate, ' ', recipe.warmup_steps, ' ',
+               recipe.final_fraction, ' ', recipe.weight_decay, ' ', recipe.embedding_rate);
     BatchStream stream(std::move(documents), static_cast<size_t>(model.config.context), recipe.tokens_per_batch, seed, stage);
-    options.steps = std::max<size_t>(
-        1, static_cast<size_t>(recipe.epochs * static_cast<double>(stream.tokens_per_epoch() / recipe.tokens_per_batch)));
-    options.learning_rate = recipe.learning_rate;
-    options.warmup_steps = recipe.warmup_steps;
-    options.final_fraction = recipe.final_fraction;
-    options.weight_decay = recipe.weight_decay;
-    options.embedding_rate = recipe.embedding_rate;
+    const double batches = static_cast<double>(stream.tokens_per_epoch() / recipe.tokens_per_batch);
+    const TrainingOptions options{recipe, std::max<size_t>(1, static_cast<size_t>(recipe.epochs * batches)), made_from};
     double loss = train(model, stream, options, stage, run.metrics, run / (name + ".training"), tokenizer);
     save_model(run / name, model, tokenizer);
     std::filesystem::remove_all(run / (name + ".training"));

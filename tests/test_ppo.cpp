@@ -68,7 +68,8 @@ const fs::path& template_run() {
         prompts.push_back(to_json(world(), "ppo", Prompt{Request{}, prompt_text(i)}));
     }
     BatchStream stream(documents, 64, 256, 1);
-    const TrainingOptions options = {.steps = 120, .learning_rate = 5e-3f, .warmup_steps = 10, .made_from = ""};
+    TrainingOptions options;
+    options.steps = 120, options.learning_rate = 5e-3f, options.warmup_steps = 10;
     train(model, stream, options, "sft", run.metrics, run / "unused", tokenizer);
     save_model(run / "sl-cai", model, tokenizer);
     write_file(run / "comparisons.jsonl", dump_jsonl(comparisons));
