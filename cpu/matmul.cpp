@@ -44,11 +44,14 @@ static void tile(float* out, size_t out_row, const float* base, Left left, Right
     for (size_t r = 0; r < Rows; ++r)
 #pragma GCC unroll 8
         for (size_t v = 0; v < Vectors; ++v) sum[r][v] = Vector{};
-    // The result's lines are on their way from memory while the sums are made.
+    // The result's lines are on their way from memory while the sums are made. Row by row: all addresses at once would not fit
+    // the registers.
+#pragma GCC unroll 1
     for (size_t r = 0; r < Rows; ++r)
         for (size_t v = 0; v < Vectors; ++v) __builtin_prefetch(out + r * out_row + v * kLanes, 1);
     const float* a = left.data;
     const float* b = right.data;
+#pragma GCC unroll 2
     for (size_t k = 0; k < depth; ++k, a += left.step, b += right.step) {
         Vector row[Vectors];
 #pragma GCC unroll 8
@@ -58,18 +61,25 @@ static void tile(float* out, size_t out_row, const float* base, Left left, Right
 #pragma GCC unroll 8
             for (size_t v = 0; v < Vectors; ++v) sum[r][v] += a[r * left.row] * row[v];
     }
-    const bool whole = columns == Vectors * kLanes;
+    if (columns < Vectors * kLanes) {
 #pragma GCC unroll 8
-    for (size_t r = 0; r < Rows; ++r)
+        for (size_t r = 0; r < Rows; ++r)
 #pragma GCC unroll 8
-        for (size_t v = 0; v < Vectors; ++v) {
-            float* to = out + r * out_row + v * kLanes;
-            const float* from = base ? base + r * out_row + v * kLanes : nullptr;
-            if (whole)
-                store(to, from ? load(from) + sum[r][v] : sum[r][v]);
-            else if (v * kLanes < columns)
-                store_part(to, from, sum[r][v], columns - v * kLanes);
-        }
+            for (size_t v = 0; v < Vectors; ++v) {
+                const size_t at = r * out_row + v * kLanes;
+                if (v * kLanes < columns) store_part(out + at, base ? base + at : nullptr, sum[r][v], columns - v * kLanes);
+            }
+    } else if (base) {
+#pragma GCC unroll 8
+        for (size_t r = 0; r < Rows; ++r, out += out_row, base += out_row)
+#pragma GCC unroll 8
+            for (size_t v = 0; v < Vectors; ++v) store(out + v * kLanes, load(base + v * kLanes) + sum[r][v]);
+    } else {
+#pragma GCC unroll 8
+        for (size_t r = 0; r < Rows; ++r, out += out_row)
+#pragma GCC unroll 8
+            for (size_t v = 0; v < Vectors; ++v) store(out + v * kLanes, sum[r][v]);
+    }
 }
 
 // A column of tiles, Vectors wide.
