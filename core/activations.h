@@ -109,15 +109,16 @@ enum class Walk {
     part_by_part,   // forward and backward of a part, then the next: a lane's parts share all, even their logits
 };
 
-// Where each of `pieces` runs of sequences, about equally many rows in each, begins, and where the last one ends.
-inline std::vector<size_t> cut(const std::vector<int32_t>& offsets, size_t first, size_t last, size_t pieces) {
+// Where each of `pieces` runs of sequences, about equally much work in each, begins, and where the last one ends. `work` adds up:
+// sequence s is work[s + 1] - work[s].
+inline std::vector<size_t> cut(const std::vector<int32_t>& work, size_t first, size_t last, size_t pieces) {
     std::vector<size_t> cuts{first};
-    const auto row = [&](size_t sequence) { return static_cast<size_t>(offsets[sequence]); };
-    const size_t rows = row(last) - row(first);
+    const auto before = [&](size_t sequence) { return static_cast<size_t>(work[sequence]); };
+    const size_t all = before(last) - before(first);
     for (size_t piece = 1, s = first; piece < pieces; piece++) {
-        const size_t goal = row(first) + rows * piece / pieces;
-        while (row(s) < goal) s++;
-        if (s > first && goal - row(s - 1) < row(s) - goal) s--;
+        const size_t goal = before(first) + all * piece / pieces;
+        while (before(s) < goal) s++;
+        if (s > first && goal - before(s - 1) < before(s) - goal) s--;
         if (s > cuts.back() && s < last) cuts.push_back(s);
     }
     cuts.push_back(last);
@@ -160,6 +161,18 @@ struct Activations {
         lay_out(model.config, walk, memory_.data());
     }
 
+    // Calls work(lane) for every lane, the largest first: then threads that take them up one by one finish together.
+    template <class Work>
+    void each_lane(const Kernels& kernels, Work work) const {
+        std::vector<size_t> order(lanes.size()), size(lanes.size(), 0);
+        for (size_t lane = 0; lane < lanes.size(); lane++) {
+            order[lane] = lane;
+            for (const Part& part : lanes[lane]) size[lane] += part.N + part.n;
+        }
+        std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return size[a] > size[b]; });
+        kernels.each(order.size(), [&](size_t i) { work(order[i]); });
+    }
+
   private:
     Buffer<float> memory_;
     Buffer<int32_t> integers_;
@@ -175,7 +188,15 @@ struct Activations {
         const auto begins = [&](size_t sequence) { return static_cast<size_t>(batch.offsets[sequence]); };
         lanes.clear();
         size_t output = 0;
-        const std::vector<size_t> lane_cuts = cut(batch.offsets, 0, batch.sequences(), lane_count);
+        // Training counts rows. Generation has short sequences, of which each has an output row, beside long ones: an output row
+        // is about as much work again.
+        std::vector<int32_t> work = batch.offsets;
+        if (walk == Walk::inference)
+            for (size_t s = 1, outputs = 0; s < work.size(); s++) {
+                while (outputs < n && batch.rows[outputs] < batch.offsets[s]) outputs++;
+                work[s] += static_cast<int32_t>(outputs);
+            }
+        const std::vector<size_t> lane_cuts = cut(work, 0, batch.sequences(), lane_count);
         for (size_t lane = 0; lane + 1 < lane_cuts.size(); lane++) {
             const size_t first = lane_cuts[lane], last = lane_cuts[lane + 1];
             const size_t part_count = (begins(last) - begins(first) - 1) / close + 1;

@@ -97,7 +97,7 @@ inline void load(const Model& model, const Batch& batch, Activations& a, Walk wa
 // Fills a.logits: (n,V), or the scores (n) of a score head, of the rows in batch.rows.
 inline void forward(const Model& model, const Batch& batch, Activations& a, const Attention& attention = {}) {
     load(model, batch, a, a.for_training ? Walk::forward_first : Walk::inference);
-    model.kernels->each(a.lanes.size(), [&](size_t lane) {
+    a.each_lane(*model.kernels, [&](size_t lane) {
         for (Part& part : a.lanes[lane]) forward(model, part, attention);
     });
     a.holds_forward = true;
@@ -198,7 +198,7 @@ inline void backward(const Model& model, const Weights& dweights, Part& part) {
 template <class Work>
 void sum_gradients(const Model& model, Gradients& gradients, Activations& a, Work work) {
     gradients.open_lanes(a.lanes.size());
-    model.kernels->each(a.lanes.size(), [&](size_t lane) {
+    a.each_lane(*model.kernels, [&](size_t lane) {
         for (Part& part : a.lanes[lane]) work(part, gradients.lane(lane));
     });
     gradients.sum_lanes(a.lanes.size());

@@ -340,6 +340,42 @@ TEST_CASE("sequences are cut into runs of about equally many rows") {
     CHECK(cut(offsets, 3, 4, 2) == std::vector<size_t>{3, 4});
 }
 
+TEST_CASE("lanes of generation share rows and output rows out evenly; the largest lane is taken up first") {
+    const Config config = preset("micro", 300);
+    Model model(cpu_kernels, config);
+    model.initialize(1);
+    const std::vector<Token> tokens(300, 5);
+    Batch batch;  // a prompt and the newest tokens of 60 other sequences
+    batch.add_scored(tokens.data(), 100, {99});
+    for (int s = 0; s < 60; s++) batch.add_scored(tokens.data(), 1, {0});
+    Activations lean;
+    lean.for_training = false;
+    cpu_kernels.set_threads(2);
+    forward(model, batch, lean);
+    REQUIRE(lean.lanes.size() == 2);
+    const std::vector<Part>& first = lean.lanes[0];  // 221 rows and output rows in all
+    REQUIRE(first.size() == 1);
+    CHECK(first[0].N >= 104);
+    CHECK(first[0].N <= 105);
+
+    Batch uneven;
+    for (size_t length : {250, 250, 250, 230, 250, 250, 40, 30}) uneven.add(tokens.data(), length);
+    Activations a;
+    Gradients gradients(model);
+    cross_entropy_gradients(model, gradients, uneven, a);
+    REQUIRE(a.lanes.size() == 2);
+    const auto rows = [&](size_t lane) {
+        return std::accumulate(a.lanes[lane].begin(), a.lanes[lane].end(), size_t{0},
+                               [](size_t sum, const Part& part) { return sum + part.N; });
+    };
+    cpu_kernels.set_threads(1);
+    std::vector<size_t> order;
+    a.each_lane(cpu_kernels, [&](size_t lane) { order.push_back(lane); });
+    cpu_kernels.set_threads(0);
+    REQUIRE(rows(0) < rows(1));
+    CHECK(order == std::vector<size_t>{1, 0});
+}
+
 TEST_CASE("a batch of many parts: threads change no bit, nor does backward part by part, and its gradients are the sums") {
     const Config config = preset("micro", 300);
     Model model(cpu_kernels, config);
