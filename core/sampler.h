@@ -71,6 +71,18 @@ inline size_t shared_beginning(const std::vector<Token>& prompt, const std::vect
     return n;
 }
 
+// The numbers of all sequences with the long ones spread evenly among the others: lanes, which are runs of sequences, then get
+// about equally much to do.
+inline std::vector<size_t> spread(const std::vector<bool>& is_long) {
+    std::vector<size_t> longs, others, order;
+    for (size_t i = 0; i < is_long.size(); i++) (is_long[i] ? longs : others).push_back(i);
+    for (size_t i = 0, o = 0; i < longs.size(); i++) {
+        order.push_back(longs[i]);
+        while (o * longs.size() < others.size() * (i + 1)) order.push_back(others[o++]);
+    }
+    return longs.empty() ? others : order;
+}
+
 // The cache: for each layer the keys and values of `slots` sequences of up to `capacity` tokens.
 class KeyValueCache {
   public:
@@ -230,10 +242,16 @@ inline std::vector<Completion> generate(const Model& model, const std::vector<st
         while (next < prompts.size() && !free_slots.empty() && admit(next)) next++;
         batch.tokens.clear(), batch.positions.clear(), batch.rows.clear(), batch_slots.clear();
         batch.offsets = {0};
+        const auto unread_by = [&](const Sequence& sequence) {
+            return sequence.tokens.size() - cache.tokens[sequence.slot].size();
+        };
+        std::vector<bool> is_long;
+        for (const Sequence& sequence : running) is_long.push_back(unread_by(sequence) > 1);
         size_t prompt_rows = 0;
-        for (Sequence& sequence : running) {
+        for (size_t i : spread(is_long)) {
+            Sequence& sequence = running[i];
             std::vector<Token>& read = cache.tokens[sequence.slot];
-            const size_t unread = sequence.tokens.size() - read.size();
+            const size_t unread = unread_by(sequence);
             sequence.row = -1;
             if (unread > 1 && prompt_rows > 0 && prompt_rows + unread > kPromptRows) continue;
             if (unread > 1) prompt_rows += unread;

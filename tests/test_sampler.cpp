@@ -158,6 +158,16 @@ TEST_CASE("sampler: neither slots nor threads change a result") {
     }
 }
 
+TEST_CASE("sampler: long sequences are spread among the others") {
+    using Numbers = std::vector<size_t>;
+    CHECK(spread({}) == Numbers{});
+    CHECK(spread({false, false}) == Numbers{0, 1});
+    CHECK(spread({true, true}) == Numbers{0, 1});
+    CHECK(spread({false, false, false, false, true, true}) == Numbers{4, 0, 1, 5, 2, 3});
+    CHECK(spread({false, true, false, true, false, true}) == Numbers{1, 0, 3, 2, 5, 4});
+    CHECK(spread({true, false, true}) == Numbers{0, 1, 2});
+}
+
 TEST_CASE("sampler: a draw depends on the seed, the prompt's key and the position alone") {
     Model model = random_model(kRound, 4);
     std::vector<Token> prompt = {20, 30, 40};
