@@ -8,6 +8,7 @@
 #pragma once
 #include <algorithm>
 #include <bit>
+#include <numeric>
 #include <vector>
 
 #include "expects.h"
@@ -165,10 +166,9 @@ struct Activations {
     template <class Work>
     void each_lane(const Kernels& kernels, Work work) const {
         std::vector<size_t> order(lanes.size()), size(lanes.size(), 0);
-        for (size_t lane = 0; lane < lanes.size(); lane++) {
-            order[lane] = lane;
+        std::iota(order.begin(), order.end(), size_t{0});
+        for (size_t lane = 0; lane < lanes.size(); lane++)
             for (const Part& part : lanes[lane]) size[lane] += part.N + part.n;
-        }
         std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return size[a] > size[b]; });
         kernels.each(order.size(), [&](size_t i) { work(order[i]); });
     }

@@ -40,10 +40,10 @@ void download(void* host, const void* from, size_t bytes) {
 }
 
 void set_zero(void* memory, size_t bytes) {
-    constexpr size_t kZeroBlock = 1u << 18;
-#pragma omp parallel for if (bytes > kZeroBlock)
-    for (size_t first = 0; first < bytes; first += kZeroBlock)
-        std::memset(static_cast<char*>(memory) + first, 0, cpu::smaller(kZeroBlock, bytes - first));
+    constexpr size_t kBlock = cpu::kParallelFloats * sizeof(float);
+#pragma omp parallel for schedule(static) if (bytes > kBlock)
+    for (size_t first = 0; first < bytes; first += kBlock)
+        std::memset(static_cast<char*>(memory) + first, 0, cpu::smaller(kBlock, bytes - first));
 }
 
 // 0 or less: as many threads as the machine has cores.
