@@ -10,19 +10,18 @@ namespace cai::cpu {
 constexpr size_t kBlock = 8192;
 
 void move_sum(float* sum, float* terms, size_t n) {
-#pragma omp parallel for if (n > kParallelFloats)
-    for (size_t first = 0; first < n; first += kBlock)
-        for (size_t i = first; i < smaller(first + kBlock, n); ++i) {
+    parallel_for(divide_up(n, kBlock), n > kParallelFloats, [&](size_t block) {
+        for (size_t i = block * kBlock; i < smaller((block + 1) * kBlock, n); ++i) {
             sum[i] += terms[i];
             terms[i] = 0;
         }
+    });
 }
 
 double sum_of_squares(const float* x, size_t n) {
     // Blocks are summed apart, then together in order.
     std::vector<double> sums(divide_up(n, kBlock));
-#pragma omp parallel for if (n > kParallelFloats)
-    for (size_t block = 0; block < sums.size(); ++block) {
+    parallel_for(sums.size(), n > kParallelFloats, [&](size_t block) {
         const size_t first = block * kBlock, last = smaller(first + kBlock, n);
         double lane[8] = {};
         size_t i = first;
@@ -30,7 +29,7 @@ double sum_of_squares(const float* x, size_t n) {
             for (size_t l = 0; l < 8; ++l) lane[l] += static_cast<double>(x[i + l]) * x[i + l];
         for (size_t l = 0; i < last; ++i, ++l) lane[l] += static_cast<double>(x[i]) * x[i];
         for (double sum : lane) sums[block] += sum;
-    }
+    });
     double total = 0;
     for (double sum : sums) total += sum;
     return total;
@@ -42,9 +41,8 @@ void adamw(float* parameters, float* m, float* v, const float* gradients, size_t
     const float correction1 = static_cast<float>(1 - std::pow(static_cast<double>(beta1), step));
     const float correction2 = static_cast<float>(std::sqrt(1 - std::pow(static_cast<double>(beta2), step)));
     const float rate = learning_rate / correction1, keep = 1 - learning_rate * weight_decay;
-#pragma omp parallel for if (n > kParallelFloats)
-    for (size_t first = 0; first < n; first += kBlock) {
-        const size_t last = smaller(first + kBlock, n);
+    parallel_for(divide_up(n, kBlock), n > kParallelFloats, [&](size_t block) {
+        const size_t first = block * kBlock, last = smaller(first + kBlock, n);
         // Whole vectors at a time if the build says -fno-math-errno: otherwise a square root may have to set errno.
 #pragma omp simd
         for (size_t i = first; i < last; ++i) {
@@ -53,7 +51,7 @@ void adamw(float* parameters, float* m, float* v, const float* gradients, size_t
             v[i] = beta2 * v[i] + (1 - beta2) * g * g;
             parameters[i] = parameters[i] * keep - rate * m[i] / (std::sqrt(v[i]) / correction2 + eps);
         }
-    }
+    });
 }
 
 }  // namespace cai::cpu

@@ -71,8 +71,7 @@ void attend(float* out, size_t out_row, float* logsumexp, size_t logsumexp_row, 
 void attention_forward(float* out, float* logsumexp, const float* qkv, const int32_t* offsets, size_t S, size_t H,
                        size_t K, size_t D) {
     const size_t row = (H + 2 * K) * D, group = H / K;
-#pragma omp parallel for schedule(dynamic)
-    for (size_t task = 0; task < S * K; ++task) {
+    parallel_for(S * K, true, [&](size_t task) {
         const size_t begin = offsets[task / K], n = offsets[task / K + 1] - begin, k = task % K;
         const size_t padded = round_up(n, kLanes);
         const float* keys = qkv + begin * row + (H + k) * D;
@@ -86,7 +85,7 @@ void attention_forward(float* out, float* logsumexp, const float* qkv, const int
                 multiply(scores, columns, nullptr, {qkv + at * row + h * D, row, 1}, {turned, padded}, rows, columns, D);
                 attend(out + at * H * D + h * D, H * D, logsumexp + at * H + h, H, scores, values, rows, i + 1, 1, D);
             }
-    }
+    });
 }
 
 // With p = softmax(s), s = scale q·k and δ = dout·out:  ds = p (dout·v - δ),  dq = scale Σ_j ds k,  dk = scale Σ_i ds
@@ -95,8 +94,7 @@ void attention_backward(float* dqkv, const float* dout, const float* out, const 
                         const int32_t* offsets, size_t S, size_t H, size_t K, size_t D) {
     const size_t row = (H + 2 * K) * D, group = H / K, width = round_up(D, kLanes);
     const float scale = 1 / std::sqrt(static_cast<float>(D));
-#pragma omp parallel for schedule(dynamic)
-    for (size_t task = 0; task < S * K; ++task) {
+    parallel_for(S * K, true, [&](size_t task) {
         const size_t begin = offsets[task / K], n = offsets[task / K + 1] - begin, k = task % K;
         const size_t padded = round_up(n, kLanes);
         const float *keys = qkv + begin * row + (H + k) * D, *values = keys + K * D;
@@ -138,7 +136,7 @@ void attention_backward(float* dqkv, const float* dout, const float* out, const 
                 const Right d_rows = whole_vectors(scratch<5>(kQueryBlock * width), d, H * D, rows, D);
                 multiply(dvalues, row, dvalues, {p, 1, padded}, d_rows, seen, D, rows);
             }
-    }
+    });
 }
 
 // The cache keeps values straight, (slot, K, capacity, D), and keys turned in blocks of positions, (slot, K, blocks, D,
@@ -162,8 +160,7 @@ void cache_store(float* keys, float* values, const float* qkv, const int32_t* sl
 void attention_decode(float* out, const float* qkv, const float* keys, const float* values, const int32_t* slots,
                       const int32_t* positions, size_t N, size_t H, size_t K, size_t D, size_t capacity) {
     const size_t row = (H + 2 * K) * D, group = H / K;
-#pragma omp parallel for schedule(dynamic, 8) if (N * K > 8)
-    for (size_t task = 0; task < N * K; ++task) {
+    parallel_for(N * K, N * K > 8, [&](size_t task) {
         const size_t n = task / K, k = task % K, seen = positions[n] + 1, padded = round_up(seen, kLanes);
         const size_t head = (slots[n] * K + k) * D * capacity;
         float* scores = scratch<2>(group * padded);
@@ -175,7 +172,7 @@ void attention_decode(float* out, const float* qkv, const float* keys, const flo
         }
         const Right rows = whole_vectors(scratch<1>(seen * round_up(D, kLanes)), values + head, D, seen, D);
         attend(out + n * H * D + k * group * D, D, nullptr, 0, scores, rows, group, seen, 0, D);
-    }
+    });
 }
 
 }  // namespace cai::cpu

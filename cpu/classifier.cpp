@@ -109,38 +109,35 @@ void truncate(std::vector<float>& p, const SamplingOptions& options) {
 void logprob_forward(float* logprob, float* entropy, const float* logits, const Token* targets, size_t N, size_t V,
                      float temperature) {
     expects(temperature > 0, "log-probabilities need a temperature above 0, not ", temperature);
-#pragma omp parallel for if (N * V > kParallelFloats)
-    for (size_t n = 0; n < N; ++n) {
+    parallel_for(N, N * V > kParallelFloats, [&](size_t n) {
         const float* at = logits + n * V;
         const Row row = read_row(nullptr, at, V, temperature);
         logprob[n] = targets[n] < 0 ? 0 : row_logprob(row, at[targets[n]]);
         if (entropy) entropy[n] = entropy_of(row, at, V);
-    }
+    });
 }
 
 void logprob_backward(float* dlogits, const float* dlogprob, const float* logits, const Token* targets, size_t N,
                       size_t V, float temperature) {
     expects(temperature > 0, "log-probabilities need a temperature above 0, not ", temperature);
-#pragma omp parallel for if (N * V > kParallelFloats)
-    for (size_t n = 0; n < N; ++n) {
+    parallel_for(N, N * V > kParallelFloats, [&](size_t n) {
         const float* at = logits + n * V;
         float* to = dlogits + n * V;
         if (targets[n] < 0) {
             std::memset(to, 0, V * sizeof(float));
-            continue;
+            return;
         }
         const Row row = read_row(to, at, V, temperature);
         const float d = dlogprob[n] * row.scale, share = d / row.sum;
         for (size_t j = 0; j < V; ++j) to[j] *= -share;
         to[targets[n]] += d;
-    }
+    });
 }
 
 void sample(Token* tokens, float* logprob, const float* logits, const uint64_t* keys, size_t N, size_t V,
             SamplingOptions options) {
     expects(options.temperature >= 0, "the temperature of sampling cannot be ", options.temperature);
-#pragma omp parallel for if (N * V > kParallelFloats)
-    for (size_t n = 0; n < N; ++n) {
+    parallel_for(N, N * V > kParallelFloats, [&](size_t n) {
         const float* at = logits + n * V;
         const bool greedy = options.temperature == 0;
         static thread_local std::vector<float> p;
@@ -153,7 +150,7 @@ void sample(Token* tokens, float* logprob, const float* logits, const uint64_t* 
             tokens[n] = draw(p, uniform01(mix(keys[n])));
         }
         logprob[n] = row_logprob(row, at[tokens[n]]);
-    }
+    });
 }
 
 }  // namespace cai::cpu

@@ -3,9 +3,6 @@
 
 #include <cstdlib>
 #include <cstring>
-#ifdef _OPENMP
-#include <omp.h>
-#endif
 #ifdef __linux__
 #include <sys/mman.h>
 #endif
@@ -41,9 +38,9 @@ void download(void* host, const void* from, size_t bytes) {
 
 void set_zero(void* memory, size_t bytes) {
     constexpr size_t kBlock = cpu::kParallelFloats * sizeof(float);
-#pragma omp parallel for schedule(static) if (bytes > kBlock)
-    for (size_t first = 0; first < bytes; first += kBlock)
-        std::memset(static_cast<char*>(memory) + first, 0, cpu::smaller(kBlock, bytes - first));
+    cpu::parallel_for(cpu::divide_up(bytes, kBlock), bytes > kBlock, [&](size_t block) {
+        std::memset(static_cast<char*>(memory) + block * kBlock, 0, cpu::smaller(kBlock, bytes - block * kBlock));
+    });
 }
 
 // 0 or less: as many threads as the machine has cores.
@@ -61,12 +58,8 @@ size_t threads() {
 #endif
 }
 
-// Parallel regions within work have one thread each: OpenMP does not nest them unless told to. A single piece of work leaves the
-// threads to its kernels instead.
-void each(size_t count, const std::function<void(size_t)>& work) {
-#pragma omp parallel for schedule(dynamic) if (count > 1)
-    for (size_t i = 0; i < count; ++i) work(i);
-}
+// A kernel that work calls keeps to its thread. A single piece of work leaves the threads to its kernels instead.
+void each(size_t count, const std::function<void(size_t)>& work) { cpu::parallel_for(count, count > 1, work); }
 
 // So few that what one kernel writes is still in the second-level cache when the next one reads it; so many that the weights, which
 // every part reads anew, do not weigh.

@@ -2,6 +2,9 @@
 // and what the files of this folder share.
 #pragma once
 #include <type_traits>
+#ifdef _OPENMP
+#include <omp.h>
+#endif
 
 #include "../core/expects.h"
 #include "../core/kernels.h"
@@ -46,6 +49,29 @@ Kernel<decltype(Kernels::copy)> copy;
 
 // Below this many floats touched, starting the other threads costs more than they save.
 constexpr size_t kParallelFloats = 16384;
+
+// Does this thread share its work with others already?
+inline bool in_parallel() {
+#ifdef _OPENMP
+    return omp_in_parallel();
+#else
+    return false;
+#endif
+}
+
+// work(0) ... work(n - 1), each once: by all threads, each taking the next ones when it is done with its own, or in order by this
+// thread alone where there is too little to do for more or the others are busy. OpenMP's own `if` would open a region for that
+// thread too, and takes half a microsecond for it.
+template <class Work>
+void parallel_for(size_t n, bool worth_it, const Work& work) {
+    if (!worth_it || in_parallel()) {
+        for (size_t i = 0; i < n; ++i) work(i);
+        return;
+    }
+    [[maybe_unused]] const size_t chunk = n / 128 + 1;
+#pragma omp parallel for schedule(dynamic, chunk)
+    for (size_t i = 0; i < n; ++i) work(i);
+}
 
 // The lesson version of matmul_forward: one sum after the other, with the weight as it is, not packed.
 void matmul_naive(float* out, const float* x, const float* weight, const float* residual, size_t N, size_t I, size_t O);

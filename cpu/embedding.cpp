@@ -10,25 +10,23 @@ void embedding_forward(float* out, const Token* tokens, const float* table, size
 // A token may occur in many rows, so threads share the columns, and each adds up all rows in order.
 void embedding_backward(float* dtable, const float* dout, const Token* tokens, size_t N, size_t C, size_t) {
     constexpr size_t kColumns = 2 * kLanes;
-#pragma omp parallel for if (N * C > kParallelFloats)
-    for (size_t first = 0; first < C; first += kColumns) {
-        const size_t last = smaller(first + kColumns, C);
+    parallel_for(divide_up(C, kColumns), N * C > kParallelFloats, [&](size_t block) {
+        const size_t first = block * kColumns, last = smaller(first + kColumns, C);
         for (size_t n = 0; n < N; ++n) {
             float* to = dtable + tokens[n] * C;
             for (size_t c = first; c < last; ++c) to[c] += dout[n * C + c];
         }
-    }
+    });
 }
 
 void gather_rows(float* out, const float* x, const int32_t* rows, size_t n, size_t C) {
-#pragma omp parallel for if (n * C > kParallelFloats)
-    for (size_t i = 0; i < n; ++i) std::memcpy(out + i * C, x + rows[i] * C, C * sizeof(float));
+    parallel_for(n, n * C > kParallelFloats, [&](size_t i) { std::memcpy(out + i * C, x + rows[i] * C, C * sizeof(float)); });
 }
 
 void scatter_rows(float* dx, const float* dout, const int32_t* rows, size_t n, size_t C) {
-#pragma omp parallel for if (n * C > kParallelFloats)
-    for (size_t i = 0; i < n; ++i)
+    parallel_for(n, n * C > kParallelFloats, [&](size_t i) {
         for (size_t c = 0; c < C; ++c) dx[rows[i] * C + c] += dout[i * C + c];
+    });
 }
 
 }  // namespace cai::cpu

@@ -29,7 +29,7 @@ constexpr size_t kDepthBlock = 256;
 constexpr size_t kRowBlock = 8 * kTileRows;
 
 // Multiply-adds below which one thread is faster than two.
-[[maybe_unused]] constexpr size_t kParallelProducts = 128 * 1024;
+constexpr size_t kParallelProducts = 128 * 1024;
 
 // The ragged right edge of a result.
 [[gnu::noinline]] static void store_part(float* out, const float* base, Vector sum, size_t n) {
@@ -121,8 +121,7 @@ struct Panels {
 static void multiply_parallel(float* out, const float* base, Left left, Panels right, size_t rows, size_t columns,
                               size_t depth) {
     const size_t panels = divide_up(columns, kPanel), tasks = divide_up(rows, kRowBlock) * panels;
-#pragma omp parallel for schedule(dynamic) if (rows * columns * depth > kParallelProducts)
-    for (size_t task = 0; task < tasks; ++task) {
+    parallel_for(tasks, rows * columns * depth > kParallelProducts, [&](size_t task) {
         const size_t r = task / panels * kRowBlock, p = task % panels, at = r * columns + p * kPanel;
         const size_t height = smaller(kRowBlock, rows - r), width = smaller(kPanel, columns - p * kPanel);
         const Right panel = right.panel_at(p, panels);
@@ -133,7 +132,7 @@ static void multiply_parallel(float* out, const float* base, Left left, Panels r
                      {panel.data + k * panel.step, panel.step}, height, width, smaller(kDepthBlock, depth - k));
             from = out + at;
         } while ((k += kDepthBlock) < depth);
-    }
+    });
 }
 
 // out += leftᵀ · right, left (depth, rows). A left factor that is read down its columns touches a cache line for each
@@ -144,10 +143,9 @@ static void multiply_transposed_parallel(float* out, const float* left, Panels r
     constexpr size_t kStrips = 11;  // 66 rows: the widths of models, multiples of 64, divide evenly among threads
     constexpr size_t kRows = kStrips * kTileRows, kAhead = 16, kLine = 16;
     const size_t panels = divide_up(columns, kPanel);
-#pragma omp parallel for schedule(dynamic) if (rows * columns * depth > kParallelProducts)
-    for (size_t r = 0; r < rows; r += kRows) {
+    parallel_for(divide_up(rows, kRows), rows * columns * depth > kParallelProducts, [&](size_t block) {
         static thread_local std::array<float, kRows * kDepthBlock> strips;
-        const size_t height = smaller(kRows, rows - r);
+        const size_t r = block * kRows, height = smaller(kRows, rows - r);
         for (size_t k = 0; k < depth; k += kDepthBlock) {
             const size_t deep = smaller(kDepthBlock, depth - k);
             for (size_t d = 0; d < deep; ++d) {
@@ -171,7 +169,7 @@ static void multiply_transposed_parallel(float* out, const float* left, Panels r
                 }
             }
         }
-    }
+    });
 }
 
 // The panels of a matrix (depth, columns) that is read where it lies. Columns left over are copied, with zeros to fill
@@ -195,12 +193,12 @@ size_t packed_size(size_t O, size_t I) { return round_up(O, kPanel) * I; }
 
 void matmul_pack(float* packed, const float* weight, size_t O, size_t I) {
     const size_t panels = divide_up(O, kPanel);
-#pragma omp parallel for if (O * I > kParallelFloats)
-    for (size_t p = 0; p < panels; ++p)
+    parallel_for(panels, O * I > kParallelFloats, [&](size_t p) {
         for (size_t c = 0; c < kPanel; ++c) {
             const size_t o = p * kPanel + c;
             for (size_t i = 0; i < I; ++i) packed[(p * I + i) * kPanel + c] = o < O ? weight[o * I + i] : 0;
         }
+    });
 }
 
 void matmul_forward(float* out, const float* x, const float* packed, const float* residual, size_t N, size_t I,

@@ -27,9 +27,10 @@ double multiply_adds(size_t rounds) {
 }
 
 void copy(float* to, const float* from, size_t n) {
-#pragma omp parallel for schedule(static) if (n > kParallelFloats)
-    for (size_t first = 0; first < n; first += kParallelFloats)
+    parallel_for(divide_up(n, kParallelFloats), n > kParallelFloats, [&](size_t block) {
+        const size_t first = block * kParallelFloats;
         std::memcpy(to + first, from + first, smaller(kParallelFloats, n - first) * sizeof(float));
+    });
 }
 
 }  // namespace cai::cpu

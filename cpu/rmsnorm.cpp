@@ -7,8 +7,7 @@
 namespace cai::cpu {
 
 void rmsnorm_forward(float* out, float* rstd, const float* x, const float* weight, size_t N, size_t C, float eps) {
-#pragma omp parallel for if (N * C > kParallelFloats)
-    for (size_t n = 0; n < N; ++n) {
+    parallel_for(N, N * C > kParallelFloats, [&](size_t n) {
         const float* row = x + n * C;
         Vector squares = {};
         for (size_t c = 0; c < C; c += kLanes) {
@@ -19,7 +18,7 @@ void rmsnorm_forward(float* out, float* rstd, const float* x, const float* weigh
         rstd[n] = r;
         for (size_t c = 0; c < C; c += kLanes)
             store(out + n * C + c, load(row + c, C - c) * r * load(weight + c, C - c), C - c);
-    }
+    });
 }
 
 // With g = dout · weight and r = rstd:  dx = r (g - x r² mean(g x)),  dweight = Σ_n dout x r.
@@ -29,8 +28,7 @@ void rmsnorm_backward(float* dx, float* dweight, const float* dout, const float*
     constexpr size_t kBlock = 64;
     const size_t blocks = divide_up(N, kBlock), width = round_up(C, kLanes);
     std::vector<float> sums(blocks * width);
-#pragma omp parallel for if (N * C > kParallelFloats)
-    for (size_t block = 0; block < blocks; ++block) {
+    parallel_for(blocks, N * C > kParallelFloats, [&](size_t block) {
         float* sum = &sums[block * width];
         for (size_t n = block * kBlock; n < smaller((block + 1) * kBlock, N); ++n) {
             const float *row = x + n * C, *drow = dout + n * C;
@@ -49,7 +47,7 @@ void rmsnorm_backward(float* dx, float* dweight, const float* dout, const float*
                 store(dx + n * C + c, load(dx + n * C + c, left) + change, left);
             }
         }
-    }
+    });
     for (size_t block = 0; block < blocks; ++block)
         for (size_t c = 0; c < C; ++c) dweight[c] += sums[block * width + c];
 }

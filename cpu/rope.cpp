@@ -7,8 +7,7 @@ namespace cai::cpu {
 static void rotate(float* x, const int32_t* positions, const float* table, size_t N, size_t heads, size_t D,
                    size_t stride, float sign) {
     const size_t half = D / 2;
-#pragma omp parallel for if (N * heads * D > kParallelFloats)
-    for (size_t n = 0; n < N; ++n) {
+    parallel_for(N, N * heads * D > kParallelFloats, [&](size_t n) {
         const float *cosine = table + positions[n] * D, *sine = cosine + half;
         for (size_t h = 0; h < heads; ++h) {
             float *first = x + n * stride + h * D, *second = first + half;
@@ -20,7 +19,7 @@ static void rotate(float* x, const int32_t* positions, const float* table, size_
                 store(second + i, b * c + a * s, left);
             }
         }
-    }
+    });
 }
 
 void rope_forward(float* x, const int32_t* positions, const float* table, size_t N, size_t heads, size_t D,
