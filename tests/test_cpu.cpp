@@ -1,4 +1,9 @@
 // The table itself: every kernel is there, and memory behaves as the contract says.
+#include "../cpu/cpu.h"
+
+#include <numeric>
+#include <thread>
+
 #include "check.h"
 
 using namespace cai;
@@ -43,6 +48,37 @@ TEST_CASE("each does every piece of work once, and its kernels run within it") {
             k->each(0, [&](size_t) { CHECK(false); });
             k->set_threads(0);
         }
+}
+
+TEST_CASE("parallel_for does every piece of work once; a few, and those within another, are done in order by the thread that asks") {
+    cpu_kernels.set_threads(3);
+    constexpr size_t n = 1000;
+    std::vector<int> times(n);
+    cpu::parallel_for(n, true, [&](size_t i) { times[i]++; });
+    CHECK(times == std::vector<int>(n, 1));
+
+    std::vector<std::vector<size_t>> orders(4);
+    std::vector<int> elsewhere(4);
+    const auto in_order = [&](size_t outer, bool worth_it) {
+        const std::thread::id self = std::this_thread::get_id();
+        cpu::parallel_for(n, worth_it, [&](size_t i) {
+            orders[outer].push_back(i);
+            elsewhere[outer] += std::this_thread::get_id() != self;
+        });
+    };
+    std::vector<size_t> ascending(n);
+    std::iota(ascending.begin(), ascending.end(), size_t{0});
+    in_order(0, false);
+    CHECK(orders[0] == ascending);
+    CHECK(elsewhere[0] == 0);
+    orders[0].clear();
+    cpu::parallel_for(4, true, [&](size_t outer) { in_order(outer, true); });
+    for (size_t outer = 0; outer < 4; outer++) {
+        CHECK(orders[outer] == ascending);
+        CHECK(elsewhere[outer] == 0);
+    }
+    cpu::parallel_for(0, true, [](size_t) { FAIL("there was nothing to do"); });
+    cpu_kernels.set_threads(0);
 }
 
 #ifndef __SANITIZE_ADDRESS__  // which ends the program instead of returning null
