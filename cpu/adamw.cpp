@@ -10,8 +10,8 @@ namespace cai::cpu {
 constexpr size_t kBlock = 8192;
 
 void move_sum(float* sum, float* terms, size_t n) {
-    parallel_for(divide_up(n, kBlock), n > kParallelFloats, [&](size_t block) {
-        for (size_t i = block * kBlock; i < smaller((block + 1) * kBlock, n); ++i) {
+    parallel_blocks(n, kBlock, n > kParallelFloats, [&](size_t first, size_t last) {
+        for (size_t i = first; i < last; ++i) {
             sum[i] += terms[i];
             terms[i] = 0;
         }
@@ -21,14 +21,13 @@ void move_sum(float* sum, float* terms, size_t n) {
 double sum_of_squares(const float* x, size_t n) {
     // Blocks are summed apart, then together in order.
     std::vector<double> sums(divide_up(n, kBlock));
-    parallel_for(sums.size(), n > kParallelFloats, [&](size_t block) {
-        const size_t first = block * kBlock, last = smaller(first + kBlock, n);
+    parallel_blocks(n, kBlock, n > kParallelFloats, [&](size_t first, size_t last) {
         double lane[8] = {};
         size_t i = first;
         for (; i + 8 <= last; i += 8)
             for (size_t l = 0; l < 8; ++l) lane[l] += static_cast<double>(x[i + l]) * x[i + l];
         for (size_t l = 0; i < last; ++i, ++l) lane[l] += static_cast<double>(x[i]) * x[i];
-        for (double sum : lane) sums[block] += sum;
+        for (double sum : lane) sums[first / kBlock] += sum;
     });
     double total = 0;
     for (double sum : sums) total += sum;
@@ -41,8 +40,7 @@ void adamw(float* parameters, float* m, float* v, const float* gradients, size_t
     const float correction1 = static_cast<float>(1 - std::pow(static_cast<double>(beta1), step));
     const float correction2 = static_cast<float>(std::sqrt(1 - std::pow(static_cast<double>(beta2), step)));
     const float rate = learning_rate / correction1, keep = 1 - learning_rate * weight_decay;
-    parallel_for(divide_up(n, kBlock), n > kParallelFloats, [&](size_t block) {
-        const size_t first = block * kBlock, last = smaller(first + kBlock, n);
+    parallel_blocks(n, kBlock, n > kParallelFloats, [&](size_t first, size_t last) {
         // Whole vectors at a time if the build says -fno-math-errno: otherwise a square root may have to set errno.
 #pragma omp simd
         for (size_t i = first; i < last; ++i) {

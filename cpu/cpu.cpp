@@ -38,8 +38,8 @@ void download(void* host, const void* from, size_t bytes) {
 
 void set_zero(void* memory, size_t bytes) {
     constexpr size_t kBlock = cpu::kParallelFloats * sizeof(float);
-    cpu::parallel_for(cpu::divide_up(bytes, kBlock), bytes > kBlock, [&](size_t block) {
-        std::memset(static_cast<char*>(memory) + block * kBlock, 0, cpu::smaller(kBlock, bytes - block * kBlock));
+    cpu::parallel_blocks(bytes, kBlock, bytes > kBlock, [&](size_t first, size_t last) {
+        std::memset(static_cast<char*>(memory) + first, 0, last - first);
     });
 }
 

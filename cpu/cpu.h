@@ -73,6 +73,12 @@ void parallel_for(size_t n, bool worth_it, const Work& work) {
     for (size_t i = 0; i < n; ++i) work(i);
 }
 
+// The same for work(first, last) on each block of `size`, of n in all; the last block may be smaller.
+template <class Work>
+void parallel_blocks(size_t n, size_t size, bool worth_it, const Work& work) {
+    parallel_for(divide_up(n, size), worth_it, [&](size_t block) { work(block * size, smaller((block + 1) * size, n)); });
+}
+
 // The lesson version of matmul_forward: one sum after the other, with the weight as it is, not packed.
 void matmul_naive(float* out, const float* x, const float* weight, const float* residual, size_t N, size_t I, size_t O);
 

@@ -10,8 +10,7 @@ void embedding_forward(float* out, const Token* tokens, const float* table, size
 // A token may occur in many rows, so threads share the columns, and each adds up all rows in order.
 void embedding_backward(float* dtable, const float* dout, const Token* tokens, size_t N, size_t C, size_t) {
     constexpr size_t kColumns = 2 * kLanes;
-    parallel_for(divide_up(C, kColumns), N * C > kParallelFloats, [&](size_t block) {
-        const size_t first = block * kColumns, last = smaller(first + kColumns, C);
+    parallel_blocks(C, kColumns, N * C > kParallelFloats, [&](size_t first, size_t last) {
         for (size_t n = 0; n < N; ++n) {
             float* to = dtable + tokens[n] * C;
             for (size_t c = first; c < last; ++c) to[c] += dout[n * C + c];

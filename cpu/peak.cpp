@@ -27,10 +27,8 @@ double multiply_adds(size_t rounds) {
 }
 
 void copy(float* to, const float* from, size_t n) {
-    parallel_for(divide_up(n, kParallelFloats), n > kParallelFloats, [&](size_t block) {
-        const size_t first = block * kParallelFloats;
-        std::memcpy(to + first, from + first, smaller(kParallelFloats, n - first) * sizeof(float));
-    });
+    parallel_blocks(n, kParallelFloats, n > kParallelFloats,
+                    [&](size_t first, size_t last) { std::memcpy(to + first, from + first, (last - first) * sizeof(float)); });
 }
 
 }  // namespace cai::cpu
