@@ -28,9 +28,9 @@ void rmsnorm_backward(float* dx, float* dweight, const float* dout, const float*
     constexpr size_t kBlock = 64;
     const size_t blocks = divide_up(N, kBlock), width = round_up(C, kLanes);
     std::vector<float> sums(blocks * width);
-    parallel_for(blocks, N * C > kParallelFloats, [&](size_t block) {
-        float* sum = &sums[block * width];
-        for (size_t n = block * kBlock; n < smaller((block + 1) * kBlock, N); ++n) {
+    parallel_blocks(N, kBlock, N * C > kParallelFloats, [&](size_t first, size_t last) {
+        float* sum = &sums[first / kBlock * width];
+        for (size_t n = first; n < last; ++n) {
             const float *row = x + n * C, *drow = dout + n * C;
             const float r = rstd[n];
             Vector products = {};
