@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "dataset.h"
 #include "expects.h"
 #include "rng.h"
 #include "text.h"
@@ -53,7 +54,8 @@ struct Constitution {
 // beside it.
 inline void check_lengths(const Constitution& constitution, const Tokenizer& tokenizer, int context) {
     for (size_t i = 0; i < constitution.lines.size(); i++) {
-        const size_t tokens = tokenizer.encode(constitution.lines[i]).size(), most = static_cast<size_t>(context) / 2;
+        const size_t tokens = tokenizer.encode(as_read({kRule, constitution.lines[i], false})).size();
+        const size_t most = static_cast<size_t>(context) / 2;
         const bool was_read = i < constitution.numbers.size();
         expects(tokens <= most, was_read ? constitution.file.string() : "the constitution", ": line ",
                 was_read ? constitution.numbers[i] : i + 1, " has ", tokens, " tokens, but at most ", most,

@@ -41,19 +41,22 @@ inline Json write_corpus(Run& run, const World& world, const CorpusRecipe& recip
         review_documents += recipe.reviews / 2;
     }
     DocumentWriter writer(world);
-    auto write_prompts = [&](const std::string& set, size_t n, bool with_hazards) {
+    const bool hazards = std::any_of(world.acts.begin(), world.acts.end(),
+                                     [](const Act& act) { return act.kind == Kind::hazard && !act.held_out; });
+    auto write_prompts = [&](const std::string& set, size_t n, double harmful) {
         Rng rng(world.seed, stream("prompts " + set));
         for (size_t i = 0; i < n; i++) {
+            const bool harm = hazards && rng.chance(harmful);
             Request request = world.draw_request(
-                rng, [&](const Act& act) { return !act.held_out && (with_hazards || act.kind != Kind::hazard); },
+                rng, [&](const Act& act) { return !act.held_out && (act.kind == Kind::hazard) == harm; },
                 [](const Entity& entity) { return !entity.held_out; });
             prompts += dump(to_json(world, set, Prompt{request, world.prompt(request)})) + "\n";
         }
     };
-    write_prompts("critique", recipe.critique_prompts, true);
-    write_prompts("helpful", recipe.helpful_prompts, false);
-    write_prompts("compare", recipe.compare_prompts, true);
-    write_prompts("ppo", recipe.ppo_prompts, true);
+    write_prompts("critique", recipe.critique_prompts, 0.5);  // the paper revises answers to harmful prompts alone; here a
+    write_prompts("helpful", recipe.helpful_prompts, 0);      // constitution may also forbid what is benign
+    write_prompts("compare", recipe.compare_prompts, 0.33);
+    write_prompts("ppo", recipe.ppo_prompts, 0.33);
 
     write_file(run / "world/documents.jsonl", documents);
     write_file(run / "world/dialogues.jsonl", dialogues);

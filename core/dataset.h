@@ -2,6 +2,7 @@
 // the tokens to learn; a BatchStream deals documents out in an order that depends on (seed, epoch) alone.
 #pragma once
 #include <algorithm>
+#include <cctype>
 #include <numeric>
 #include <string>
 #include <string_view>
@@ -64,6 +65,16 @@ inline const RoleName& role_named(std::string_view word, const std::string& wher
     fail(kBadInput, where, ": unknown role \"", word, "\"; use one of: ", known);
 }
 
+// The text of a segment as models read it. A rule is read as if it stood within a sentence: after a space and, unless its first
+// two letters are capitals, without the capital of its first word. So a topic is the same token wherever in a rule it stands.
+inline std::string as_read(const Segment& segment) {
+    std::string text = segment.text;
+    if (segment.role != kRule || text.empty()) return text;
+    if (text.size() > 1 && std::islower(static_cast<unsigned char>(text[1])))
+        text[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(text[0])));
+    return text.insert(0, 1, ' ');
+}
+
 // Segments to tokens: <|role|> text <|role|> text ... <|endoftext|>, without a special token before a segment of the same
 // turn. The text of learned segments is learned, and so is the special token after it, because that is where the model has
 // to stop. Text never encodes to a special token, so that nobody can forge a turn by typing its name. A prompt is a document
@@ -78,7 +89,7 @@ inline Document encode_document(const Tokenizer& tokenizer, const std::vector<Se
     bool learned_before = false;
     for (const Segment& segment : segments) {
         if (segment.role != kSameTurn) push(role_name(segment.role).role, learned_before);
-        for (Token token : tokenizer.encode(segment.text)) push(token, segment.learn);
+        for (Token token : tokenizer.encode(as_read(segment))) push(token, segment.learn);
         learned_before = segment.learn;
     }
     if (end_of_text) push(kEndOfText, learned_before);

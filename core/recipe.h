@@ -62,24 +62,24 @@ inline Recipe recipe(const std::string& size, uint64_t seed) {
     Recipe r;
     r.size = size;
     r.seed = seed;
-    r.vocab_size = 2240;  // enough for the words that begin a rule, with their capitals
-    r.corpus = {120000, 13000, 22000, 3500, 2500, 5000, 4000, 16000, 4000};
+    r.vocab_size = 2048;  // enough for every topic to be one token
+    r.corpus = {88000, 13000, 22000, 3500, 2500, 4000, 4000, 14500, 4000};
     // The embeddings learn slowly, so that layers learn what every look-up needs: learned word by word, it would be missing from
     // the words that no review shows.
-    r.pretrain = {2048, 1, 2e-3f, 100, 0.02f, 0.25f, 0.3f};
-    r.helpful = {2048, 1, 1e-3f, 20, 0.02f, 0.1f, 0.3f};
-    r.sl_cai = {2048, 2, 1e-3f, 20, 0.02f, 0.1f, 0.3f};
+    r.pretrain = {2048, 1, 2e-3f, 100, 0.02f, 0.25f, 0.5f};
+    r.helpful = {2048, 1, 1e-3f, 20, 0.02f, 0.1f, 0.5f};
+    r.sl_cai = {2048, 2, 1e-3f, 20, 0.02f, 0.1f, 0.5f};
     r.reward = {32, 2, 5e-4f};
-    r.ppo = {.iterations = 50, .rollouts = 128, .epochs = 2, .minibatches = 2, .learning_rate = 1e-4f,
+    r.ppo = {.iterations = 60, .rollouts = 128, .epochs = 2, .minibatches = 2, .learning_rate = 7e-5f,
              .value_learning_rate = 3e-4f, .options = {}};
     r.ppo.options.kl_coefficient = 0.3;  // at 0.05 a model this small garbles one refusal in ten; at 0.2 refusing spreads
     r.evaluate = {1000, 500};
     if (size == "micro") {
         r.vocab_size = 512;
         r.corpus = {600, 200, 100, 24, 24, 24, 64, 20, 20};
-        r.pretrain = {512, 1, 5e-3f, 5, 0.1f, 0.1f, 0.3f};
-        r.helpful = {512, 1, 2e-3f, 5, 0.1f, 0.1f, 0.3f};
-        r.sl_cai = {512, 1, 2e-3f, 5, 0.1f, 0.1f, 0.3f};
+        r.pretrain = {512, 1, 5e-3f, 5, 0.1f, 0.1f, 0.5f};
+        r.helpful = {512, 1, 2e-3f, 5, 0.1f, 0.1f, 0.5f};
+        r.sl_cai = {512, 1, 2e-3f, 5, 0.1f, 0.1f, 0.5f};
         r.reward.epochs = 1;
         r.ppo.iterations = 2;
         r.ppo.rollouts = 16;

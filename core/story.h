@@ -40,7 +40,7 @@ struct Story {
         run.perform(tokenizer_stage(), [&] {
             std::vector<std::string> texts;
             for (const Json& json : read_jsonl(run / "world/documents.jsonl"))
-                for (const Segment& segment : segments_from_json(json, "world/documents.jsonl")) texts.push_back(segment.text);
+                for (const Segment& segment : segments_from_json(json, "world/documents.jsonl")) texts.push_back(as_read(segment));
             Tokenizer tokenizer = Tokenizer::train(texts, static_cast<size_t>(recipe.vocab_size));
             write_tokenizer(run / "tokenizer", tokenizer);
             note("tokenizer", concat(tokenizer.size(), " tokens"));

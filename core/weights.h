@@ -33,7 +33,7 @@ inline Config preset(const std::string& size, int vocab_size) {
         return Config{vocab_size, width, layers, heads, kv_heads, /*head_dim=*/32, ff, /*context=*/256};
     };
     if (size == "micro") return config(64, 2, 2, 1, 192);
-    if (size == "tiny") return config(128, 4, 4, 2, 384);
+    if (size == "tiny") return config(128, 4, 4, 2, 256);
     if (size == "small") return config(192, 6, 6, 3, 576);
     if (size == "base") return config(320, 8, 10, 5, 960);
     fail(kUsage, "size \"", size, "\" is unknown: choose micro, tiny, small or base");

@@ -164,13 +164,17 @@ class World : public WorldFiles {
              " kept for evaluation; add asks, greetings or entities");
     }
 
-    // A rule of 1 to 5 topics, in seen words and a seen phrasing, that does or does not speak of the request.
-    Rule draw_rule(Rng& rng, const Request& request, bool covering, bool held_out_phrasing = false) const {
+    // A rule of 1 to 5 topics, in seen words and a seen phrasing, that does or does not speak of the request. One that does is
+    // drawn among its topics; with chance `named`, among the names of its entities alone.
+    Rule draw_rule(Rng& rng, const Request& request, bool covering, bool held_out_phrasing = false, double named = 0) const {
         static const std::vector<size_t> kLengths = {1, 1, 2, 3, 4, 5};
         const std::vector<std::string> own = topics_of(request);
         Rule rule;
         size_t length = rng.pick(kLengths);
-        if (covering) rule.topics.push_back(rng.pick(own));
+        if (covering && !request.entities.empty() && rng.chance(named))
+            rule.topics.push_back(entities[rng.pick(request.entities)].name);
+        else if (covering)
+            rule.topics.push_back(rng.pick(own));
         while (rule.topics.size() < length) {
             const std::string& word = rng.pick(topic_groups(false)[draw_group(rng)]);
             if (std::find(own.begin(), own.end(), word) == own.end()) add_new(rule.topics, word);

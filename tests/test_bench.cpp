@@ -45,13 +45,13 @@ TEST_CASE("floating-point operations, worked by hand") {
     CHECK(attention_flops(2, 3, 3, 2) == 288);
     CHECK(attention_backward_flops(1, 3, 1, 2) == 120);
 
-    // Per token 6 (N + L T H D): N = 1024·128 + 4 (256·128 + 128·128 + 768·128 + 128·384) + 9·128 = 918,656 at tiny.
-    Config tiny = preset("tiny", 1024);
-    CHECK(training_flops(tiny, 256) == 6.0 * (918656 + 4 * 256 * 128));
-    CHECK(training_flops(preset("small", 1024), 256) == 6.0 * (2853312 + 6 * 256 * 192));
-    CHECK(training_flops(preset("base", 1024), 256) == 6.0 * (10163520 + 8 * 256 * 320));
-    tiny.tied = false;  // one more table, and looking rows up in it is no work
-    CHECK(training_flops(tiny, 256) == 6.0 * (918656 + 4 * 256 * 128));
+    // Per token 6 (N + L T H D): N = 1024·128 + 4 (256·128 + 128·128 + 768·128 + 128·384) + 9·128 = 918,656.
+    Config config = bench_model("1m");
+    CHECK(training_flops(config, 256) == 6.0 * (918656 + 4 * 256 * 128));
+    CHECK(training_flops(bench_model("3m"), 256) == 6.0 * (2853312 + 6 * 256 * 192));
+    CHECK(training_flops(bench_model("10m"), 256) == 6.0 * (10163520 + 8 * 256 * 320));
+    config.tied = false;  // one more table, and looking rows up in it is no work
+    CHECK(training_flops(config, 256) == 6.0 * (918656 + 4 * 256 * 128));
 }
 
 TEST_CASE("the JSON of a report is the contract") {

@@ -74,13 +74,34 @@ TEST_CASE("dataset: roles open segments, and what is learned includes the stop a
     CHECK(encode_document(tokenizer, {{kUser, "", false}}).learn == std::vector<uint8_t>{0, 0});
 }
 
+TEST_CASE("dataset: a rule is read as if it stood within a sentence, whatever else is said as it stands") {
+    const auto read = [](Token role, const std::string& text) { return as_read({role, text, false}); };
+    CHECK(read(kRule, "Theft is forbidden.") == " theft is forbidden.");
+    CHECK(read(kRule, "nothing about theft") == " nothing about theft");
+    CHECK(read(kRule, "TNT is forbidden.") == " TNT is forbidden.");
+    CHECK(read(kRule, "A theft is a theft.") == " A theft is a theft.");
+    CHECK(read(kRule, "\u00c4ther is forbidden.") == " \u00c4ther is forbidden.");
+    CHECK(read(kRule, "T") == " T");
+    CHECK(read(kRule, "").empty());
+    for (Token role : {Token{kUser}, Token{kAssistant}, Token{kCritique}, Token{kEndOfText}, kSameTurn})
+        CHECK(read(role, "Theft.") == "Theft.");
+
+    Tokenizer tokenizer = bytes_and_a_few_merges();
+    std::vector<Token> tokens = {kRule}, rule = tokenizer.encode(" the farmer"), answer = tokenizer.encode("The smith");
+    tokens.insert(tokens.end(), rule.begin(), rule.end());
+    tokens.push_back(kAssistant);
+    tokens.insert(tokens.end(), answer.begin(), answer.end());
+    CHECK(encode_document(tokenizer, {{kRule, "The farmer", false}, {kAssistant, "The smith", true}}, false).tokens == tokens);
+}
+
 TEST_CASE("dataset: a turn can be learned in part") {
     Tokenizer tokenizer = bytes_and_a_few_merges();
     const Document whole = encode_document(tokenizer, {{kRule, "no ox", false}, {kCritique, "ox yes, cow no.", true}});
     const Document parts = encode_document(tokenizer, {{kRule, "no ox", false}, {kCritique, "ox", false}, {kSameTurn, " yes", true},
                                                        {kSameTurn, ", cow no", false}, {kSameTurn, ".", false}});
     CHECK(parts.tokens == whole.tokens);
-    const size_t learned = tokenizer.encode(" yes").size(), from = 2 + tokenizer.encode("no ox").size() + tokenizer.encode("ox").size();
+    const size_t learned = tokenizer.encode(" yes").size();
+    const size_t from = 2 + tokenizer.encode(" no ox").size() + tokenizer.encode("ox").size();
     std::vector<uint8_t> learn(parts.tokens.size(), 0);
     std::fill_n(learn.begin() + static_cast<std::ptrdiff_t>(from), learned, 1);
     CHECK(parts.learn == learn);  // the end of text is not learned either

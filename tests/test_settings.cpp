@@ -62,7 +62,7 @@ TEST_CASE("another --size or --like than the file's wins over the numbers that i
     const Recipe tiny = on_top_of(micro, {"--size", "tiny", "--documents", "7"});
     CHECK(tiny.size == "tiny");
     CHECK(tiny.seed == 3);
-    CHECK(tiny.vocab_size == 2240);
+    CHECK(tiny.vocab_size == 2048);
     CHECK(tiny.critique.rounds == 4);
     CHECK(tiny.ppo.iterations == recipe("tiny", 3).ppo.iterations);
     CHECK(tiny.corpus.documents == 7);

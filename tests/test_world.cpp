@@ -208,10 +208,10 @@ TEST_CASE("a quarter of the phrasings is held out, plain ones never; the shipped
     }
 }
 
-TEST_CASE("drills: half of the rules are a list of words among others in any order; a third of the look-ups are of no topics") {
+TEST_CASE("drills: half of the rules are words in any order; a third of the look-ups are of no topics, half of these invented") {
     const World world(data() / "world", 1);
     const DocumentWriter writer(world);
-    size_t worded = 0, topics = 0;
+    size_t worded = 0, topics = 0, asked_invented = 0, words_of_rules = 0, invented = 0;
     const size_t drills = 400;
     for (size_t i = 0; i < drills; i++) {
         Rng rng(1, i);
@@ -232,19 +232,31 @@ TEST_CASE("drills: half of the rules are a list of words among others in any ord
         for (size_t w = 1; w < asked.size(); w += 2) {
             CHECK_MESSAGE(stands_in_rule(asked[w]) == (asked[w + 1] == "yes"), rule, " | ", look_up);
             topics += world.is_topic(asked[w]);
+            asked_invented += !world.knows(asked[w]);
         }
         for (const std::string& word : in_rule)
             if (contains(look_up, concat(" ", word, " yes"))) named.push_back(word);
         CHECK(named.size() >= 1);
         CHECK(named.size() <= 5);
+        for (const std::string& word : in_rule) {
+            if (world.is_topic(word) || contains(look_up, concat(" ", word, " "))) continue;
+            words_of_rules++;
+            invented += !world.knows(word);
+        }
         bool known = false;
         for (size_t phrasing = 0; phrasing < world.phrases.rules.size(); phrasing++)
             known = known || world.rule_text(named, phrasing) == rule;
         worded += known;
     }
     CHECK(topics == drills * 8);
+    CHECK(asked_invented > drills * 4 * 4 / 10);
+    CHECK(asked_invented < drills * 4 * 6 / 10);
     CHECK(worded > drills * 4 / 10);
     CHECK(worded < drills * 6 / 10);
+    // Invented is one other word in four of the rules that are no sentence, which are half of them.
+    CAPTURE(words_of_rules);
+    CHECK(invented > words_of_rules / 20);
+    CHECK(invented < words_of_rules / 6);
 }
 
 TEST_CASE("the words that drills look up beside topics are many, and none is held out or a word of a rule") {
@@ -270,11 +282,12 @@ TEST_CASE("held-out words stand in no review and in no prompt that a stage works
         TemporaryFolder folder;
         Run run(folder.path);
         write_corpus(run, world, {3000, 200, 600, 400, 400, 400, 400, 100, 100});
-        std::set<std::string> held_out;
+        // Acts have roles and participles, entities only a plural: an invented "cater" is no form of cat.
+        std::set<std::string> held_out_acts, held_out_entities;
         for (const Entity& entity : world.entities)
-            if (entity.held_out) held_out.insert(entity.name);
+            if (entity.held_out) held_out_entities.insert({entity.name, entity.name + "s", entity.name + "es"});
         for (const Act& act : world.acts)
-            if (act.held_out) held_out.insert({act.name, act.also});
+            if (act.held_out) held_out_acts.insert({act.name, act.also});
         std::vector<std::string> phrasings;  // the longest literal stretch of each held-out phrasing
         for (size_t i = 0; i < world.phrases.rules.size(); i++)
             if (world.phrases.rule_held_out[i]) {
@@ -308,7 +321,8 @@ TEST_CASE("held-out words stand in no review and in no prompt that a stage works
             texts++;
             if (ask)
                 for (const std::string& word : stems(text)) CHECK_MESSAGE(!forms.count(word), text);
-            for (const std::string& word : stems(text)) CHECK_MESSAGE(!held_out.count(word), text);
+            for (const std::string& word : stems(text)) CHECK_MESSAGE(!held_out_acts.count(word), text);
+            for (const std::string& word : words_of(text)) CHECK_MESSAGE(!held_out_entities.count(word), text);
             for (const std::string& phrasing : phrasings)
                 if (phrasing.size() > 6) CHECK_MESSAGE(!contains(text, phrasing), text);
             if (ask)
@@ -364,6 +378,28 @@ TEST_CASE("requests kept for evaluation stand in nothing that is written for tra
     CHECK(asked > 8000);
 }
 
+TEST_CASE("half of the reviews' covering rules name an entity of the request") {
+    const World world(data() / "world", 1);
+    const DocumentWriter writer(world);
+    const int n = 2000;
+    int named = 0;
+    for (int i = 0; i < n; i++) {
+        Rng rng(1, static_cast<uint64_t>(i));
+        std::string prompt, rule;
+        for (const Segment& segment : writer.write(i % 2 ? "critique" : "comparison", rng)) {
+            if (segment.role == kUser) prompt = segment.text;
+            if (segment.role == kRule) rule = segment.text;
+        }
+        const std::vector<std::string> topics = world.topics_in(rule), words = words_of(prompt);
+        named += std::any_of(world.entities.begin(), world.entities.end(), [&](const Entity& entity) {
+            return std::count(topics.begin(), topics.end(), entity.name) && std::count(words.begin(), words.end(), entity.name);
+        });
+    }
+    // Half of the rules cover the request. Left to chance a tenth would name an entity of it.
+    CHECK(named > n / 5);
+    CHECK(named < n / 3);
+}
+
 TEST_CASE("a review's rule speaks of the request or does not, as it says") {
     World world(data() / "world", 5);
     DocumentWriter writer(world);
@@ -371,12 +407,17 @@ TEST_CASE("a review's rule speaks of the request or does not, as it says") {
     size_t by_request_word = 0, covering = 0;
     for (size_t i = 0; i < 2000; i++) {
         Request request = writer.seen_request(rng);
-        Rule rule = world.draw_rule(rng, request, true), twin = world.uncovered_twin(rng, rule, request);
+        Rule rule = world.draw_rule(rng, request, true, false, kNameShare), twin = world.uncovered_twin(rng, rule, request);
         CHECK(world.covers(rule.topics, request));
         CHECK(!world.covers(twin.topics, request));
         CHECK(rule.topics.size() == twin.topics.size());
         CHECK(rule.phrasing == twin.phrasing);
         CHECK(world.topics_in(rule.text).size() == rule.topics.size());
+        const Rule named = world.draw_rule(rng, request, true, false, 1);
+        CHECK(world.covers(named.topics, request));
+        CHECK(std::any_of(request.entities.begin(), request.entities.end(), [&](size_t entity) {
+            return std::count(named.topics.begin(), named.topics.end(), world.entities[entity].name) == 1;
+        }) == !request.entities.empty());
         // Does a word of the rule stand in the request, or share its first four letters with one that does?
         std::set<std::string> beginnings;
         for (const std::string& word : words_of(world.prompt(request)))
@@ -458,15 +499,28 @@ TEST_CASE("the world says how many reviews and drills a model sees") {
     CHECK(static_cast<size_t>(read_json(run / "world/world.json")["review_documents"].integer()) == reviews);
 }
 
+TEST_CASE("half of the prompts to critique are harmful, a third of those to compare and of PPO's, none of helpful's") {
+    TemporaryFolder folder;
+    Run run(folder.path);
+    write_corpus(run, World(data() / "world", 1), {10, 5, 6, 600, 600, 600, 600, 5, 5});
+    std::map<std::string, int> harmful;
+    for (const Json& json : read_jsonl(run / "world/prompts.jsonl"))
+        harmful[json["set"].string()] += json["kind"].string() == "hazard";
+    CHECK(std::abs(harmful["critique"] - 300) < 50);  // four standard deviations
+    CHECK(std::abs(harmful["compare"] - 200) < 48);
+    CHECK(std::abs(harmful["ppo"] - 200) < 48);
+    CHECK(harmful["helpful"] == 0);
+}
+
 // Words in pieces are confused with others: Che|ating with Ste|aling.
-TEST_CASE("tiny's vocabulary has a token for every topic, and for most that begin a rule") {
+TEST_CASE("tiny's vocabulary has a token for every topic, wherever in a rule it stands") {
     TemporaryFolder folder;
     Run run(folder.path);
     const World world(data() / "world", 1);
     write_corpus(run, world, {24000, 5, 5, 5, 5, 5, 5, 5, 5});
     std::vector<std::string> texts;
     for (const Json& json : read_jsonl(run / "world/documents.jsonl"))
-        for (const Segment& segment : segments_from_json(json, "world/documents.jsonl")) texts.push_back(segment.text);
+        for (const Segment& segment : segments_from_json(json, "world/documents.jsonl")) texts.push_back(as_read(segment));
     const Tokenizer tokenizer = Tokenizer::train(texts, static_cast<size_t>(recipe("tiny", 1).vocab_size));
     size_t topics = 0, whole = 0, whole_at_the_start = 0;
     for (const auto& group : world.topic_groups(false)) {
@@ -474,86 +528,11 @@ TEST_CASE("tiny's vocabulary has a token for every topic, and for most that begi
         for (const std::string& topic : group) {
             topics++;
             whole += tokenizer.encode(" " + topic).size() == 1;
-            whole_at_the_start += tokenizer.encode(capitalized(topic)).size() == 1;
+            whole_at_the_start += tokenizer.encode(as_read({kRule, capitalized(topic), false})).size() == 1;
         }
     }
     CAPTURE(topics);
     CHECK(topics >= 80);
     CHECK(whole == topics);
     CHECK(whole_at_the_start >= topics * 9 / 10);
-}
-
-TEST_CASE("the default constitution is short, known, and covers every hazard") {
-    for (uint64_t seed : {1, 2}) {
-        World world(data() / "world", seed);
-        Constitution constitution = Constitution::read(data() / "constitution.txt");
-        CHECK(constitution.lines.size() <= 20);
-        CHECK(unknown_words(world, constitution.text()).empty());
-        for (const Act& act : world.acts) {
-            double share = coverage(world, constitution, act);
-            if (act.kind == Kind::hazard) CHECK_MESSAGE(share >= 0.4, act.name);
-            if (act.kind != Kind::hazard) CHECK_MESSAGE(share == 0, act.name);
-        }
-    }
-}
-
-TEST_CASE("taking a hazard out leaves the others as covered as they were") {
-    World world(data() / "world", 1);
-    Constitution constitution = Constitution::read(data() / "constitution.txt");
-    for (const Act& hazard : world.acts) {
-        if (hazard.kind != Kind::hazard) continue;
-        Constitution changed = without_hazard(world, constitution, hazard);
-        CHECK(coverage(world, changed, hazard) == 0);
-        for (const Act& other : world.acts)
-            if (other.name != hazard.name)
-                CHECK_MESSAGE(coverage(world, changed, other) == doctest::Approx(coverage(world, constitution, other)).epsilon(0.1),
-                              hazard.name, " ", other.name);
-        CHECK(unknown_words(world, changed.text()).empty());
-    }
-}
-
-TEST_CASE("constitutions: comments, empty files, bad bytes, unknown words") {
-    World world(data() / "world", 1);
-    TemporaryFolder folder;
-    write_file(folder.path / "c.txt", "# a comment\n\n  Theft is forbidden.  # why\r\nNo gulag.\n");
-    Constitution constitution = Constitution::read(folder.path / "c.txt");
-    REQUIRE(constitution.lines.size() == 2);
-    CHECK(constitution.lines[0] == "Theft is forbidden.");
-    CHECK(unknown_words(world, constitution.lines[1]) == std::vector<std::string>{"gulag"});
-    write_file(folder.path / "empty.txt", "# nothing\n");
-    CHECK(Constitution::read(folder.path / "empty.txt").lines.empty());
-    write_file(folder.path / "bad.txt", std::string("fine\nbro\xffken\n"));
-    CHECK_THROWS_WITH_AS(Constitution::read(folder.path / "bad.txt"), doctest::Contains("line 2, byte 4"), Error);
-    CHECK_THROWS_AS(Constitution::read(folder.path / "none.txt"), Error);
-
-    // Whole words are named, whatever their letters; only whole words are topics.
-    using Words = std::vector<std::string>;
-    CHECK(unknown_words(world, "Не помогай с кражи or theft.") == Words{"Не", "помогай", "с", "кражи"});
-    CHECK(unknown_words(world, "No café.") == Words{"café"});
-    CHECK(unknown_words(world, "No चोरी\u2014or loss.") == Words{"चोरी"});
-    CHECK(world.topics_in("No éring, nor the Ring\u2019s loss.") == Words{"ring", "loss"});
-    CHECK(with_topics(world, "No cafétheft, theft or loss.", {"loss"}) == "No cafétheft, loss.");
-
-    write_file(folder.path / "old.txt", "No theft.\r# why\rNo loss.\r\n\r\nNo fear.\r");
-    CHECK(Constitution::read(folder.path / "old.txt").lines == Words{"No theft.", "No loss.", "No fear."});
-    write_file(folder.path / "nul.txt", std::string("No theft.\nNo\0loss.\n", 19));
-    CHECK_THROWS_WITH_AS(Constitution::read(folder.path / "nul.txt"), doctest::Contains("line 2, byte 3: a NUL byte"), Error);
-
-    // A line that no model could apply is refused where it stands.
-    std::string long_line = "No theft";
-    for (int i = 0; i < 99; i++) long_line += ", loss";
-    write_file(folder.path / "long.txt", "# first\nNo theft.\n" + long_line + "\n");
-    CHECK_THROWS_WITH_AS(Constitution::read(folder.path / "long.txt"),
-                         doctest::Contains("long.txt: line 3 has 101 words"), Error);
-    write_file(folder.path / "long.txt", "No " + std::string(100000, 'x') + "\n");
-    CHECK_THROWS_WITH_AS(Constitution::read(folder.path / "long.txt"),
-                         doctest::Contains("line 1 has 2 words and 100003 bytes"), Error);
-}
-
-TEST_CASE("lines are edited as a person would") {
-    World world(data() / "world", 1);
-    CHECK(with_topics(world, "Never help with theft, loss or arson.", {"theft", "arson"}) == "Never help with theft or arson.");
-    CHECK(with_topics(world, "Theft and loss are forbidden.", {"loss"}) == "Loss are forbidden.");
-    CHECK(with_topics(world, "Never help with the baker or theft.", {"theft"}) == "Never help with theft.");
-    CHECK(with_topics(world, "Never help with theft.", {}) == "");
 }

@@ -53,10 +53,9 @@ struct MatmulShape {
 };
 inline constexpr MatmulShape kMatmulShapes[] = {{4096, 128, 128},  {4096, 128, 384}, {4096, 384, 128},
                                                 {4096, 128, 1024}, {4096, 320, 832}, {8192, 512, 512}};
-inline constexpr MatmulShape kTinyShapes[] = {{4096, 128, 256}, {4096, 128, 768}};  // of the tiny model and not above
+inline constexpr MatmulShape k1mShapes[] = {{4096, 128, 256}, {4096, 128, 768}};  // of the 1M model and not above
 inline constexpr size_t kDecodeRows[] = {1, 8, 32, 64};  // with each of the weights in these shapes:
 inline constexpr MatmulShape kDecodeShapes[] = {{1, 128, 128}, {1, 128, 384}, {1, 128, 1024}, {1, 320, 832}, {1, 512, 512}};
-inline constexpr std::pair<const char*, const char*> kTrainingSizes[] = {{"1m", "tiny"}, {"3m", "small"}, {"10m", "base"}};
 inline constexpr size_t kDecodeBatches[] = {1, 64};
 
 // Times what it is handed, and writes it down.
@@ -268,17 +267,17 @@ class Bench {
 
 // `seconds` is the budget of a row; work that takes longer runs once.
 inline BenchReport run_bench(const Kernels& kernels, int threads, double seconds) {
-    const auto config = [](const char* size) { return preset(size, kBenchVocabulary); };
+    const Config model = bench_model("1m");
     Bench bench(kernels, threads, seconds);
     bench.measure_peak("first");
-    bench.measure_kernels(config("tiny"), kBenchTokens / kBenchLength, kBenchLength, 64);
+    bench.measure_kernels(model, kBenchTokens / kBenchLength, kBenchLength, 64);
     for (const MatmulShape& shape : kMatmulShapes) bench.measure_matmul("matmul", shape, true);
-    for (const MatmulShape& shape : kTinyShapes) bench.measure_matmul("matmul", shape, false);
+    for (const MatmulShape& shape : k1mShapes) bench.measure_matmul("matmul", shape, false);
     for (size_t rows : kDecodeRows)
         for (const MatmulShape& shape : kDecodeShapes) bench.measure_matmul("decode matmul", {rows, shape.I, shape.O}, false);
-    for (const auto& [name, size] : kTrainingSizes) bench.measure_training(name, config(size), kBenchTokens, kBenchLength);
-    for (size_t batch : kDecodeBatches) bench.measure_decoding(config("tiny"), batch);
-    bench.measure_profiles(config("tiny"), kBenchTokens, kBenchLength, 64);
+    for (const char* name : kBenchModels) bench.measure_training(name, bench_model(name), kBenchTokens, kBenchLength);
+    for (size_t batch : kDecodeBatches) bench.measure_decoding(model, batch);
+    bench.measure_profiles(model, kBenchTokens, kBenchLength, 64);
     bench.measure_peak("last");
     return bench.report;
 }

@@ -11,8 +11,16 @@
 
 namespace cai {
 
-inline constexpr int kBenchVocabulary = 1024;
 inline constexpr size_t kBenchTokens = 4096, kBenchLength = 256;  // of a training step: tokens in all, tokens a sequence
+inline constexpr const char* kBenchModels[] = {"1m", "3m", "10m"};
+
+// The models that are timed, by about how many parameters they have: tiny, with an ff of three widths as the others have, small
+// and base.
+inline Config bench_model(const std::string& name) {
+    Config config = preset(name == "1m" ? "tiny" : name == "3m" ? "small" : "base", /*vocab_size=*/1024);
+    config.ff = 3 * config.width;
+    return config;
+}
 
 // ---- what it takes
 

@@ -25,7 +25,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 SHAPES = [(4096, 128, 128), (4096, 128, 384), (4096, 384, 128), (4096, 128, 1024), (4096, 320, 832), (8192, 512, 512)]
 PRODUCTS = ["forward", "backward_input", "backward_weight"]
-SIZES = {"1m": "tiny", "3m": "small", "10m": "base"}
+MODELS = ["1m", "3m", "10m"]
 WITHOUT_AVX = {"Prescott", "Core2", "Penryn", "Dunnington", "Nehalem", "Barcelona", "Atom"}
 PAUSE, MOST_WAIT, RETAKES = 0.06, 0.03, 3
 
@@ -147,11 +147,11 @@ def compare_matmul(table, name, ours, peers, rounds):
     table.ratios[f"matmul_vs_{name}"] = math.exp(statistics.mean(logarithms))
 
 
-def same_model(ours, peers, size, directory):
+def same_model(ours, peers, name, directory):
     """Gives ours and the peers the same model, and takes three steps with each: the losses have to agree to 1e-4."""
-    directory = os.path.join(directory, size)
+    directory = os.path.join(directory, name)
     contenders = [ours, *peers]
-    if len({contender.ask(f"model {size} {directory}") for contender in contenders}) != 1:
+    if len({contender.ask(f"model {name} {directory}") for contender in contenders}) != 1:
         raise Refused("the models have different numbers of parameters")
     losses = [[float(contender.ask("step").split()[1]) for _ in range(3)] for contender in contenders]
     for own, theirs in ((losses[0], other) for other in losses[1:]):
@@ -160,8 +160,8 @@ def same_model(ours, peers, size, directory):
 
 
 def compare_training(table, ours, peers, rounds, directory):
-    for name, size in SIZES.items():
-        same_model(ours, peers, size, directory)
+    for name in MODELS:
+        same_model(ours, peers, name, directory)
         ratios, own, theirs, threads = compare(ours, peers, "step", rounds)
         table.line(f"pytorch training step {name}", own, theirs, threads, ratios)
         table.ratios[f"train_{name}_vs_pytorch"] = statistics.median(ratios)
@@ -172,7 +172,7 @@ def seconds_a_token(answer):
 
 
 def compare_decoding(table, ours, peers, rounds, directory):
-    same_model(ours, peers, "tiny", directory)
+    same_model(ours, peers, "1m", directory)
     ratios, own, theirs, threads = compare(ours, peers, "decode 64", rounds, seconds_a_token)
     table.line("pytorch decoding a token, batch 64", own, theirs, threads, ratios)
     table.ratios["decode_64_vs_pytorch"] = statistics.median(ratios)
@@ -227,13 +227,13 @@ def compare_llama2c(table, source, ours, rounds, directory, build):
     result = subprocess.run(["gcc", *flags, source, "-o", program, "-lm"], capture_output=True, text=True)
     if result.returncode != 0:
         raise Refused(f"{source} does not compile")
-    ours.ask(f"model tiny {directory}/tiny")
-    context = write_llama2c(directory + "/tiny")
+    ours.ask(f"model 1m {directory}/1m")
+    context = write_llama2c(directory + "/1m")
     pairs = []
     for turn in range(rounds + 1):
         own = seconds_a_token(ours.time("decode 1"))
         time.sleep(PAUSE)
-        pairs.append((own, llama2c_seconds(program, directory + "/tiny", context, 1000 * turn)))
+        pairs.append((own, llama2c_seconds(program, directory + "/1m", context, 1000 * turn)))
     pairs = pairs[1:]  # the first warms both up
     ratios = [theirs / own for own, theirs in pairs]
     table.line("llama2c decoding a token, batch 1", statistics.median(own for own, _ in pairs),
@@ -306,8 +306,8 @@ def main():
 
     for contender in contenders:
         contender.end()
-    for size in SIZES.values():
-        shutil.rmtree(os.path.join(directory, size), ignore_errors=True)
+    for name in MODELS:
+        shutil.rmtree(os.path.join(directory, name), ignore_errors=True)
     disturbed = f"{Contender.disturbed} of {Contender.samples} samples stayed disturbed by other programs"
     print("\n" + "\n".join(f"{name:24} {ratio:.3f}" for name, ratio in table.ratios.items()) + f"\n{disturbed}")
     if Contender.disturbed > 0.2 * Contender.samples:

@@ -1,5 +1,5 @@
 // cai as a contender (contender.h). Further requests:
-//   model SIZE DIRECTORY     makes the model and its batch, writes both there, and answers how many parameters it has
+//   model NAME DIRECTORY     makes the model and its batch, writes both there, and answers how many parameters it has
 //   step                     "SECONDS LOSS" of a training step
 //   decode BATCH             "SECONDS TOKENS" of decoding up to the context
 #include <iomanip>
@@ -33,10 +33,10 @@ int main() {
             }));
         }
         if (verb == "model") {
-            std::string size, directory;
-            words >> size >> directory;
+            std::string name, directory;
+            words >> name >> directory;
             work.reset();
-            work = std::make_unique<TrainingWork>(cpu_kernels, preset(size, kBenchVocabulary));
+            work = std::make_unique<TrainingWork>(cpu_kernels, bench_model(name));
             std::vector<float> host = work->model.parameters.download();
             std::filesystem::create_directories(directory);
             write_safetensors(directory + "/model.safetensors", name_tensors(work->model.config, host, ""));
