@@ -282,10 +282,9 @@ TEST_CASE("held-out words stand in no review and in no prompt that a stage works
         TemporaryFolder folder;
         Run run(folder.path);
         write_corpus(run, world, {3000, 200, 600, 400, 400, 400, 400, 100, 100});
-        // Acts have roles and participles, entities only a plural: an invented "cater" is no form of cat.
         std::set<std::string> held_out_acts, held_out_entities;
         for (const Entity& entity : world.entities)
-            if (entity.held_out) held_out_entities.insert({entity.name, entity.name + "s", entity.name + "es"});
+            if (entity.held_out) held_out_entities.insert(entity.name);
         for (const Act& act : world.acts)
             if (act.held_out) held_out_acts.insert({act.name, act.also});
         std::vector<std::string> phrasings;  // the longest literal stretch of each held-out phrasing
@@ -322,7 +321,11 @@ TEST_CASE("held-out words stand in no review and in no prompt that a stage works
             if (ask)
                 for (const std::string& word : stems(text)) CHECK_MESSAGE(!forms.count(word), text);
             for (const std::string& word : stems(text)) CHECK_MESSAGE(!held_out_acts.count(word), text);
-            for (const std::string& word : words_of(text)) CHECK_MESSAGE(!held_out_entities.count(word), text);
+            // Of words that no text of the world uses, plurals alone are forms: an invented "cater" has nothing of a cat.
+            for (const std::string& word : words_of(text))
+                for (const std::string& stem : stems(word))
+                    if (world.knows(word) || word == stem || word == stem + "s" || word == stem + "es")
+                        CHECK_MESSAGE(!held_out_entities.count(stem), text);
             for (const std::string& phrasing : phrasings)
                 if (phrasing.size() > 6) CHECK_MESSAGE(!contains(text, phrasing), text);
             if (ask)
