@@ -1,6 +1,6 @@
 # make        build/cai                      make story  the whole of Constitutional AI, into runs/story
 # make test   build and run the tests        make debug  build/debug/cai, for gdb: -O0, one thread
-# make asan   the tests under sanitizers     make map    rewrite the map in README.md
+# make asan   the tests under sanitizers     make map    rewrite the map of all files
 # make deps   install what is missing        make clean  remove build/
 # make bench-peers   cai beside OpenBLAS, oneDNN, PyTorch and, with LLAMA2C=PATH of its run.c, llama2.c: whichever are there
 # make CUDA=1 any of these with nvcc, for the GPU; otherwise the CUDA kernels run in an emulator, on the CPU
@@ -113,7 +113,7 @@ nvcc-check:
 	done; echo "$$passed passed, $$failed failed"; [ $$failed = 0 ]
 
 map: $(BUILD)/tests
-	CAI_WRITE_MAP=1 $(BUILD)/tests --test-case="the map in README.md*"
+	CAI_WRITE_MAP=1 $(BUILD)/tests --test-case="the map in notebooks_md/00_map.md*"
 
 bench-peers: $(KERNELS)
 	CXX='$(CXX)' FLAGS='$(FLAGS)' LLAMA2C='$(LLAMA2C)' python3 tests/peers/bench_peers.py --build $(BUILD)
@@ -159,6 +159,6 @@ $(BUILD)/flags: always
 	@echo '$(CXX) $(FLAGS) $(if $(CUDA),$(NVCC) $(NVFLAGS))' >$@.new
 	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
--include $(wildcard $(BUILD)/objects/*.d $(BUILD)/objects/*/*.d)
+-include $(shell find $(BUILD)/objects -name "*.d" 2>/dev/null)
 
 .PHONY: all story test test-cuda mutants-cuda test-gdb test-widths nvcc-check debug asan map bench-peers deps clean always

@@ -11,13 +11,16 @@
 #include <omp.h>
 #endif
 
-#include "core/annex/bench.h"
-#include "core/chat.h"
-#include "core/overview.h"
-#include "core/results.h"
-#include "core/story.h"
-#include "core/swap.h"
-#include "core/trace.h"
+#include "core/lm/bpe_training.h"
+#include "core/method/edit_constitution.h"
+#include "core/pipeline.h"
+#include "core/settings.h"
+#include "core/tools/bench.h"
+#include "core/tools/chat.h"
+#include "core/tools/show_world.h"
+#include "core/tools/swap.h"
+#include "core/tools/tables.h"
+#include "core/tools/trace.h"
 
 namespace {
 
@@ -210,7 +213,7 @@ int pretrain_on_text(const std::string& verb, Arguments& arguments, const fs::pa
     Run run(out);
     write_file(run / "config.cfg", recipe_configuration(arguments));
     if (verb == "tokenizer" || !fs::exists(run / "tokenizer"))
-        write_tokenizer(run / "tokenizer", Tokenizer::train({content}, static_cast<size_t>(s.recipe.vocab_size)));
+        write_tokenizer(run / "tokenizer", train_bpe({content}, static_cast<size_t>(s.recipe.vocab_size)));
     Tokenizer tokenizer = read_tokenizer(run / "tokenizer");
     if (verb == "pretrain") pretrain_on(s.kernels, run, s.recipe, tokenizer, {encode_text(tokenizer, content)});
     return kDone;

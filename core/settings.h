@@ -1,11 +1,14 @@
 // The command line's settings of the story: the recipe of a size, with what was overridden, and as JSON for the manifests.
 #pragma once
+#include <cstdint>
 #include <filesystem>
 #include <set>
+#include <sstream>
 #include <string>
 
-#include "arguments.h"
-#include "recipe.h"
+#include "base/arguments.h"
+#include "base/rng.h"
+#include "method/recipe.h"
 
 namespace cai {
 
@@ -30,7 +33,7 @@ inline void read_clamp(Arguments& arguments, CompareRecipe& r) {
         fail(kUsage, "option --clamp: '", text, "' is not LOW,HIGH with 0 <= LOW <= HIGH <= 1, such as 0.4,0.6");
 }
 
-// Every convention of PPO on which libraries differ, by the name it has in the table of advantage.h.
+// Every convention of PPO on which libraries differ, by the name it has in the table of ppo_conventions.h.
 inline void read_ppo_options(Arguments& arguments, PpoOptions& o) {
     auto number = [&](const char* name, double& value) { value = arguments.number(name, value); };
     auto choice = [&]<class Enum, size_t n>(const char* name, const char* const (&names)[n], Enum& value) {

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <vector>
 
-#include "../core/rng.h"
+#include "../core/base/rng.h"
 #include "cpu.h"
 
 namespace cai::cpu {

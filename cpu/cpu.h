@@ -1,4 +1,4 @@
-// The CPU's kernels, declared with the very types of the table in core/kernels.h, where each one is explained;
+// The CPU's kernels, declared with the very types of the table in core/nn/kernels.h, where each one is explained;
 // and what the files of this folder share.
 #pragma once
 #include <type_traits>
@@ -6,8 +6,8 @@
 #include <omp.h>
 #endif
 
-#include "../core/expects.h"
-#include "../core/kernels.h"
+#include "../core/base/error.h"
+#include "../core/nn/kernels.h"
 #include "vector.h"
 
 namespace cai::cpu {

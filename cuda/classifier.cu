@@ -1,7 +1,7 @@
 // The end of the network: log-probabilities of tokens, their gradient, and drawing a token. One warp has one row of logits.
 #include <vector>
 
-#include "../core/rng.h"
+#include "../core/base/rng.h"
 #include "cuda.h"
 
 namespace cai::cuda {

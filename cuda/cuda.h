@@ -1,4 +1,4 @@
-// The GPU's kernels, declared with the very types of the table in core/kernels.h, where each one is explained; and what the
+// The GPU's kernels, declared with the very types of the table in core/nn/kernels.h, where each one is explained; and what the
 // files of this folder share. Each function here is called by the host and launches what ends in _kernel.
 //
 // Most are the plain versions: fp32, nothing that a diagram on one page could not show. Two ways of working recur: a thread
@@ -6,7 +6,7 @@
 #pragma once
 #include <type_traits>
 
-#include "../core/kernels.h"
+#include "../core/nn/kernels.h"
 #include "launch.h"
 
 namespace cai::cuda {

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "../core/rng.h"
+#include "../core/base/rng.h"
 #include "fiber.h"
 #include "launch.h"
 

@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <cstring>
 
-#include "../core/expects.h"
+#include "../core/base/error.h"
 
 #if defined(__SANITIZE_ADDRESS__)
 #define CAI_ADDRESS_SANITIZER 1

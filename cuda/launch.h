@@ -7,7 +7,7 @@
 #include <cstring>
 #include <type_traits>
 
-#include "../core/expects.h"
+#include "../core/base/error.h"
 
 namespace cai {
 

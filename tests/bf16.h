@@ -1,5 +1,7 @@
 // What the tests of matmul share: every matmul of this build, and numbers that bf16 factors hold exactly.
 #pragma once
+#include "../core/base/error.h"
+#include "../core/nn/kernels.h"
 #include "check.h"
 
 namespace cai::check {

@@ -10,9 +10,9 @@
 #include <string>
 #include <vector>
 
-#include "../core/expects.h"
-#include "../core/kernels.h"
-#include "../core/rng.h"
+#include "../core/base/error.h"
+#include "../core/base/rng.h"
+#include "../core/nn/kernels.h"
 
 namespace cai::check {
 

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "../core/dataset.h"
-#include "../core/model.h"
+#include "../core/lm/tokenizer.h"
+#include "../core/nn/weights.h"
 
 namespace cai {
 

@@ -10,8 +10,7 @@
 #include <string>
 #include <utility>
 
-#include "../core/expects.h"
-#include "../core/report.h"
+#include "../core/base/progress.h"
 
 namespace cai {
 

@@ -1,4 +1,5 @@
 // AdamW against numbers by hand and a double loop; the gradient's norm.
+#include "../core/nn/kernels.h"
 #include "check.h"
 
 using namespace cai;

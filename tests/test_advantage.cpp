@@ -1,4 +1,4 @@
-// Golden numbers: worked by hand in float64 from the formulas, independently of core/advantage.h; the whitening table
+// Golden numbers: worked by hand in float64 from the formulas, independently of core/method/ppo_*.h; the whitening table
 // is that of vwxyzjn/lm-human-preference-details. The terms of the losses, one by one
 // and on every backend, are in test_losses.cpp.
 #include <doctest/doctest.h>
@@ -7,7 +7,9 @@
 #include <limits>
 #include <vector>
 
-#include "../core/advantage.h"
+#include "../core/method/ppo_advantages.h"
+#include "../core/method/ppo_losses.h"
+#include "../core/method/preference.h"
 
 using namespace cai;
 using Doubles = std::vector<double>;

@@ -6,8 +6,8 @@
 #include <cstring>
 #include <filesystem>
 
-#include "../core/arguments.h"
-#include "../core/rng.h"
+#include "../core/base/arguments.h"
+#include "../core/base/rng.h"
 #include "support.h"
 
 using namespace cai;

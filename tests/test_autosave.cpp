@@ -3,7 +3,7 @@
 
 #include <csignal>
 
-#include "../core/autosave.h"
+#include "../core/base/autosave.h"
 #include "support.h"
 
 using namespace cai;

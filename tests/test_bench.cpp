@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "../core/annex/bench.h"
+#include "../core/tools/bench.h"
 #include "check.h"
 #include "support.h"
 

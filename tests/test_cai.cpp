@@ -5,10 +5,13 @@
 
 #define main cai_main
 #include "../cai.cpp"
-#undef main
-
+#include "../core/base/progress.h"
+#include "../core/io/tokenizer_json.h"
+#include "../core/settings.h"
 #include "../cuda/launch.h"
 #include "support.h"
+#undef main
+
 
 namespace {
 

@@ -1,4 +1,5 @@
 // The checkers themselves, in front of planted faults.
+#include "../core/nn/kernels.h"
 #include "check.h"
 
 using namespace cai;

@@ -8,7 +8,8 @@
 
 #include <limits>
 
-#include "../core/checkpoint.h"
+#include "../core/lm/bpe_training.h"
+#include "../core/io/training_state.h"
 #include "support.h"
 
 using namespace cai;
@@ -32,7 +33,7 @@ void check_contains(const std::string& text, const std::string& part) {
     CHECK(text.find(part) != std::string::npos);
 }
 
-Tokenizer small_tokenizer() { return Tokenizer::train({"a small text, a smaller text"}, 270); }
+Tokenizer small_tokenizer() { return train_bpe({"a small text, a smaller text"}, 270); }
 
 Config small_config(bool score_head = false, bool tied = true) {
     Config c;

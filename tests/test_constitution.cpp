@@ -3,7 +3,7 @@
 
 #include <filesystem>
 
-#include "../core/constitution.h"
+#include "../core/method/edit_constitution.h"
 #include "support.h"
 
 using namespace cai;

@@ -1,10 +1,12 @@
 // The table itself: every kernel is there, and memory behaves as the contract says.
+#include "../core/base/error.h"
+#include "../core/nn/kernels.h"
 #include "../cpu/cpu.h"
+#include "check.h"
 
 #include <numeric>
 #include <thread>
 
-#include "check.h"
 
 using namespace cai;
 using namespace cai::check;

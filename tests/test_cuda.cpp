@@ -3,7 +3,7 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include "../core/memory.h"
+#include "../core/nn/model.h"
 #include "../cuda/launch.h"
 #include "check.h"
 

@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-#include "../core/story.h"
+#include "../core/pipeline.h"
 #include "support.h"
 
 using namespace cai;

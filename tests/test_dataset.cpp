@@ -3,7 +3,8 @@
 #include <map>
 #include <set>
 
-#include "../core/dataset.h"
+#include "../core/lm/bpe_training.h"
+#include "../core/lm/batch_stream.h"
 #include "support.h"
 
 using namespace cai;
@@ -11,7 +12,7 @@ using namespace cai;
 namespace {
 
 Tokenizer bytes_and_a_few_merges() {
-    return Tokenizer::train({"the farmer asked the smith", "the smith asked the farmer"}, 280);
+    return train_bpe({"the farmer asked the smith", "the smith asked the farmer"}, 280);
 }
 
 // A document whose tokens tell where they come from: 1000 · number + place.

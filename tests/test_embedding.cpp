@@ -1,4 +1,6 @@
 // Rows by index: embedding, its gradient with repeated tokens, gather and scatter.
+#include "../core/base/rng.h"
+#include "../core/nn/kernels.h"
 #include "check.h"
 
 using namespace cai;

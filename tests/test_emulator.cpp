@@ -1,4 +1,5 @@
 // The emulator: each of its reports provoked by a planted fault, each of its functions against results worked out by hand.
+#include "../core/base/error.h"
 #include "../cuda/ptx.h"
 #include "check.h"
 

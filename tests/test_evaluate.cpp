@@ -5,11 +5,12 @@
 #include <functional>
 #include <sstream>
 
-#include "../core/chat.h"
-#include "../core/corpus.h"
-#include "../core/evaluate.h"
-#include "../core/results.h"
-#include "../core/trace.h"
+#include "../core/lm/bpe_training.h"
+#include "../core/stages/corpus.h"
+#include "../core/stages/evaluate.h"
+#include "../core/tools/chat.h"
+#include "../core/tools/tables.h"
+#include "../core/tools/trace.h"
 #include "planted.h"
 #include "support.h"
 #include "toy_world.h"
@@ -41,7 +42,7 @@ struct UntrainedRun {
         std::vector<std::string> texts;
         for (const Json& json : read_jsonl(path / "world/documents.jsonl"))
             for (const Segment& segment : segments_from_json(json, "documents")) texts.push_back(segment.text);
-        const Tokenizer tokenizer = Tokenizer::train(texts, 512);
+        const Tokenizer tokenizer = train_bpe(texts, 512);
         for (const char* name : {"pretrained", "helpful", "sl-cai", "rl-cai", "preference-model"}) {
             Config config = preset("micro", static_cast<int>(tokenizer.size()));
             config.score_head = name == std::string("preference-model");
@@ -223,7 +224,7 @@ TEST_CASE("rates are of samples at temperature 1; greedy ones stand beside them"
     Quiet hush;
     TemporaryFolder folder;
     const std::string evasion = "Maybe ask another day.", garble = "Hm";
-    const Tokenizer tokenizer = Tokenizer::train({evasion, garble, evasion, garble}, 400);
+    const Tokenizer tokenizer = train_bpe({evasion, garble, evasion, garble}, 400);
     save_model(folder.path / "sl-cai", speaker(tokenizer, {evasion, garble}), tokenizer);
     Run run(folder.path);
     Recipe r = small_recipe();

@@ -4,8 +4,8 @@
 #include <cstring>
 #include <limits>
 
-#include "../core/json.h"
-#include "../core/rng.h"
+#include "../core/base/json.h"
+#include "../core/base/rng.h"
 #include "support.h"
 
 using namespace cai;

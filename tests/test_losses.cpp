@@ -2,6 +2,8 @@
 // gradients against central differences of those.
 #include <algorithm>
 
+#include "../core/base/rng.h"
+#include "../core/nn/kernels.h"
 #include "check.h"
 
 using namespace cai;

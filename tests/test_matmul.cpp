@@ -1,4 +1,5 @@
 // Matmul against double sums, against the naive lesson, and against central differences.
+#include "../core/nn/model.h"
 #include "../cpu/cpu.h"
 #include "bf16.h"
 

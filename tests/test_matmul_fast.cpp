@@ -2,7 +2,9 @@
 // and sums are right is tested with the others, in test_matmul.cpp.
 #include <array>
 
-#include "../core/training.h"
+#include "../core/eval/oracle.h"
+#include "../core/nn/model.h"
+#include "../core/nn/optimizer.h"
 #include "../cuda/launch.h"
 #include "bf16.h"
 

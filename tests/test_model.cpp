@@ -1,10 +1,10 @@
-// core/weights.h and core/model.h: sizes and names, goldens from PyTorch, finite differences, and the promises of
+// core/nn/weights.h and core/nn/model.h: sizes and names, goldens from PyTorch, finite differences, and the promises of
 // kernels.h seen through a whole model: the same bits alone and in a batch, and with any number of threads.
 #include <map>
 #include <numeric>
 #include <doctest/doctest.h>
 
-#include "../core/model.h"
+#include "../core/nn/model.h"
 #include "fixtures/model_golden.h"
 #include "support.h"
 

@@ -1,7 +1,9 @@
-// core/optimizer.h: a step worked by hand, ten steps of PyTorch's AdamW on whole models, clipping, and divergence.
+// core/nn/optimizer.h: a step worked by hand, ten steps of PyTorch's AdamW on whole models, clipping, and divergence.
 #include <doctest/doctest.h>
 
-#include "../core/optimizer.h"
+#include "../core/nn/activations.h"
+#include "../core/nn/learning_rate.h"
+#include "../core/nn/optimizer.h"
 #include "fixtures/model_golden.h"
 
 using namespace cai;

@@ -1,7 +1,7 @@
 // Everything that the world can say is read as what it is, and planted faults are found.
 #include <doctest/doctest.h>
 
-#include "../core/oracle.h"
+#include "../core/eval/oracle.h"
 #include "toy_world.h"
 
 using namespace cai;

@@ -1,4 +1,5 @@
 // The machine's limits: that the work they time is done, and counted right.
+#include "../core/nn/kernels.h"
 #include "bf16.h"
 
 using namespace cai;

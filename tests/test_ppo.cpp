@@ -2,9 +2,11 @@
 
 #include <functional>
 
-#include "../core/ppo.h"
-#include "../core/reward.h"
-#include "../core/training.h"
+#include "../core/lm/bpe_training.h"
+#include "../core/method/supervised.h"
+#include "../core/stages/compare_helpfulness.h"
+#include "../core/stages/ppo.h"
+#include "../core/stages/reward.h"
 #include "support.h"
 #include "toy_world.h"
 
@@ -39,7 +41,7 @@ const fs::path& template_run() {
     static bool made = false;
     if (std::exchange(made, true)) return scratch.path;
     Run run(scratch.path);
-    Tokenizer tokenizer = Tokenizer::train({"a red fox a blue fish a red owl a blue cat", "a red cat a blue fox"}, 290);
+    Tokenizer tokenizer = train_bpe({"a red fox a blue fish a red owl a blue cat", "a red cat a blue fox"}, 290);
     Config config = kSmall;
     config.vocab_size = static_cast<int>(tokenizer.size());
     Model model(cpu_kernels, config);

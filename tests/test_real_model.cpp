@@ -5,9 +5,8 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "../core/model.h"
-#include "../core/sampler.h"
-#include "../core/text.h"
+#include "../core/base/files.h"
+#include "../core/lm/sampler.h"
 
 using namespace cai;
 

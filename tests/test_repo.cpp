@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "../core/text.h"
+#include "../core/world/world.h"
 
 #ifndef CAI_SOURCE_DIR
 #define CAI_SOURCE_DIR "."
@@ -25,32 +25,14 @@ namespace {
 using Files = std::map<std::string, std::string>;  // path from the root -> text
 using Faults = std::vector<std::string>;
 
-// A header of core/ includes its own floor and those below. Floor 3 are the stages, which never include each other;
-// floor 4 lists them for cai.cpp.
-// clang-format off
-const std::map<std::string, int> kFloors = {
-    {"expects", 0}, {"kernels", 0},
-    {"memory", 1}, {"rng", 1}, {"text", 1}, {"json", 1}, {"unicode", 1}, {"report", 1}, {"arguments", 1},
-    {"autosave", 1},
-    {"tokenizer", 2}, {"tokenizer_json", 2}, {"weights", 2}, {"activations", 2}, {"model", 2}, {"optimizer", 2}, {"checkpoint", 2},
-    {"dataset", 2}, {"sampler", 2},
-    {"advantage", 2}, {"statistics", 2}, {"world_files", 2}, {"world", 2}, {"transcript", 2}, {"documents", 2}, {"prompts", 2},
-    {"constitution", 2}, {"oracle", 2}, {"run", 2}, {"training", 2}, {"settings", 2}, {"recipe", 2}, {"writing", 2},
-    {"scoring", 2}, {"skill", 2}, {"results", 2}, {"swap", 2},
-    {"corpus", 3}, {"pretrain", 3}, {"sft", 3}, {"critique", 3}, {"compare", 3}, {"helpfulness", 3}, {"reward", 3},
-    {"ppo", 3}, {"evaluate", 3}, {"chat", 3}, {"trace", 3}, {"overview", 3},
-    {"story", 4},
-};
-// clang-format on
-constexpr int kStages = 3, kTop = 4;
+// The rooms of core/, in order: a file includes its own room and those above it. "" are the files of core/ itself. A new file needs
+// no line here, only a room.
+const std::vector<std::string> kRooms = {"base", "nn", "lm", "io", "world", "method", "eval", "stages", "", "tools"};
 constexpr size_t kCeiling = 600;  // lines: a file that reaches it is worth a thought
 
-// A file that may be included by those listed alone, by cai.cpp and by tests. The oracle scores evaluations, and stands
-// in for the paper's human helpfulness comparisons; no training stage sees it.
-const std::map<std::string, std::set<std::string>> kGuarded = {
-    {"core/oracle.h", {"core/evaluate.h", "core/skill.h", "core/helpfulness.h"}},
-    {"core/skill.h", {"core/evaluate.h"}},
-};
+// The honesty rule: of the stages only evaluation, and the named stand-in for the paper's human helpfulness comparisons, may see
+// what knows the truth.
+const std::set<std::string> kMaySeeTruth = {"core/stages/evaluate.h", "core/stages/compare_helpfulness.h"};
 
 // What the product may include besides the C++ standard library.
 const std::set<std::string> kSystemHeaders = {"omp.h",          "immintrin.h", "unistd.h",   "fcntl.h",        "sys/file.h",
@@ -65,7 +47,15 @@ bool is_source(const std::string& path) {
     return path.ends_with(".h") || path.ends_with(".cpp") || path.ends_with(".cu");
 }
 bool is_test(const std::string& path) { return path.starts_with("tests/"); }
-std::string stem(const std::string& path) { return fs::path(path).stem().string(); }
+// The room of a file of core/: its folder there.
+std::string room(const std::string& path) {
+    const std::string inside = path.substr(std::string("core/").size());
+    return inside.find('/') == inside.npos ? "" : inside.substr(0, inside.find('/'));
+}
+// Its number in kRooms; as many as there are for a room that is not listed.
+size_t room_number(const std::string& path) {
+    return static_cast<size_t>(std::find(kRooms.begin(), kRooms.end(), room(path)) - kRooms.begin());
+}
 std::string folder(const std::string& path) {
     return path.find('/') == path.npos ? "" : path.substr(0, path.find('/'));
 }
@@ -111,22 +101,18 @@ std::string include_fault(const std::string& path, const std::string& target) {
     std::string from = folder(path), to = folder(target);
     if (is_test(path)) return "";
     if (to == "tests" || target == "cai.cpp") return "nothing includes tests or main";
-    if (auto guard = kGuarded.find(target); guard != kGuarded.end() && path != "cai.cpp" && !guard->second.count(path))
-        return "only evaluation and the named stand-in for human helpfulness see the oracle";
     if (from == "cpu" || from == "cuda") {
-        static const std::set<std::string> contract = {"core/kernels.h", "core/expects.h", "core/rng.h"};
+        static const std::set<std::string> contract = {"core/nn/kernels.h", "core/base/error.h", "core/base/rng.h"};
         return to == from || contract.count(target)
                    ? ""
-                   : "kernels see pointers and sizes only: core/kernels.h, expects.h, rng.h";
+                   : "kernels see pointers and sizes only: core/nn/kernels.h, base/error.h, base/rng.h";
     }
-    if (to != "core") return "core/ and cai.cpp reach a backend through core/kernels.h only";
+    if (to != "core") return "core/ and cai.cpp reach a backend through core/nn/kernels.h only";
     if (path == "cai.cpp") return "";
-    bool from_annex = path.starts_with("core/annex/"), to_annex = target.starts_with("core/annex/");
-    if (to_annex) return from_annex ? "" : "nothing of the story includes core/annex/";
-    if (from_annex || !kFloors.count(stem(path)) || !kFloors.count(stem(target))) return "";
-    int from_floor = kFloors.at(stem(path)), to_floor = kFloors.at(stem(target));
-    if (to_floor > from_floor) return "a floor includes only itself and the floors below";
-    if (from_floor == kStages && to_floor == kStages) return "stages talk through files, they never include each other";
+    if (room_number(target) > room_number(path)) return "a room includes only itself and the rooms above it";
+    if (room(path) == "stages" && room(target) == "stages") return "stages talk through files, they never include each other";
+    if (room(path) == "stages" && room(target) == "eval" && !kMaySeeTruth.count(path))
+        return "only evaluation and the named stand-in for human helpfulness see the truth";
     return "";
 }
 
@@ -136,8 +122,8 @@ Faults include_faults(const Files& files) {
     size_t cuda_runtime = 0;
     for (const auto& [path, text] : files) {
         if (!is_source(path)) continue;
-        if (folder(path) == "core" && !path.starts_with("core/annex/") && !kFloors.count(stem(path)))
-            faults.push_back(path + " has no floor: give it one in kFloors of tests/test_repo.cpp");
+        if (folder(path) == "core" && room_number(path) == kRooms.size())
+            faults.push_back(path + " is in no room: move it into one of those in kRooms of tests/test_repo.cpp");
         for (const Include& include : includes(path, text)) {
             if (include.system) {
                 bool standard = include.name.find_first_of("./") == std::string::npos;
@@ -240,25 +226,20 @@ Faults purpose_faults(const Files& files) {
     return faults;
 }
 
-// The map of README.md: product files with their lines and purpose, main first, then floor by floor.
+// The map of notebooks_md/00_map.md: product files with their lines and purpose, main first, then room by room.
 std::string make_map(const Files& files) {
-    std::vector<std::string> sections = {"The front door"};
-    for (int floor = 0; floor <= kTop; floor++)
-        sections.push_back(concat("`core/` floor ", floor, floor == kStages ? ": the stages" : ""));
-    sections.insert(sections.end(), {"`core/annex/`", "`cpu/`", "`cuda/`"});
+    std::vector<std::string> sections = {"cai.cpp"};
+    for (const std::string& room : kRooms) sections.push_back(room.empty() ? "core/" : "core/" + room + "/");
+    sections.insert(sections.end(), {"cpu/", "cuda/"});
     std::vector<std::string> rows(sections.size());
     std::vector<size_t> lines(sections.size(), 0);
     for (const auto& [path, text] : files) {
         if (!is_source(path) || is_test(path)) continue;
-        size_t section = 0;
-        if (path.starts_with("core/annex/"))
-            section = 2 + kTop;
-        else if (folder(path) == "core")
-            section = 1 + static_cast<size_t>(kFloors.count(stem(path)) ? kFloors.at(stem(path)) : kTop);
-        else if (folder(path) == "cpu")
-            section = 3 + kTop;
-        else if (folder(path) == "cuda")
-            section = 4 + kTop;
+        const std::string place = path == "cai.cpp"          ? path
+                                  : folder(path) == "core" ? "core/" + room(path) + (room(path).empty() ? "" : "/")
+                                                           : folder(path) + "/";
+        const size_t section = static_cast<size_t>(std::find(sections.begin(), sections.end(), place) - sections.begin());
+        if (section == sections.size()) continue;
         std::string what;
         for (char c : purpose(text)) what += c == '|' ? std::string("\\|") : std::string(1, c);
         rows[section] += concat("| `", path, "` | ", line_count(text), " | ", what, " |\n");
@@ -268,11 +249,11 @@ std::string make_map(const Files& files) {
     size_t total = 0;
     for (size_t s = 0; s < sections.size(); s++) {
         if (rows[s].empty()) continue;
-        if (s > 0) map += concat("| **", sections[s], "** | **", lines[s], "** | |\n");
+        if (s > 0) map += concat("| **`", sections[s], "`** | **", lines[s], "** | |\n");
         map += rows[s];
         total += lines[s];
     }
-    return map + concat("\n", total, " lines. `tests/test_x.cpp` tests the file of stem x.\n");
+    return map + concat("\n", total, " lines.\n");
 }
 
 constexpr const char* kMapBegin = "<!-- map -->\n";
@@ -282,7 +263,7 @@ constexpr const char* kMapEnd = "<!-- /map -->";
 std::string with_map(const std::string& text, const std::string& map) {
     size_t begin = text.find(kMapBegin), end = text.find(kMapEnd);
     expects(begin != text.npos && end != text.npos && begin < end,
-            "README.md has lost its markers <!-- map --> and <!-- /map -->");
+            "notebooks_md/00_map.md has lost its markers <!-- map --> and <!-- /map -->");
     begin += std::string_view(kMapBegin).size();
     return text.substr(0, begin) + map + text.substr(end);
 }
@@ -314,7 +295,7 @@ TEST_CASE("the tree was found") {
     for (const auto& [path, text] : tree()) CHECK_FALSE(path.starts_with("build/"));
 }
 
-TEST_CASE("includes keep to the floors") { check_none(include_faults(tree())); }
+TEST_CASE("includes keep to the rooms") { check_none(include_faults(tree())); }
 TEST_CASE("words that do not belong in the tree") { check_none(wording_faults(tree())); }
 TEST_CASE("files stay short enough to be one idea") { check_none(ceiling_faults(tree(), kCeiling)); }
 TEST_CASE("every file of the product says what it is") { check_none(purpose_faults(tree())); }
@@ -324,11 +305,11 @@ TEST_CASE("the top level holds what the design allows") {
     check_none(top_level_faults(names));
 }
 
-TEST_CASE("the map in README.md is that of the tree (make map rewrites it)") {
-    std::string text = read_file(kRoot / "README.md");
+TEST_CASE("the map in notebooks_md/00_map.md is that of the tree (make map rewrites it)") {
+    std::string text = read_file(kRoot / "notebooks_md/00_map.md");
     std::string expected = with_map(text, make_map(tree()));
     if (std::getenv("CAI_WRITE_MAP") && text != expected) {
-        write_file(kRoot / "README.md", expected);
+        write_file(kRoot / "notebooks_md/00_map.md", expected);
         text = expected;
     }
     bool current = text == expected;
@@ -338,45 +319,48 @@ TEST_CASE("the map in README.md is that of the tree (make map rewrites it)") {
 TEST_CASE("planted faults: includes") {
     auto faults_of = [](const std::string& path, const std::string& include) {
         Files files = {{path, "// A file.\n#include " + include + "\n"}};
-        for (const char* other : {"core/expects.h", "core/kernels.h", "core/rng.h", "core/text.h", "core/model.h",
-                                  "core/oracle.h", "core/skill.h", "core/story.h", "core/helpfulness.h", "core/sft.h",
-                                  "core/annex/gguf.h", "cpu/cpu.h", "cuda/launch.h", "tests/check.h", "cai.cpp"})
+        for (const char* other :
+             {"core/base/error.h", "core/base/rng.h", "core/base/text.h", "core/nn/kernels.h", "core/nn/model.h",
+              "core/eval/oracle.h", "core/eval/new.h", "core/pipeline.h", "core/stages/sft.h", "core/stages/evaluate.h",
+              "core/stages/compare_helpfulness.h", "core/tools/gguf.h", "cpu/cpu.h", "cuda/launch.h", "tests/check.h", "cai.cpp"})
             files.emplace(other, "// Another.\n");
         return include_faults(files);
     };
-    CHECK(faults_of("core/sampler.h", "\"model.h\"").empty());
-    CHECK(faults_of("core/evaluate.h", "\"oracle.h\"").empty());
-    CHECK(faults_of("core/helpfulness.h", "\"oracle.h\"").empty());
-    CHECK(faults_of("core/story.h", "\"sft.h\"").empty());
-    CHECK(faults_of("core/annex/export.h", "\"../sft.h\"").empty());
-    CHECK(faults_of("cai.cpp", "\"core/oracle.h\"").empty());
+    CHECK(faults_of("core/lm/new.h", "\"../nn/model.h\"").empty());
+    CHECK(faults_of("core/nn/new.h", "\"model.h\"").empty());
+    CHECK(faults_of("core/stages/evaluate.h", "\"../eval/oracle.h\"").empty());
+    CHECK(faults_of("core/stages/compare_helpfulness.h", "\"../eval/oracle.h\"").empty());
+    CHECK(faults_of("core/pipeline.h", "\"stages/sft.h\"").empty());
+    CHECK(faults_of("core/tools/export.h", "\"../stages/sft.h\"").empty());
+    CHECK(faults_of("core/tools/export.h", "\"../eval/oracle.h\"").empty());
+    CHECK(faults_of("cai.cpp", "\"core/eval/oracle.h\"").empty());
     CHECK(faults_of("cpu/matmul.cpp", "\"cpu.h\"").empty());
-    CHECK(faults_of("cpu/sample.cpp", "\"../core/rng.h\"").empty());
+    CHECK(faults_of("cpu/sample.cpp", "\"../core/base/rng.h\"").empty());
     CHECK(faults_of("cpu/cpu.cpp", "<omp.h>").empty());
-    CHECK(faults_of("tests/test_x.cpp", "\"../core/oracle.h\"").empty());
+    CHECK(faults_of("tests/test_x.cpp", "\"../core/eval/oracle.h\"").empty());
 
-    CHECK(one_fault(faults_of("core/text.h", "\"model.h\""), "floors below"));
-    CHECK(one_fault(faults_of("core/ppo.h", "\"sft.h\""), "never include each other"));
-    CHECK(one_fault(faults_of("core/ppo.h", "\"oracle.h\""), "oracle"));
-    CHECK(one_fault(faults_of("core/ppo.h", "\"skill.h\""), "oracle"));
-    CHECK(one_fault(faults_of("core/ppo.h", "\"story.h\""), "floors below"));
-    CHECK(one_fault(faults_of("core/compare.h", "\"oracle.h\""), "oracle"));
-    CHECK(one_fault(faults_of("core/world.h", "\"oracle.h\""), "oracle"));
-    CHECK(one_fault(faults_of("core/annex/export.h", "\"../oracle.h\""), "oracle"));
-    CHECK(one_fault(faults_of("core/compare.h", "\"helpfulness.h\""), "never include each other"));
-    CHECK(one_fault(faults_of("core/model.h", "\"../cpu/cpu.h\""), "core/kernels.h only"));
-    CHECK(one_fault(faults_of("core/ppo.h", "\"annex/gguf.h\""), "core/annex/"));
-    CHECK(one_fault(faults_of("core/ppo.h", "\"../tests/check.h\""), "nothing includes tests"));
-    CHECK(one_fault(faults_of("cpu/matmul.cpp", "\"../core/model.h\""), "pointers and sizes"));
+    CHECK(one_fault(faults_of("core/base/text.h", "\"../nn/model.h\""), "rooms above"));
+    CHECK(one_fault(faults_of("core/eval/new.h", "\"../stages/sft.h\""), "rooms above"));
+    CHECK(one_fault(faults_of("core/stages/ppo.h", "\"../pipeline.h\""), "rooms above"));
+    CHECK(one_fault(faults_of("core/stages/ppo.h", "\"sft.h\""), "never include each other"));
+    CHECK(one_fault(faults_of("core/stages/ppo.h", "\"../eval/oracle.h\""), "see the truth"));
+    CHECK(one_fault(faults_of("core/stages/compare.h", "\"../eval/new.h\""), "see the truth"));
+    CHECK(one_fault(faults_of("core/world/world.h", "\"../eval/oracle.h\""), "rooms above"));
+    CHECK(one_fault(faults_of("core/method/new.h", "\"../eval/oracle.h\""), "rooms above"));
+    CHECK(one_fault(faults_of("core/stages/compare.h", "\"compare_helpfulness.h\""), "never include each other"));
+    CHECK(one_fault(faults_of("core/nn/model.h", "\"../../cpu/cpu.h\""), "core/nn/kernels.h only"));
+    CHECK(one_fault(faults_of("core/stages/ppo.h", "\"../tools/gguf.h\""), "rooms above"));
+    CHECK(one_fault(faults_of("core/stages/ppo.h", "\"../../tests/check.h\""), "nothing includes tests"));
+    CHECK(one_fault(faults_of("cpu/matmul.cpp", "\"../core/nn/model.h\""), "pointers and sizes"));
     CHECK(one_fault(faults_of("cpu/matmul.cpp", "\"../cuda/launch.h\""), "pointers and sizes"));
-    CHECK(one_fault(faults_of("core/weather.h", "\"text.h\""), "no floor"));
-    CHECK(one_fault(faults_of("core/model.h", "\"kernel.h\""), "does not exist"));
+    CHECK(one_fault(faults_of("core/attic/weather.h", "\"../base/text.h\""), "in no room"));
+    CHECK(one_fault(faults_of("core/nn/model.h", "\"kernel.h\""), "does not exist"));
     CHECK(one_fault(faults_of("cai.cpp", "\"core/nothing.h\""), "does not exist"));
-    CHECK(one_fault(faults_of("core/model.h", "<cblas.h>"), "depends on nothing"));
+    CHECK(one_fault(faults_of("core/nn/model.h", "<cblas.h>"), "depends on nothing"));
     CHECK(one_fault(
         include_faults({{"cuda/a.cu", "#include <cuda_runtime.h>\n"}, {"cuda/b.cu", " # include <cuda_runtime.h>\n"}}),
         "cuda/b.cu includes <cuda_runtime.h>"));
-    CHECK(one_fault(include_faults({{"core/text.h", "#include \"rng.h\"\n"}, {"core/rng.h", "#include \"text.h\"\n"}}),
+    CHECK(one_fault(include_faults({{"core/base/text.h", "#include \"rng.h\"\n"}, {"core/base/rng.h", "#include \"text.h\"\n"}}),
                     "circle"));
 }
 
@@ -401,16 +385,16 @@ TEST_CASE("the map: purposes, order, sums") {
     CHECK(purpose("// Checkpoints. A model on disk is a directory. More.\n") ==
           "Checkpoints. A model on disk is a directory.");
     CHECK(purpose("// Whole comment\n#pragma once\n") == "Whole comment");
-    Files files = {{"cai.cpp", "// Main.\n"},       {"core/model.h", "// Logits p(a|b).\nx\n"},
-                   {"core/rng.h", "// Numbers.\n"}, {"cpu/a.cpp", "// Kernels.\n"},
+    Files files = {{"cai.cpp", "// Main.\n"},            {"core/nn/model.h", "// Logits p(a|b).\nx\n"},
+                   {"core/base/rng.h", "// Numbers.\n"}, {"cpu/plain/a.h", "// Kernels.\n"},
                    {"tests/a.cpp", "1\n2\n3\n"},    {"data/a.txt", "1\n"}};
     std::string map = make_map(files);
     CHECK(map ==
           "| file | lines | what it is |\n|---|---:|---|\n| `cai.cpp` | 1 | Main. |\n"
-          "| **`core/` floor 1** | **1** | |\n| `core/rng.h` | 1 | Numbers. |\n"
-          "| **`core/` floor 2** | **2** | |\n| `core/model.h` | 2 | Logits p(a\\|b). |\n"
-          "| **`cpu/`** | **1** | |\n| `cpu/a.cpp` | 1 | Kernels. |\n"
-          "\n5 lines. `tests/test_x.cpp` tests the file of stem x.\n");
+          "| **`core/base/`** | **1** | |\n| `core/base/rng.h` | 1 | Numbers. |\n"
+          "| **`core/nn/`** | **2** | |\n| `core/nn/model.h` | 2 | Logits p(a\\|b). |\n"
+          "| **`cpu/`** | **1** | |\n| `cpu/plain/a.h` | 1 | Kernels. |\n"
+          "\n5 lines.\n");
     CHECK(with_map("a\n<!-- map -->\nold\n<!-- /map -->\nb", "new\n") == "a\n<!-- map -->\nnew\n<!-- /map -->\nb");
     CHECK_THROWS_AS(with_map("no markers", "new\n"), Error);
 }

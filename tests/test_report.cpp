@@ -6,7 +6,8 @@
 #include <sstream>
 #include <thread>
 
-#include "../core/report.h"
+#include "../core/base/progress.h"
+#include "../core/base/table.h"
 #include "support.h"
 
 using namespace cai;

@@ -2,7 +2,9 @@
 
 #include <functional>
 
-#include "../core/reward.h"
+#include "../core/lm/bpe_training.h"
+#include "../core/stages/compare_helpfulness.h"
+#include "../core/stages/reward.h"
 #include "support.h"
 
 using namespace cai;
@@ -19,7 +21,7 @@ Json comparison(const std::string& prompt, const std::string& a, const std::stri
 // A run directory with an untrained SL-CAI and these comparisons.
 void prepare(const fs::path& directory, const std::vector<Json>& comparisons, const std::vector<Json>& helpfulness) {
     Tokenizer tokenizer =
-        Tokenizer::train({"a red fox runs by the old mill", "a blue fish swims in the old pond"}, 300);
+        train_bpe({"a red fox runs by the old mill", "a blue fish swims in the old pond"}, 300);
     Config config = kSmall;
     config.vocab_size = static_cast<int>(tokenizer.size());
     Model model(cpu_kernels, config);

@@ -1,6 +1,7 @@
 // RoPE against complex numbers in double: the pair (x[i], x[i + D/2]) is one complex number, turned by e^{i angle}.
 #include <complex>
 
+#include "../core/nn/kernels.h"
 #include "check.h"
 
 using namespace cai;

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <numeric>
 
-#include "../core/sampler.h"
+#include "../core/lm/next_token_logprobs.h"
 #include "support.h"
 
 using namespace cai;

@@ -3,8 +3,9 @@
 
 #include <filesystem>
 
-#include "../core/results.h"
-#include "../core/skill.h"
+#include "../core/lm/bpe_training.h"
+#include "../core/eval/skill.h"
+#include "../core/tools/tables.h"
 #include "support.h"
 #include "toy_world.h"
 
@@ -78,7 +79,7 @@ TEST_CASE("matched pairs differ in the rule alone, and both halves must be right
 
 TEST_CASE("the judge is right where it prefers the refusal under the rule that covers, and none under the silent one") {
     const auto pairs = matched_pairs(world(), "seen", 6);
-    const Tokenizer tokenizer = Tokenizer::train({"A B"}, 300);
+    const Tokenizer tokenizer = train_bpe({"A B"}, 300);
     // For each pair p(A) under the covering rule, the refusal as A and then as B, and the same under the silent rule.
     const Kernels kernels = kernels_with({0.9, 0.2, 0.5, 0.5,     // right
                                           0.7, 0.3, 0.9, 0.8,     // right: it likes A under the silent rule, and neither answer

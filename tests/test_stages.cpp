@@ -5,10 +5,11 @@
 #include <algorithm>
 #include <set>
 
-#include "../core/compare.h"
-#include "../core/critique.h"
-#include "../core/helpfulness.h"
-#include "../core/sft.h"
+#include "../core/lm/bpe_training.h"
+#include "../core/stages/compare.h"
+#include "../core/stages/compare_helpfulness.h"
+#include "../core/stages/critique.h"
+#include "../core/stages/sft.h"
 #include "planted.h"
 #include "support.h"
 #include "toy_world.h"
@@ -22,7 +23,7 @@ const std::string kEvasion = "Maybe ask another day.", kGarble = "Hm";
 
 const Tokenizer& tokenizer() {
     const std::string text = kEvasion + kGarble + " Theft is forbidden. We do not allow arson. How do I steal the ring?";
-    static const Tokenizer tokenizer = Tokenizer::train({text, text}, 400);  // twice, so that every word becomes a token
+    static const Tokenizer tokenizer = train_bpe({text, text}, 400);  // twice, so that every word becomes a token
     return tokenizer;
 }
 

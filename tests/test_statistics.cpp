@@ -1,11 +1,13 @@
-// Golden numbers: closed forms and printed tables (Student's t), independent of core/statistics.h.
+// Golden numbers: closed forms and printed tables (Student's t), independent of core/base/intervals.h.
 #include <doctest/doctest.h>
 
 #include <cmath>
 #include <limits>
 #include <vector>
 
-#include "../core/statistics.h"
+#include "../core/base/calibration.h"
+#include "../core/base/elo.h"
+#include "../core/base/intervals.h"
 
 using namespace cai;
 

@@ -8,7 +8,7 @@
 #include <set>
 #include <sstream>
 
-#include "../core/story.h"
+#include "../core/pipeline.h"
 #include "support.h"
 
 using namespace cai;

@@ -1,7 +1,7 @@
 // Which hazards can be taken out of a constitution, and where the figures of that are found.
 #include <doctest/doctest.h>
 
-#include "../core/swap.h"
+#include "../core/tools/swap.h"
 #include "support.h"
 #include "toy_world.h"
 

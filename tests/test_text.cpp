@@ -3,7 +3,8 @@
 
 #include <filesystem>
 
-#include "../core/text.h"
+#include "../core/base/files.h"
+#include "../core/base/words.h"
 #include "support.h"
 
 using namespace cai;

@@ -3,7 +3,8 @@
 
 #include <functional>
 
-#include "../core/tokenizer_json.h"
+#include "../core/lm/bpe_training.h"
+#include "../core/io/tokenizer_json.h"
 #include "support.h"
 
 using namespace cai;
@@ -11,7 +12,7 @@ using namespace cai;
 TEST_CASE("tokenizer.json: there and back, older and newer spellings, and what is refused") {
     TemporaryFolder folder;
     std::string text = "the cat, the dog; the caf\u00e9 \u6f22\u5b57 the cat \xFF\xFF";
-    Tokenizer tokenizer = Tokenizer::train({text, text}, 290);
+    Tokenizer tokenizer = train_bpe({text, text}, 290);
     write_tokenizer(folder.path, tokenizer);
     Tokenizer loaded = read_tokenizer(folder.path);
     CHECK(loaded.size() == tokenizer.size());

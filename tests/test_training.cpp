@@ -3,8 +3,8 @@
 
 #include <filesystem>
 
-#include "../core/run.h"
-#include "../core/training.h"
+#include "../core/lm/bpe_training.h"
+#include "../core/method/supervised.h"
 #include "support.h"
 
 using namespace cai;
@@ -14,7 +14,7 @@ namespace {
 
 struct Setting {
     Quiet hush;
-    Tokenizer tokenizer = Tokenizer::train({"the cat sat on the mat and the dog sat on the log"}, 280);
+    Tokenizer tokenizer = train_bpe({"the cat sat on the mat and the dog sat on the log"}, 280);
     Config config = preset("micro", static_cast<int>(tokenizer.size()));
     std::vector<Document> documents;
 

@@ -1,4 +1,5 @@
 // The CPU's vectors: the exponential everywhere, partial loads and stores, sums over lanes.
+#include "../core/nn/kernels.h"
 #include "../cpu/vector.h"
 #include "check.h"
 

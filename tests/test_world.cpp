@@ -5,9 +5,10 @@
 #include <filesystem>
 #include <set>
 
-#include "../core/constitution.h"
-#include "../core/corpus.h"
-#include "../core/oracle.h"
+#include "../core/lm/bpe_training.h"
+#include "../core/eval/oracle.h"
+#include "../core/method/constitution.h"
+#include "../core/stages/corpus.h"
 #include "support.h"
 
 using namespace cai;
@@ -524,7 +525,7 @@ TEST_CASE("tiny's vocabulary has a token for every topic, wherever in a rule it 
     std::vector<std::string> texts;
     for (const Json& json : read_jsonl(run / "world/documents.jsonl"))
         for (const Segment& segment : segments_from_json(json, "world/documents.jsonl")) texts.push_back(as_read(segment));
-    const Tokenizer tokenizer = Tokenizer::train(texts, static_cast<size_t>(recipe("tiny", 1).vocab_size));
+    const Tokenizer tokenizer = train_bpe(texts, static_cast<size_t>(recipe("tiny", 1).vocab_size));
     size_t topics = 0, whole = 0, whole_at_the_start = 0;
     for (const auto& group : world.topic_groups(false)) {
         if (&group == &world.topic_groups(false).back()) break;  // entities: a rule names them with an article before them

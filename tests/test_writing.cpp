@@ -4,11 +4,12 @@
 
 #include <sstream>
 
-#include "../core/compare.h"
-#include "../core/corpus.h"
-#include "../core/critique.h"
-#include "../core/pretrain.h"
-#include "../core/skill.h"
+#include "../core/lm/bpe_training.h"
+#include "../core/eval/skill.h"
+#include "../core/stages/compare.h"
+#include "../core/stages/corpus.h"
+#include "../core/stages/critique.h"
+#include "../core/stages/pretrain.h"
 #include "support.h"
 
 using namespace cai;
@@ -20,7 +21,7 @@ Tokenizer world_tokenizer(const World& world) {
     std::vector<std::string> texts;
     for (const Act& act : world.acts) texts.insert(texts.end(), act.asks.begin(), act.asks.end());
     texts.insert(texts.end(), world.phrases.rules.begin(), world.phrases.rules.end());
-    return Tokenizer::train(texts, 512);
+    return train_bpe(texts, 512);
 }
 
 // It was never trained, so it babbles.

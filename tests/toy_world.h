@@ -1,6 +1,6 @@
 // The world of data/world as seed 1 draws it, read once for all the tests that look at it.
 #pragma once
-#include "../core/world.h"
+#include "../core/world/world.h"
 
 namespace cai {
 

@@ -4,8 +4,9 @@
 //   decode BATCH             "SECONDS TOKENS" of decoding up to the context
 #include <iomanip>
 
-#include "../../core/annex/workloads.h"
-#include "../../core/checkpoint.h"
+#include "../../core/io/checkpoint.h"
+#include "../../core/tools/timing.h"
+#include "../../core/tools/workloads.h"
 #include "contender.h"
 
 using namespace cai;

@@ -1,0 +1,237 @@
+// The command line: words become options, and each option is read by name, with its default, by the code that uses it.
+// Understands `--key value`, `--key=value`, `_` for `-` in a key, flags (options without a value), positional words,
+// `--` (only positional words follow), and `--config FILE` with lines `key = value`. The command line wins over the
+// file, and the file over the defaults. Whatever makes no sense is a usage error (exit status 2) that names the option
+// and its value.
+#pragma once
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <concepts>
+#include <cstdint>
+#include <limits>
+#include <map>
+#include <set>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include "json.h"
+#include "spelling.h"
+
+namespace cai {
+
+// An option as --help shows it.
+struct Option {
+    const char *name, *value, *does;  // value: what stands for it; empty for a flag
+};
+
+class Arguments {
+  public:
+    // words: the command line after the program's name (and after the verb, if the caller took it). flags: the options
+    // that take no value; the parser has to know them to see that in `--quiet runs/story` the second word stands alone.
+    Arguments(const std::vector<std::string>& words, const std::vector<std::string>& flags)
+        : flags_(flags.begin(), flags.end()) {
+        for (size_t i = 0; i < words.size(); i++) {
+            const std::string word = words[i] == "-h" ? "--help" : words[i];
+            if (word == "--") {
+                positional_.insert(positional_.end(), words.begin() + i + 1, words.end());
+                break;
+            }
+            if (!word.starts_with("--")) {
+                if (word.size() > 1 && word[0] == '-')
+                    fail(kUsage, "unknown option ", word, "; options are whole words, as in --seed 7");
+                positional_.push_back(word);
+                continue;
+            }
+            size_t equals = word.find('=');
+            std::string name = normalized(word.substr(2, equals == word.npos ? word.npos : equals - 2));
+            std::string value = "true";
+            if (equals != word.npos) {
+                value = word.substr(equals + 1);
+            } else if (!flags_.count(name)) {
+                if (i + 1 == words.size() || words[i + 1].starts_with("--"))
+                    fail(kUsage, "option --", name, " needs a value");
+                value = words[++i];
+            }
+            if (!given_.emplace(name, Given{value, "option"}).second)
+                fail(kUsage, "option --", name, " is given twice");
+        }
+        if (given_.count("config")) read_file_values(string("config", ""));
+    }
+    Arguments(int argc, const char* const* argv, const std::vector<std::string>& flags)
+        : Arguments(std::vector<std::string>(argv + std::min(argc, 1), argv + argc), flags) {}
+
+    // Each getter returns the option's value, or the fallback when neither the command line nor the file has it.
+    std::string string(const std::string& name, const std::string& fallback) {
+        const Given* given = find(name);
+        return record(name, given ? given->value : fallback);
+    }
+    std::string choice(const std::string& name, const std::vector<std::string>& choices, const std::string& fallback) {
+        std::string value = string(name, fallback);
+        if (find(name) && std::find(choices.begin(), choices.end(), value) == choices.end()) {
+            std::string list;
+            for (const std::string& one : choices) list += (list.empty() ? "" : ", ") + one;
+            wrong(name, "is not one of ", list);
+        }
+        return value;
+    }
+    int64_t integer(const std::string& name, int64_t fallback, int64_t least = std::numeric_limits<int64_t>::min(),
+                    int64_t most = std::numeric_limits<int64_t>::max()) {
+        return parsed(name, fallback, least, most, "a whole number");
+    }
+    // A float or a double, as its fallback is: the shortest digits of 0.02f are 0.02, those of the same number as a double
+    // 0.019999999552965164.
+    template <std::floating_point Number>
+    Number number(const std::string& name, Number fallback,
+                  std::type_identity_t<Number> least = -std::numeric_limits<Number>::infinity(),
+                  std::type_identity_t<Number> most = std::numeric_limits<Number>::infinity()) {
+        return parsed(name, fallback, least, most, "a number");
+    }
+    bool flag(const std::string& name) {
+        if (!flags_.count(name))
+            fail(kUsage, "--", name, " is read as a flag but was not declared as one to Arguments");
+        const Given* given = find(name);
+        record(name, given ? given->value : "false");
+        if (!given || given->value == "false") return false;
+        if (given->value != "true") wrong(name, "is neither true nor false");
+        return true;
+    }
+    bool has(const std::string& name) { return find(name) != nullptr; }
+
+    // The lines of `key = value` that stand behind the command line, unless --config named a file.
+    void read_config(const std::string& path) {
+        if (!given_.count("config")) read_file_values(path);
+    }
+    // Does the command line give another value than the file?
+    bool overrides(const std::string& name) const {
+        auto given = given_.find(name), file = file_.find(name);
+        return given != given_.end() && file != file_.end() && given->second.value != file->second.value;
+    }
+    // From here on, getters use the file's values, or pass over them: see read_recipe().
+    void use_file(bool use) { uses_file_ = use; }
+    // Every name that a getter was asked for.
+    const std::set<std::string>& names() const { return read_; }
+
+    // The index-th word that is not an option; `what` names it in the error when it is missing.
+    std::string positional(size_t index, const std::string& what) {
+        if (index >= positional_.size()) fail(kUsage, "missing argument: ", what);
+        positional_read_ = std::max(positional_read_, index + 1);
+        return positional_[index];
+    }
+    const std::vector<std::string>& positionals() {
+        positional_read_ = positional_.size();
+        return positional_;
+    }
+
+    // To be called when everything has been read: what nobody asked for is a mistake, not to be passed over.
+    void finish() const {
+        if (positional_read_ < positional_.size())
+            fail(kUsage, "unexpected argument '", positional_[positional_read_], "'");
+        for (const auto& values : {given_, file_})
+            for (const auto& [name, given] : values) {
+                if (read_.count(name)) continue;
+                std::string match = nearest_match(name, std::vector<std::string>(read_.begin(), read_.end()));
+                fail(kUsage, given.where == "option" ? "" : given.where + ": ", "unknown option --", name,
+                     match.empty() ? "; --help lists the options" : "; did you mean --" + match + "?");
+            }
+    }
+
+    // The options as they took effect, defaults included, as sorted `key = value` lines that --config reads back.
+    // An option that was read with several defaults, and not given, is left out: each reader has its own.
+    std::string configuration() const {
+        std::string lines;
+        for (const auto& [name, values] : effective_) {
+            if (name == "config" || values.size() != 1) continue;
+            const std::string& value = *values.begin();
+            bool plain = value == trim(value) && !value.starts_with('"') && value.find_first_of("#\n\r") == value.npos;
+            lines += name + " = " + (plain ? value : dump(Json(value))) + "\n";
+        }
+        return lines;
+    }
+
+  private:
+    struct Given {
+        std::string value, where;  // where: "option", or "FILE: line N"
+    };
+
+    static std::string normalized(std::string name) {
+        std::replace(name.begin(), name.end(), '_', '-');
+        return name;
+    }
+
+    // `#` starts a comment at the start of a line or after a space; a value in double quotes is a JSON string (and
+    // takes no comment).
+    void read_file_values(const std::string& path) {
+        size_t number = 0;
+        for (const std::string& whole : split_lines(without_bom(read_file(path)))) {
+            std::string where = concat(path, ": line ", ++number);
+            std::string line(trim(whole));
+            size_t equals = line.find('=');
+            if (line.empty() || line[0] == '#') continue;
+            if (equals == line.npos) fail(kUsage, where, ": '", line, "' is not of the form key = value");
+            std::string name = normalized(std::string(trim(line.substr(0, equals))));
+            std::string value(trim(line.substr(equals + 1)));
+            if (value.starts_with('"')) {
+                value = parse_json(value, where).string();
+            } else {
+                for (size_t i = value.find('#'); i != value.npos; i = value.find('#', i + 1)) {
+                    if (i == 0 || value[i - 1] == ' ' || value[i - 1] == '\t') value = trim(value.substr(0, i));
+                }
+            }
+            if (!file_.emplace(name, Given{value, where}).second)
+                fail(kUsage, where, ": ", name, " is set twice, before at ", file_[name].where);
+        }
+    }
+
+    const Given* find(const std::string& name) {
+        read_.insert(name);
+        if (auto given = given_.find(name); given != given_.end()) return &given->second;
+        auto file = file_.find(name);
+        return uses_file_ && file != file_.end() ? &file->second : nullptr;
+    }
+
+    const std::string& record(const std::string& name, const std::string& value) {
+        return *effective_[name].insert(value).first;
+    }
+
+    template <class... Parts>
+    [[noreturn]] void wrong(const std::string& name, const Parts&... parts) {
+        const Given& given = *find(name);
+        fail(kUsage, given.where == "option" ? "" : given.where + ": ", "option --", name, ": '", given.value, "' ",
+             parts...);
+    }
+
+    template <class Number>
+    Number parsed(const std::string& name, Number fallback, Number least, Number most, const char* kind) {
+        const Given* given = find(name);
+        if (!given) return record(name, dump_number(fallback)), fallback;
+        const char *begin = given->value.data(), *end = begin + given->value.size();
+        Number value{};
+        auto [stop, error] = std::from_chars(begin, end, value);
+        if (error == std::errc::result_out_of_range) wrong(name, "is too large or too small for ", kind);
+        if (error != std::errc() || stop != end || !std::isfinite(static_cast<double>(value)))
+            wrong(name, "is not ", kind);
+        if (value < least) wrong(name, "is below ", dump_number(least), ", the least allowed");
+        if (value > most) wrong(name, "is above ", dump_number(most), ", the most allowed");
+        record(name, given->value);
+        return value;
+    }
+
+    // The shortest text that reads back as the same number.
+    template <class Number>
+    static std::string dump_number(Number value) {
+        char text[64];
+        return std::string(text, std::to_chars(text, text + sizeof text, value).ptr);
+    }
+
+    std::set<std::string> flags_;
+    std::map<std::string, Given> given_, file_;  // on the command line; in the file
+    bool uses_file_ = true;
+    std::vector<std::string> positional_;
+    size_t positional_read_ = 0;
+    std::set<std::string> read_;
+    std::map<std::string, std::set<std::string>> effective_;  // the values that the getters returned
+};
+
+}  // namespace cai

@@ -1,0 +1,83 @@
+// Files: read whole, and written in one step, so that nobody ever sees half a file. Errors carry kBadInput, the path and the
+// system's reason.
+#pragma once
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "error.h"
+#include "text.h"
+#include "utf8.h"
+
+namespace cai {
+
+// Bytes of a whole file, as they are.
+inline std::string read_file(const std::filesystem::path& path) {
+    std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"), std::fclose);
+    expects(file != nullptr, "cannot open ", path.string(), ": ", std::strerror(errno));
+    std::string bytes;
+    char chunk[1 << 16];
+    while (size_t n = std::fread(chunk, 1, sizeof chunk, file.get())) bytes.append(chunk, n);
+    expects(!std::ferror(file.get()), "cannot read ", path.string(), ": ", std::strerror(errno));
+    return bytes;
+}
+
+// Makes a folder and those above it, where they are missing.
+inline void make_folder(const std::filesystem::path& folder) {
+    std::error_code error;
+    std::filesystem::create_directories(folder, error);
+    expects(!error, "cannot make the folder ", folder.string(), ": ", error.message());
+}
+
+// Replaces the file in one step: the bytes go to <path>.tmp, which takes the file's place when all of it is written, so
+// a reader, or a run that was killed, never sees half a file. Makes missing folders. Devices are written in place.
+inline void write_file(const std::filesystem::path& path, std::string_view bytes) {
+    std::error_code error;
+    bool in_place = std::filesystem::exists(path, error) && !std::filesystem::is_regular_file(path, error);
+    std::filesystem::path target = path;
+    if (!in_place) target += ".tmp";
+    if (path.has_parent_path()) make_folder(path.parent_path());
+    std::FILE* file = std::fopen(target.c_str(), "wb");
+    expects(file != nullptr, "cannot write ", target.string(), ": ", std::strerror(errno));
+    // A full disk may show only when the buffer is flushed or the file is closed.
+    bool written = std::fwrite(bytes.data(), 1, bytes.size(), file) == bytes.size() && std::fflush(file) == 0;
+    int reason = errno;
+    if (std::fclose(file) != 0 && written) {
+        written = false;
+        reason = errno;
+    }
+    if (!written) {
+        if (!in_place) std::filesystem::remove(target, error);
+        fail(kBadInput, "cannot write ", path.string(), ": ", std::strerror(reason),
+             reason == ENOSPC ? "; free some room, then run the same command again" : "");
+    }
+    if (in_place) return;
+    std::filesystem::rename(target, path, error);
+    expects(!error, "cannot rename ", target.string(), " to ", path.string(), ": ", error.message());
+}
+
+// The lines of a text file that people edit, checked: UTF-8 without NUL. A byte order mark is left out, and lines may end in
+// "\r" alone too, as on old Macintoshes.
+inline std::vector<std::string> read_text(const std::filesystem::path& path) {
+    std::string text(without_bom(read_file(path)));
+    for (size_t i = 0; i < text.size(); i++)
+        if (text[i] == '\r' && !(i + 1 < text.size() && text[i + 1] == '\n')) text[i] = '\n';
+    std::vector<std::string> lines = split_lines(text);
+    for (size_t i = 0; i < lines.size(); i++) {
+        size_t bad = 0;
+        const bool valid = valid_utf8(lines[i], &bad);
+        expects(valid, path.string(), ": line ", i + 1, ", byte ", bad + 1,
+                ": not UTF-8; save the file as UTF-8 text");
+        const size_t nul = lines[i].find('\0');
+        expects(nul == std::string::npos, path.string(), ": line ", i + 1, ", byte ", nul + 1,
+                ": a NUL byte; save the file as UTF-8 text");
+    }
+    return lines;
+}
+
+}  // namespace cai

@@ -1,0 +1,43 @@
+// Numbers as people read them: durations, values and counts.
+#pragma once
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <string>
+
+namespace cai {
+
+// "12 s", "3 min 05 s", "2 h 07 min".
+inline std::string format_duration(double seconds) {
+    char text[64];
+    long long s = std::llround(std::max(seconds, 0.0));
+    if (s < 60)
+        std::snprintf(text, sizeof text, "%lld s", s);
+    else if (s < 3600)
+        std::snprintf(text, sizeof text, "%lld min %02lld s", s / 60, s % 60);
+    else
+        std::snprintf(text, sizeof text, "%lld h %02lld min", s / 3600, s / 60 % 60);
+    return text;
+}
+
+// Four significant digits: "0.6931", "12.35", "1.235e-05", "1.235e+04"; "-" for what is not a number.
+inline std::string format_value(double value) {
+    if (std::isnan(value)) return "-";
+    char text[32];
+    std::snprintf(text, sizeof text, "%.4g", value);
+    return text;
+}
+
+// "987", "12.3k", "4.6M".
+inline std::string format_count(double count) {
+    char text[32];
+    if (count < 999.5)
+        std::snprintf(text, sizeof text, "%.0f", count);
+    else if (count < 999950)
+        std::snprintf(text, sizeof text, "%.1fk", count / 1e3);
+    else
+        std::snprintf(text, sizeof text, "%.1fM", count / 1e6);
+    return text;
+}
+
+}  // namespace cai

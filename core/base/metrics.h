@@ -1,0 +1,56 @@
+// metrics.jsonl in the run directory: one line of named numbers for a step of a stage.
+#pragma once
+#include <cerrno>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "json.h"
+
+namespace cai {
+
+using NamedValues = std::vector<std::pair<std::string, double>>;
+
+// Appends to a run's metrics.jsonl: one flat object a line, "step", "time" (Unix seconds) and "stage" first, then the
+// values, named as TRL names them. JSON has no NaN and no infinity: they are written as null. The file is opened, and made,
+// by the first line: a run that is only read may be read-only, or a mistake.
+class Metrics {
+  public:
+    explicit Metrics(const std::filesystem::path& path) : path_(path) {}
+
+    // Flushed at once: after a crash the file holds all that was logged.
+    void log(const std::string& stage, size_t step, const NamedValues& values) {
+        if (!file_) open();
+        double time = std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+        Json json;
+        json.set("step", step).set("time", std::round(time * 1e3) / 1e3).set("stage", stage);
+        for (const auto& [name, value] : values) json.set(name, std::isfinite(value) ? Json(value) : Json());
+        std::string line = dump(json) + '\n';
+        bool written =
+            std::fwrite(line.data(), 1, line.size(), file_.get()) == line.size() && !std::fflush(file_.get());
+        expects(written, "cannot append to ", path_.string(), ": ", std::strerror(errno));
+    }
+
+  private:
+    void open() {
+        std::error_code error;
+        if (path_.has_parent_path()) std::filesystem::create_directories(path_.parent_path(), error);
+        expects(!error, "cannot make the folder of ", path_.string(), ": ", error.message());
+        file_.reset(std::fopen(path_.c_str(), "ab"));
+        expects(file_ != nullptr, "cannot append to ", path_.string(), ": ", std::strerror(errno));
+    }
+
+    struct Close {
+        void operator()(std::FILE* file) const { std::fclose(file); }
+    };
+    std::filesystem::path path_;
+    std::unique_ptr<std::FILE, Close> file_;
+};
+
+}  // namespace cai

@@ -1,0 +1,60 @@
+// UTF-8: code points read and written, invalid bytes found and repaired.
+#pragma once
+#include <string>
+#include <string_view>
+
+namespace cai {
+
+constexpr char32_t kBadByte = 0xFFFFFFFF;
+
+// The code point that starts at text[i], and i moves past it. Where no well-formed one starts (stray, overlong,
+// surrogate, above U+10FFFF, cut short): kBadByte, and i moves by one byte.
+inline char32_t next_code_point(std::string_view text, size_t& i) {
+    auto byte = [&](size_t k) { return k < text.size() ? static_cast<unsigned char>(text[k]) : 0u; };
+    char32_t c = byte(i);
+    if (c < 0x80) return i++, c;
+    size_t length = c >= 0xF0 ? 4 : c >= 0xE0 ? 3 : 2;
+    if (c < 0xC2 || c > 0xF4) return i++, kBadByte;
+    c &= 0x7F >> length;
+    for (size_t k = 1; k < length; k++) {
+        if ((byte(i + k) & 0xC0) != 0x80) return i++, kBadByte;
+        c = c << 6 | (byte(i + k) & 0x3F);
+    }
+    constexpr char32_t kSmallest[] = {0, 0, 0x80, 0x800, 0x10000};
+    if (c < kSmallest[length] || c > 0x10FFFF || (c >= 0xD800 && c <= 0xDFFF)) return i++, kBadByte;
+    i += length;
+    return c;
+}
+
+inline void append_utf8(std::string& text, char32_t c) {
+    if (c < 0x80) {
+        text += static_cast<char>(c);
+        return;
+    }
+    int tail = c < 0x800 ? 1 : c < 0x10000 ? 2 : 3;
+    text += static_cast<char>((0xFF00 >> (tail + 1) & 0xFF) | c >> (6 * tail));
+    while (tail--) text += static_cast<char>(0x80 | (c >> (6 * tail) & 0x3F));
+}
+
+// bad_offset, when given, is the offset of the first bad byte.
+inline bool valid_utf8(std::string_view text, size_t* bad_offset = nullptr) {
+    for (size_t i = 0; i < text.size();) {
+        size_t start = i;
+        if (next_code_point(text, i) != kBadByte) continue;
+        if (bad_offset) *bad_offset = start;
+        return false;
+    }
+    return true;
+}
+
+// Each bad byte becomes U+FFFD, the replacement character.
+inline std::string repair_utf8(std::string_view text) {
+    std::string repaired;
+    for (size_t i = 0; i < text.size();) {
+        char32_t c = next_code_point(text, i);
+        append_utf8(repaired, c == kBadByte ? 0xFFFD : c);
+    }
+    return repaired;
+}
+
+}  // namespace cai

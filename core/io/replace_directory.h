@@ -1,0 +1,56 @@
+// Directories that are replaced whole: whatever happens, a reader finds the old contents or the new.
+#pragma once
+#include <filesystem>
+#include <functional>
+
+#include "../base/error.h"
+
+namespace cai {
+
+inline std::filesystem::path with_suffix(std::filesystem::path directory, const char* suffix) {
+    return directory += suffix;
+}
+
+// Where a checkpoint is to be read: the directory itself or, when a save was killed between its two renames, the
+// previous one beside it. `directory` as given when neither exists.
+inline std::filesystem::path find_checkpoint(std::filesystem::path directory) {
+    if (!directory.has_filename()) directory = directory.parent_path();  // "runs/sft/"
+    std::filesystem::path old = with_suffix(directory, ".old");
+    return !std::filesystem::exists(directory) && std::filesystem::exists(old) ? old : directory;
+}
+
+// Calls fill(temporary directory) and puts the result in the place of `directory`: whatever happens, a reader finds the
+// old contents or the new, complete. When fill throws, or the disk is full, the old directory is untouched.
+// A directory that is neither empty nor a checkpoint is refused, since everything in it would be lost.
+inline void replace_directory(std::filesystem::path directory,
+                              const std::function<void(const std::filesystem::path&)>& fill) {
+    namespace fs = std::filesystem;
+    fs::path temporary;
+    try {
+        directory = fs::weakly_canonical(directory);  // a link keeps pointing at what it names
+        if (!directory.has_filename()) directory = directory.parent_path();
+        const fs::path old = with_suffix(directory, ".old");
+        if (!fs::exists(directory) && fs::exists(old)) fs::rename(old, directory);
+        expects(!fs::exists(directory) ||
+                    (fs::is_directory(directory) && (fs::is_empty(directory) || fs::exists(directory / "config.json"))),
+                directory.string(), ": exists and is not a checkpoint; name another place, or remove it first");
+        temporary = with_suffix(directory, ".tmp");
+        fs::remove_all(temporary);
+        fs::create_directories(temporary);
+        fill(temporary);
+        fs::remove_all(old);
+        if (fs::exists(directory)) fs::rename(directory, old);
+        fs::rename(temporary, directory);
+        fs::remove_all(old);
+    } catch (const fs::filesystem_error& error) {
+        std::error_code ignored;
+        if (!temporary.empty()) fs::remove_all(temporary, ignored);
+        fail(kBadInput, directory.string(), ": cannot be written: ", error.code().message());
+    } catch (...) {
+        std::error_code ignored;
+        if (!temporary.empty()) fs::remove_all(temporary, ignored);
+        throw;
+    }
+}
+
+}  // namespace cai

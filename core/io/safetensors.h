@@ -1,0 +1,204 @@
+// safetensors (https://github.com/huggingface/safetensors), the file format of weights: u64 length of the header, the header in
+// JSON, then the data: row-major, little-endian, without holes.
+#pragma once
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "../base/json.h"
+
+namespace cai {
+
+static_assert(std::endian::native == std::endian::little,
+              "safetensors are read and written as the machine's own numbers");
+
+// A tensor to be written; `values` is host memory.
+struct NamedTensor {
+    std::string name;
+    std::vector<size_t> shape;
+    const float* values;
+};
+
+inline std::string shape_text(const std::vector<size_t>& shape) {
+    std::string text = "[";
+    for (size_t size : shape) text += concat(text.size() > 1 ? "," : "", size);
+    return text + "]";
+}
+
+inline size_t element_count(const std::vector<size_t>& shape) {
+    size_t count = 1;
+    for (size_t size : shape) count *= size;
+    return count;
+}
+
+// The bytes of a file with these tensors, in F32, byte for byte what the reference implementation writes: data sorted
+// by name, the header padded with spaces to a multiple of 8. "format": "pt" is what transformers 4 asks for.
+inline std::string safetensors_bytes(std::vector<NamedTensor> tensors) {
+    std::sort(tensors.begin(), tensors.end(), [](auto& a, auto& b) { return a.name < b.name; });
+    Json header;
+    header.set("__metadata__", Json::Object{{"format", "pt"}});
+    size_t end = 0;
+    for (const NamedTensor& tensor : tensors) {
+        size_t begin = end;
+        end += element_count(tensor.shape) * sizeof(float);
+        header.set(tensor.name, Json::Object{{"dtype", "F32"},
+                                             {"shape", Json::Array(tensor.shape.begin(), tensor.shape.end())},
+                                             {"data_offsets", Json::Array{begin, end}}});
+    }
+    std::string text = dump(header);
+    text.resize((text.size() + 7) / 8 * 8, ' ');
+    uint64_t length = text.size();
+    std::string bytes(reinterpret_cast<const char*>(&length), sizeof length);
+    bytes.reserve(sizeof length + text.size() + end);
+    bytes += text;
+    for (const NamedTensor& tensor : tensors)
+        bytes.append(reinterpret_cast<const char*>(tensor.values), element_count(tensor.shape) * sizeof(float));
+    return bytes;
+}
+
+inline void write_safetensors(const std::filesystem::path& path, std::vector<NamedTensor> tensors) {
+    write_file(path, safetensors_bytes(std::move(tensors)));
+}
+
+// A file that passed every check of the reference implementation.
+struct Safetensors {
+    struct Entry {
+        std::string dtype;
+        std::vector<size_t> shape;
+        size_t begin, end;  // in `content`
+    };
+    std::string where;    // the path, for error messages
+    std::string content;  // the whole file
+    std::map<std::string, Entry> entries;
+
+    // The values of a tensor in F32, BF16 or F16, as floats.
+    std::vector<float> floats(const std::string& name) const {
+        auto found = entries.find(name);
+        expects(found != entries.end(), where, ": tensor ", name, " is missing");
+        const Entry& entry = found->second;
+        const char* data = content.data() + entry.begin;
+        size_t bytes = entry.end - entry.begin;
+        if (entry.dtype == "F32") {
+            std::vector<float> values(bytes / sizeof(float));
+            if (bytes) std::memcpy(values.data(), data, bytes);
+            return values;
+        }
+        expects(entry.dtype == "BF16" || entry.dtype == "F16", where, ": tensor ", name, " is ", entry.dtype,
+                ", but cai reads F32, BF16 and F16; convert it with PyTorch first");
+        std::vector<float> values(bytes / 2);
+        for (size_t i = 0; i < values.size(); i++) {
+            uint16_t half;
+            std::memcpy(&half, data + 2 * i, 2);
+            values[i] = entry.dtype == "F16" ? from_float16(half) : std::bit_cast<float>(uint32_t{half} << 16);
+        }
+        return values;
+    }
+
+    // IEEE 754 binary16: sign, 5 bits of exponent with bias 15, 10 bits of fraction.
+    static float from_float16(uint16_t half) {
+        int exponent = half >> 10 & 31, fraction = half & 1023;
+        float magnitude = exponent == 31  ? (fraction ? NAN : INFINITY)
+                          : exponent == 0 ? std::ldexp(static_cast<float>(fraction), -24)
+                                          : std::ldexp(static_cast<float>(fraction | 1024), exponent - 25);
+        return half >> 15 ? -magnitude : magnitude;
+    }
+};
+
+// Bits of an element of each type that the format knows; 0: unknown.
+inline size_t bits_of_dtype(const std::string& dtype) {
+    static const std::map<std::string, size_t> bits = {
+        {"F4", 4},      {"F6_E2M3", 6}, {"F6_E3M2", 6}, {"BOOL", 8},        {"U8", 8},          {"I8", 8},
+        {"F8_E5M2", 8}, {"F8_E4M3", 8}, {"F8_E8M0", 8}, {"F8_E4M3FNUZ", 8}, {"F8_E5M2FNUZ", 8}, {"I16", 16},
+        {"U16", 16},    {"F16", 16},    {"BF16", 16},   {"I32", 32},        {"U32", 32},        {"F32", 32},
+        {"C64", 64},    {"F64", 64},    {"I64", 64},    {"U64", 64}};
+    auto found = bits.find(dtype);
+    return found == bits.end() ? 0 : found->second;
+}
+
+// Rejects what the reference implementation rejects, in the same order; the headings in brackets are its names.
+inline Safetensors parse_safetensors(std::string content, const std::string& where) {
+    const char* remedy = "; remove its folder and run the stage that wrote it with --force, or fetch it again";
+    uint64_t length;
+    expects(content.size() >= sizeof length, where, ": truncated: ", content.size(),
+            " bytes, a safetensors file has at least 8", remedy);  // [HeaderTooSmall]
+    std::memcpy(&length, content.data(), sizeof length);
+    expects(length <= 100'000'000, where, ": not a safetensors file: its first 8 bytes promise a header of ", length,
+            " bytes");  // [HeaderTooLarge]
+    expects(length <= content.size() - sizeof length, where, ": truncated: its header should be ", length,
+            " bytes, the file has ", content.size(), remedy);  // [InvalidHeaderLength]
+    const size_t data = sizeof length + length;
+
+    // [InvalidHeader, InvalidHeaderDeserialization]
+    Json header = parse_json(std::string_view(content).substr(sizeof length, length), where + ": header");
+    expects(header.is_object(), where, ": the header is not a JSON object");
+    auto whole_number = [&](const Json& json, const std::string& name, const char* what) {
+        expects(json.is_number() && json.number() >= 0 && json.number() == std::floor(json.number()), where,
+                ": tensor ", name, ": ", what, " holds something else than whole numbers");
+        expects(json.number() <= 0x1p53, where, ": tensor ", name, ": a number in ", what,
+                " overflows");  // [ValidationOverflow]
+        return static_cast<size_t>(json.number());
+    };
+    Safetensors file;
+    for (const auto& [name, value] : header.object()) {
+        expects(value.is_object(), where, ": ", name, " is not a JSON object");
+        if (name == "__metadata__") {
+            for (const auto& [key, text] : value.object())
+                expects(text.is_string(), where, ": __metadata__: ", key, " is not a string");
+            continue;
+        }
+        const Json *dtype = value.find("dtype"), *shape = value.find("shape"), *offsets = value.find("data_offsets");
+        expects(dtype && dtype->is_string() && shape && shape->is_array() && offsets && offsets->is_array() &&
+                    offsets->array().size() == 2,
+                where, ": tensor ", name, " lacks a dtype, a shape or two data_offsets");
+        expects(bits_of_dtype(dtype->string()), where, ": tensor ", name, " has the unknown dtype ", dtype->string());
+        Safetensors::Entry entry{dtype->string(), {}, 0, 0};
+        for (const Json& size : shape->array()) entry.shape.push_back(whole_number(size, name, "shape"));
+        entry.begin = whole_number(offsets->array()[0], name, "data_offsets");
+        entry.end = whole_number(offsets->array()[1], name, "data_offsets");
+        file.entries[name] = entry;
+    }
+
+    std::vector<std::pair<std::string, Safetensors::Entry*>> sorted;
+    for (auto& [name, entry] : file.entries) sorted.push_back({name, &entry});
+    std::stable_sort(sorted.begin(), sorted.end(), [](auto& a, auto& b) {
+        return std::pair(a.second->begin, a.second->end) < std::pair(b.second->begin, b.second->end);
+    });
+    size_t previous = 0;
+    for (auto& [name, entry] : sorted) {
+        expects(entry->begin == previous && entry->end >= entry->begin, where, ": tensor ", name, " is at bytes ",
+                entry->begin, " to ", entry->end, ", but the data before it ends at ", previous);  // [InvalidOffset]
+        previous = entry->end;
+        size_t bits = bits_of_dtype(entry->dtype);
+        bool fits = true;
+        for (size_t size : entry->shape) fits = fits && !__builtin_mul_overflow(bits, size, &bits);
+        expects(fits, where, ": tensor ", name, ": the number of elements of shape ", shape_text(entry->shape),
+                " overflows");                                                              // [ValidationOverflow]
+        expects(bits % 8 == 0, where, ": tensor ", name, " does not end at a whole byte");  // [MisalignedSlice]
+        expects(entry->end - entry->begin == bits / 8, where, ": tensor ", name, " of shape ", shape_text(entry->shape),
+                " in ", entry->dtype, " takes ", bits / 8, " bytes, the header says ",
+                entry->end - entry->begin);  // [TensorInvalidInfo]
+    }
+    // [MetadataIncompleteBuffer]
+    expects(content.size() - data >= previous, where, ": truncated: the header says ", data + previous,
+            " bytes, the file has ", content.size(), remedy);
+    expects(content.size() - data == previous, where, ": ", content.size() - data - previous,
+            " bytes too long: the header says ", data + previous, " bytes, the file has ", content.size(), remedy);
+    for (auto& [name, entry] : file.entries) entry.begin += data, entry.end += data;
+    file.where = where;
+    file.content = std::move(content);
+    return file;
+}
+
+inline Safetensors read_safetensors(const std::filesystem::path& path) {
+    return parse_safetensors(read_file(path), path.string());
+}
+
+}  // namespace cai

@@ -1,0 +1,52 @@
+// The state of a training, from which a stage resumes to the last bit: state.safetensors and state.json beside the weights.
+#pragma once
+#include <filesystem>
+#include <utility>
+#include <vector>
+
+#include "../nn/optimizer.h"
+#include "checkpoint.h"
+
+namespace cai {
+
+// Writes Adam's moments, in tensors "m.<name>" and "v.<name>", and `state`: the stream's position and whatever else the
+// stage needs. Its key "optimizer_step" is set here. The directory exists.
+inline void write_training_state(const std::filesystem::path& directory, const Model& model, const AdamW& optimizer,
+                                 Json state) {
+    std::vector<float> m = optimizer.m.download(), v = optimizer.v.download();
+    std::vector<NamedTensor> tensors = name_tensors(model.config, m, "m.");
+    for (NamedTensor& tensor : name_tensors(model.config, v, "v.")) tensors.push_back(std::move(tensor));
+    write_safetensors(directory / "state.safetensors", std::move(tensors));
+    state.set("optimizer_step", optimizer.step);
+    write_file(directory / "state.json", dump(state, 2) + "\n");
+}
+
+inline bool has_training_state(const std::filesystem::path& directory) {
+    return std::filesystem::exists(find_checkpoint(directory) / "state.json");
+}
+
+// Restores the optimizer and returns what write_training_state was given.
+inline Json load_training_state(std::filesystem::path directory, const Model& model, AdamW& optimizer) {
+    directory = find_checkpoint(directory);
+    expects(has_training_state(directory), directory.string(),
+            ": holds no training state (state.json), so there is nothing to resume; start the stage again");
+    Json state = read_json(directory / "state.json");
+    const Safetensors file = read_safetensors(directory / "state.safetensors");
+    for (const char* prefix : {"m.", "v."}) check_shapes(file, model.config, prefix);
+    optimizer.m.upload(collect_tensors(model.config, file, "m."));
+    optimizer.v.upload(collect_tensors(model.config, file, "v."));
+    optimizer.step = static_cast<int>(state["optimizer_step"].integer());
+    return state;
+}
+
+// Saves a model in training, all of it in one step. A stage with two models puts them together itself:
+// replace_directory with write_model and write_training_state.
+inline void save_checkpoint(const std::filesystem::path& directory, const Model& model, const Tokenizer& tokenizer,
+                            const AdamW& optimizer, const Json& state) {
+    replace_directory(directory, [&](const auto& temporary) {
+        write_model(temporary, model, tokenizer);
+        write_training_state(temporary, model, optimizer, state);
+    });
+}
+
+}  // namespace cai

@@ -1,0 +1,86 @@
+// Dialogues: a list of segments, each opened by the special token of its role, and how files spell them.
+#pragma once
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "../base/json.h"
+#include "special_tokens.h"
+
+namespace cai {
+
+// In place of a role: the segment goes on where the one before it ended, so that a turn can be learned in part.
+inline constexpr Token kSameTurn = -1;
+
+// One turn of a conversation, or one part of a review.
+struct Segment {
+    Token role;        // a special token; kEndOfText: plain text, spoken by nobody; or kSameTurn
+    std::string text;  // may be empty: a prompt ends with the role that shall speak next
+    bool learn;        // is the model trained to write this text?
+    bool operator==(const Segment&) const = default;
+};
+
+// Roles as files spell them. The last column: whether the text is learned unless the file says otherwise, which holds
+// for what the model itself writes.
+struct RoleName {
+    Token role;
+    const char* word;
+    bool learn;
+};
+inline constexpr RoleName kRoleNames[] = {
+    {kEndOfText, "text", true},    {kUser, "user", false},        {kAssistant, "assistant", true},
+    {kRule, "rule", false},        {kCritique, "critique", true}, {kRevision, "revision", true},
+    {kOptionA, "option_a", false}, {kOptionB, "option_b", false}, {kReasoning, "reasoning", true},
+    {kVerdict, "verdict", true},   {kSameTurn, "", true},
+};
+
+// The row of a role's token; a token that is no role is an error.
+inline const RoleName& role_name(Token role) {
+    for (const RoleName& name : kRoleNames)
+        if (name.role == role) return name;
+    fail(kBadInput, "token ", role, " is not a role");
+}
+
+// The row of a role's word. `where` ("file: line 3") opens the error message.
+inline const RoleName& role_named(std::string_view word, const std::string& where) {
+    std::string known;
+    for (const RoleName& name : kRoleNames) {
+        if (name.word == word) return name;
+        if (name.role != kSameTurn) known += (known.empty() ? "" : ", ") + std::string(name.word);
+    }
+    fail(kBadInput, where, ": unknown role \"", word, "\"; use one of: ", known);
+}
+
+// {"kind": kind, "segments": [["user", "..."], ["assistant", "..."]]}. A third element, true or false, is present where
+// `learn` differs from the role's default. The role "" goes on with the turn before it.
+inline Json to_json(const std::string& kind, const std::vector<Segment>& segments) {
+    Json::Array list;
+    for (const Segment& segment : segments) {
+        const RoleName& name = role_name(segment.role);
+        list.push_back(Json::Array{name.word, segment.text});
+        if (segment.learn != name.learn) list.back().push(segment.learn);
+    }
+    return Json::Object{{"kind", kind}, {"segments", std::move(list)}};
+}
+
+// The inverse; other members of the object are left to the caller. `where` ("file: line 3") opens every error message.
+inline std::vector<Segment> segments_from_json(const Json& json, const std::string& where) {
+    const Json* list = json.is_object() ? json.find("segments") : nullptr;
+    expects(list && list->is_array(), where, ": \"segments\" is missing or not a list of [role, text] pairs");
+    std::vector<Segment> segments;
+    for (const Json& item : list->array()) {
+        bool well_formed = item.is_array() && (item.array().size() == 2 || item.array().size() == 3) &&
+                           item.array()[0].is_string() && item.array()[1].is_string() &&
+                           (item.array().size() == 2 || item.array()[2].is_boolean());
+        expects(well_formed, where, ": segment ", segments.size() + 1,
+                " is not [role, text] or [role, text, true or false]");
+        const RoleName& name = role_named(item.array()[0].string(), where);
+        expects(name.role != kSameTurn || !segments.empty(), where, ": segment 1 has no role");
+        bool learn = item.array().size() == 3 ? item.array()[2].boolean() : name.learn;
+        segments.push_back({name.role, item.array()[1].string(), learn});
+    }
+    return segments;
+}
+
+}  // namespace cai

@@ -1,0 +1,66 @@
+// The cache of keys and values, with which generation computes no token twice.
+#pragma once
+#include <algorithm>
+#include <cstdint>
+#include <vector>
+
+#include "../nn/model.h"
+
+namespace cai {
+
+// The number of tokens with which both begin, the last of `prompt` not counted: its logits are wanted.
+inline size_t shared_beginning(const std::vector<Token>& prompt, const std::vector<Token>& other) {
+    const size_t most = std::min(prompt.size() - 1, other.size());
+    size_t n = 0;
+    while (n < most && prompt[n] == other[n]) n++;
+    return n;
+}
+
+// The cache: for each layer the keys and values of `slots` sequences of up to `capacity` tokens.
+class KeyValueCache {
+  public:
+    std::vector<std::vector<Token>> tokens;  // those whose keys and values stand in each slot
+
+    KeyValueCache(const Model& model, size_t slots, size_t capacity) : tokens(slots), model_(model), capacity_(capacity) {
+        const auto [L, C, H, K, D, Q, F, V] = alphabet(model.config);
+        for (size_t l = 0; l < L; l++) {
+            keys_.emplace_back(*model.kernels, slots * K * D * capacity);
+            values_.emplace_back(*model.kernels, slots * K * D * capacity);
+        }
+    }
+
+    // How much of a prompt the slot holds already.
+    size_t held(size_t slot, const std::vector<Token>& prompt) const { return shared_beginning(prompt, tokens[slot]); }
+
+    // Forgets what is not of the prompt.
+    void keep(size_t slot, const std::vector<Token>& prompt) { tokens[slot].resize(held(slot, prompt)); }
+
+    void copy_slot(size_t to, size_t from) {
+        const auto [L, C, H, K, D, Q, F, V] = alphabet(model_.config);
+        const size_t size = K * D * capacity_;
+        for (auto* buffers : {&keys_, &values_})
+            for (Buffer<float>& buffer : *buffers)
+                model_.kernels->copy(buffer.data() + to * size, buffer.data() + from * size, size);
+        tokens[to] = tokens[from];
+    }
+
+    // What forward() calls in place of attention within the batch: row n stands at positions[n] of the sequence in
+    // slots[n] and attends to all of that sequence so far, whose new rows lie in one part. The vectors are read at each call.
+    Attention attention(const std::vector<int32_t>& slots, const std::vector<int32_t>& positions) {
+        return [this, &slots, &positions](const Part& part, size_t l, float* out, float*, const float* qkv) {
+            const auto [L, C, H, K, D, Q, F, V] = alphabet(model_.config);
+            const int32_t *slot = slots.data() + part.first_row, *position = positions.data() + part.first_row;
+            float *keys = keys_[l].data(), *values = values_[l].data();
+            const Kernels& k = *model_.kernels;
+            k.cache_store(keys, values, qkv, slot, position, part.N, H, K, D, capacity_);
+            k.attention_decode(out, qkv, keys, values, slot, position, part.N, H, K, D, capacity_);
+        };
+    }
+
+  private:
+    const Model& model_;
+    size_t capacity_;
+    std::vector<Buffer<float>> keys_, values_;
+};
+
+}  // namespace cai

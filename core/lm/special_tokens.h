@@ -1,0 +1,27 @@
+// The special tokens: one for each role of a dialogue, the end of text and padding.
+#pragma once
+#include "../nn/kernels.h"
+
+namespace cai {
+
+// The tokens that structure a dialogue, ids 0 to 10. No text encodes to them, whatever it says: only code can write
+// them.
+enum Special : Token {
+    kEndOfText,
+    kPad,
+    kUser,
+    kAssistant,
+    kRule,
+    kCritique,
+    kRevision,
+    kOptionA,
+    kOptionB,
+    kReasoning,
+    kVerdict,
+    kSpecialCount
+};
+constexpr const char* kSpecialNames[kSpecialCount] = {"<|endoftext|>", "<|pad|>",       "<|user|>",     "<|assistant|>",
+                                                      "<|rule|>",      "<|critique|>",  "<|revision|>", "<|option_a|>",
+                                                      "<|option_b|>",  "<|reasoning|>", "<|verdict|>"};
+
+}  // namespace cai

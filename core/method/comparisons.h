@@ -1,0 +1,99 @@
+// Comparisons of answers, as compare and compare-helpfulness wrote them, and what a preference model's scores say of them.
+#pragma once
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "../base/calibration.h"
+#include "preference.h"
+#include "score_answers.h"
+
+namespace cai {
+
+struct ComparisonPair {
+    std::string prompt, a, b;
+    double p_a;  // P(a is preferred)
+    bool by_ai;  // labelled by the judge; otherwise a comparison of helpfulness
+};
+
+// Reads comparisons.jsonl or helpfulness.jsonl: {"prompt", "a", "b", "p_a"}, other members ignored.
+inline std::vector<ComparisonPair> read_comparisons(const std::filesystem::path& path, bool by_ai) {
+    std::vector<ComparisonPair> pairs;
+    for (const Json& json : read_jsonl(path)) {
+        const double p_a = json["p_a"].number();
+        expects(p_a >= 0 && p_a <= 1, path.string(), ": comparison ", pairs.size() + 1, " has p_a ", p_a,
+                ", which is not a probability; run `cai compare` again");
+        pairs.push_back({json["prompt"].string(), json["a"].string(), json["b"].string(), p_a, by_ai});
+    }
+    return pairs;
+}
+
+// A tenth of the prompts is held out, drawn by their text: no prompt stands on both sides.
+inline bool is_held_out(const std::string& prompt) { return mix(stream(prompt)) % 10 == 0; }
+
+// The two answers of each pair, as two sequences: scores 2i and 2i+1 are those of pair i.
+inline Batch pair_batch(const Model& model, const Tokenizer& tokenizer,
+                        const std::vector<const ComparisonPair*>& pairs) {
+    Batch batch;
+    for (const ComparisonPair* pair : pairs)
+        for (const std::string* answer : {&pair->a, &pair->b}) {
+            std::vector<Token> tokens = encode_answer(model, tokenizer, pair->prompt, *answer);
+            batch.add_scored(tokens.data(), tokens.size(), {static_cast<int32_t>(tokens.size() - 1)});
+        }
+    return batch;
+}
+
+inline std::vector<double> labels_of(const std::vector<const ComparisonPair*>& pairs) {
+    std::vector<double> labels;
+    for (const ComparisonPair* pair : pairs) labels.push_back(pair->p_a);
+    return labels;
+}
+
+// What a set of pairs and their scores amounts to. Accuracy and margin leave out pairs whose label says next to
+// nothing, |p - 0.5| < 0.05; they are NaN where no other pairs are.
+struct PreferenceFigures {
+    double loss = 0;                // mean soft-target cross-entropy
+    double floor = 0;               // the least it can be: the labels' mean entropy
+    double accuracy = 0;            // share of pairs whose more likely answer scores higher
+    double margin = 0;              // by how much it does, in the mean
+    double calibration_error = 0;   // over 10 bins
+    size_t pairs = 0, decided = 0;  // decided: those that accuracy and margin are of
+};
+
+// scores (2 n) as in pair_batch, losses (n).
+inline PreferenceFigures preference_figures(const std::vector<const ComparisonPair*>& pairs, const std::vector<float>& scores,
+                                            const std::vector<double>& losses) {
+    PreferenceFigures f;
+    std::vector<double> predicted, labels;
+    f.pairs = pairs.size();
+    const double n = static_cast<double>(std::max<size_t>(f.pairs, 1));
+    for (size_t i = 0; i < pairs.size(); i++) {
+        const double p = pairs[i]->p_a, delta = static_cast<double>(scores[2 * i]) - scores[2 * i + 1];
+        f.loss += losses[i] / n;
+        f.floor += label_entropy(p) / n;
+        predicted.push_back(sigmoid(delta)), labels.push_back(p);
+        if (std::abs(p - 0.5) < 0.05) continue;
+        f.decided++;
+        f.margin += p > 0.5 ? delta : -delta;
+        f.accuracy += (p > 0.5 ? delta : -delta) > 0;
+    }
+    f.accuracy /= static_cast<double>(f.decided), f.margin /= static_cast<double>(f.decided);  // 0 / 0 is NaN, as said
+    f.calibration_error = calibration(predicted, labels).error;
+    return f;
+}
+
+inline Json to_json(const PreferenceFigures& f) {
+    auto number = [](double x) { return std::isfinite(x) ? Json(x) : Json(); };
+    return Json::Object{{"pairs", f.pairs},
+                        {"decided", f.decided},
+                        {"accuracy", number(f.accuracy)},
+                        {"loss", f.loss},
+                        {"loss_floor", f.floor},
+                        {"margin", number(f.margin)},
+                        {"calibration_error", f.calibration_error}};
+}
+
+}  // namespace cai

@@ -1,0 +1,83 @@
+// The constitution: one principle a line, and nothing else decides what the assistant refuses.
+#pragma once
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "../lm/encode_document.h"
+#include "../world/world.h"
+
+namespace cai {
+
+struct Constitution {
+    std::vector<std::string> lines;     // without comments (from # on) and empty lines
+    std::filesystem::path file = {};    // where they were read,
+    std::vector<size_t> numbers = {};   // and as which lines
+
+    // A longer line would fill most of a model's context: check_lengths() below measures it, once there is a tokenizer.
+    static constexpr size_t kMostWords = 100, kMostBytes = 2000;
+
+    // Throws when the file cannot be read, is not UTF-8, or has a line that is too long. An empty constitution is legal.
+    static Constitution read(const std::filesystem::path& path) {
+        Constitution constitution{{}, path, {}};
+        size_t number = 0;
+        for (const std::string& raw : read_text(path)) {
+            number++;
+            std::string line(trim(raw.substr(0, raw.find('#'))));
+            if (line.empty()) continue;
+            const size_t words = words_of(line).size();
+            expects(words <= kMostWords && line.size() <= kMostBytes, path.string(), ": line ", number, " has ", words,
+                    " words and ", line.size(), " bytes, but at most ", kMostWords, " and ", kMostBytes,
+                    " can be applied; split it into several lines");
+            constitution.lines.push_back(line);
+            constitution.numbers.push_back(number);
+        }
+        return constitution;
+    }
+
+    // Drawn uniformly, blind to the prompt (paper, section 3.1).
+    const std::string& draw(Rng& rng) const { return rng.pick(lines); }
+
+    std::string text() const {
+        std::string text;
+        for (const std::string& line : lines) text += line + "\n";
+        return text;
+    }
+};
+
+// Throws when a line takes more than half of the context, so that hardly a prompt with two answers and a reasoning would fit
+// beside it.
+inline void check_lengths(const Constitution& constitution, const Tokenizer& tokenizer, int context) {
+    for (size_t i = 0; i < constitution.lines.size(); i++) {
+        const size_t tokens = tokenizer.encode(as_read({kRule, constitution.lines[i], false})).size();
+        const size_t most = static_cast<size_t>(context) / 2;
+        const bool was_read = i < constitution.numbers.size();
+        expects(tokens <= most, was_read ? constitution.file.string() : "the constitution", ": line ",
+                was_read ? constitution.numbers[i] : i + 1, " has ", tokens, " tokens, but at most ", most,
+                " can be applied, half of the models' context; split it into several lines");
+    }
+}
+
+// Does a line of the constitution speak of an act, whoever it concerns?
+inline bool covers(const World& world, const std::string& line, const Act& act) {
+    for (const std::string& topic : world.topics_in(line))
+        if (topic == act.name || topic == act.also || topic == act.target || topic == act.brings) return true;
+    return false;
+}
+
+// The share of lines that speak of an act; 0 for an empty constitution.
+inline double coverage(const World& world, const Constitution& constitution, const Act& act) {
+    size_t covering = 0;
+    for (const std::string& line : constitution.lines) covering += covers(world, line, act);
+    return constitution.lines.empty() ? 0 : static_cast<double>(covering) / static_cast<double>(constitution.lines.size());
+}
+
+// Words of a text that the world's own texts never use: the models cannot know them.
+inline std::vector<std::string> unknown_words(const World& world, const std::string& text) {
+    std::vector<std::string> unknown;
+    for (const std::string& word : words_of(text))
+        if (!world.knows(word)) add_new(unknown, word);
+    return unknown;
+}
+
+}  // namespace cai

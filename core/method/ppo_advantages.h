@@ -1,0 +1,58 @@
+// PPO's advantages: generalized advantage estimation and whitening. Shapes as in ppo_rewards.h.
+#pragma once
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <vector>
+
+#include "../nn/buffer.h"
+#include "ppo_rewards.h"
+
+namespace cai {
+
+// In place: x <- (x - mean) / sqrt(var + epsilon), the mean added back unless shift_mean ([OAI] `whiten`).
+// Equal values become 0, and a single value has variance 0 under either convention.
+inline void whiten(std::vector<double>& values, Variance variance, bool shift_mean, double epsilon) {
+    double n = static_cast<double>(values.size()), mean = 0, squares = 0;
+    for (double x : values) mean += x / n;
+    for (double x : values) squares += (x - mean) * (x - mean);
+    double scale = 1 / std::sqrt(squares / std::max(1.0, variance == Variance::bessel ? n - 1 : n) + epsilon);
+    for (double& x : values) x = (x - mean) * scale + (shift_mean ? 0 : mean);
+}
+
+struct Advantages {
+    std::vector<double> advantages, returns;  // (T)
+};
+
+// Generalized advantage estimation ([GAE] eq. 16), backwards within each response; the value after its last token is 0,
+// for the episode is over:
+//   delta_t = r_t + gamma · V_{t+1} - V_t      A_t = delta_t + gamma · lambda · A_{t+1}      return_t = A_t + V_t
+// rewards and values (T).
+inline Advantages gae(const Kernels& kernels, const std::vector<double>& rewards, const std::vector<float>& values,
+                      const std::vector<int32_t>& offsets, const PpoOptions& options) {
+    check_ragged(offsets, rewards.size(), "gae");
+    expects(values.size() == rewards.size(), "gae: ", values.size(), " values for ", rewards.size(), " rewards");
+    Buffer<double> advantages(kernels, rewards.size()), returns(kernels, rewards.size());
+    kernels.gae(advantages.data(), returns.data(), uploaded(kernels, rewards).data(), uploaded(kernels, values).data(),
+                uploaded(kernels, offsets).data(), offsets.size() - 1, options.gamma, options.lambda);
+    Advantages out{advantages.download(), returns.download()};
+    for (size_t t = 0; t < rewards.size(); t++) check_finite(out.advantages[t], "the advantage", t);
+    return out;
+}
+
+// A rollout's whole path: rewards, whitened if asked, GAE, advantages whitened over the batch if asked. Returns are
+// taken before the advantages are whitened. With Whitening::minibatch the caller whitens each minibatch's own.
+inline Advantages estimate_advantages(const Kernels& kernels, const std::vector<double>& scores,
+                                      const std::vector<float>& logprobs,
+                                      const std::vector<float>& reference_logprobs, const std::vector<float>& values,
+                                      const std::vector<int32_t>& offsets, double beta, const PpoOptions& options) {
+    std::vector<double> rewards = token_rewards(scores, logprobs, reference_logprobs, offsets, beta, options);
+    if (options.whiten_rewards) whiten(rewards, options.variance, false, options.whiten_epsilon);
+    Advantages out = gae(kernels, rewards, values, offsets, options);
+    if (options.advantage_whitening == Whitening::batch) {
+        whiten(out.advantages, options.variance, true, options.whiten_epsilon);
+    }
+    return out;
+}
+
+}  // namespace cai

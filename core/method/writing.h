@@ -1,0 +1,97 @@
+// Lets a model write: transcripts in, texts out. Shared by the stages that sample.
+//
+// A model that babbles can fill the context before the critic or the judge has said a word. The rule for that, everywhere:
+// what does not fit is not asked. The critic's answer stays as it is, the judge's label is 0.5, and the stage counts them.
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <numeric>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "../lm/prompt_templates.h"
+#include "../lm/sampler.h"
+
+namespace cai {
+
+// Which transcripts were too long for the context: 1 at their index. Calls add to it.
+using TooLong = std::vector<uint8_t>;
+
+inline size_t count(const TooLong& too_long) { return std::accumulate(too_long.begin(), too_long.end(), size_t{0}); }
+
+// The tokens of the transcripts, and in `asked` the indices of those that are not marked as too long. With `too_long`, those
+// of more than `longest` tokens are marked; without, the sampler refuses them.
+inline std::vector<std::vector<Token>> encode_prompts(const Tokenizer& tokenizer, const std::vector<Transcript>& transcripts,
+                                                      size_t longest, TooLong* too_long, std::vector<uint64_t>& asked) {
+    if (too_long) too_long->resize(transcripts.size());
+    std::vector<std::vector<Token>> prompts;
+    for (size_t i = 0; i < transcripts.size(); i++) {
+        std::vector<Token> prompt = encode_prompt(tokenizer, transcripts[i]);
+        if (too_long && prompt.size() > longest) (*too_long)[i] = 1;
+        if (too_long && (*too_long)[i]) continue;
+        prompts.push_back(std::move(prompt));
+        asked.push_back(i);
+    }
+    return prompts;
+}
+
+// The draws depend on (seed, purpose, index of the transcript) alone.
+inline GenerateOptions writing_options(float temperature, uint64_t seed, const std::string& purpose) {
+    GenerateOptions options;
+    options.sampling.temperature = temperature;
+    options.max_new_tokens = 80;
+    options.seed = mix(seed, stream(purpose));
+    return options;
+}
+
+// The texts with which the model continues each transcript, up to the next special token; empty where it is too long.
+inline std::vector<std::string> write_texts(const Model& model, const Tokenizer& tokenizer,
+                                            const std::vector<Transcript>& transcripts, float temperature, uint64_t seed,
+                                            const std::string& purpose, TooLong* too_long = nullptr) {
+    GenerateOptions options = writing_options(temperature, seed, purpose);
+    const auto prompts = encode_prompts(tokenizer, transcripts, model.config.context - 1, too_long, options.keys);
+    std::vector<std::string> texts(transcripts.size());
+    const std::vector<Completion> completions = generate(model, prompts, options);
+    for (size_t i = 0; i < completions.size(); i++) texts[options.keys[i]] = text_of(tokenizer, completions[i]);
+    return texts;
+}
+
+// The turn that asks for the rest of a transcript, or for the worth of the candidates as its next token; none where it is
+// longer than that, which is marked.
+inline std::optional<Turn> turn_of(const Tokenizer& tokenizer, const Transcript& transcript, size_t longest, uint8_t& too_long,
+                                   std::vector<Token> candidates = {}) {
+    Turn turn{encode_prompt(tokenizer, transcript), std::move(candidates)};
+    too_long = turn.prompt.size() > longest;
+    if (too_long) return {};
+    return turn;
+}
+
+// The transcript that goes on from number i and the text with which the model continued it. What the model has read and
+// written of it is not computed again.
+using Continuation = std::function<Transcript(size_t i, const std::string& text)>;
+
+struct TwoTexts {
+    std::vector<std::string> first, second;
+};
+
+// As write_texts(), and then the continuation of each is continued too.
+inline TwoTexts write_two_texts(const Model& model, const Tokenizer& tokenizer, const std::vector<Transcript>& transcripts,
+                                const Continuation& continuation, float temperature, uint64_t seed,
+                                const std::string& purpose, TooLong& too_long) {
+    GenerateOptions options = writing_options(temperature, seed, purpose);
+    const size_t longest = model.config.context - 1;
+    const auto prompts = encode_prompts(tokenizer, transcripts, longest, &too_long, options.keys);
+    TwoTexts texts{std::vector<std::string>(transcripts.size()), std::vector<std::string>(transcripts.size())};
+    std::vector<uint8_t> turn(transcripts.size());
+    generate(model, prompts, options, {}, [&](size_t prompt, const Completion& completion) -> std::optional<Turn> {
+        const size_t i = options.keys[prompt];
+        (turn[i] ? texts.second : texts.first)[i] = text_of(tokenizer, completion);
+        if (turn[i]++) return {};
+        return turn_of(tokenizer, continuation(i, texts.first[i]), longest, too_long[i]);
+    });
+    return texts;
+}
+
+}  // namespace cai

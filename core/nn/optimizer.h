@@ -1,0 +1,53 @@
+// The optimizer: AdamW with clipping by the global norm.
+#pragma once
+#include <cmath>
+
+#include "gradients.h"
+
+namespace cai {
+
+struct AdamW {
+    // eps is 1e-6, not the usual 1e-8: where a word never occurs, the softmax gives its embedding gradients that are tiny and all
+    // of one sign, and once v has forgotten the word's last real gradient an eps of 1e-8 makes full steps of them. Names that are
+    // held out of reviews are such words.
+    float beta1 = 0.9f, beta2 = 0.95f, eps = 1e-6f;
+    float weight_decay = 0.1f;  // of matrices; norms do not decay
+    float embedding_rate = 1;   // the embedding table's learning rate, as a share of the others'
+    float max_norm = 1.0f;      // gradients of a larger norm are scaled down to it; 0: never
+    int step = 0;               // updates made so far
+    Buffer<float> m, v;         // running means of the gradients and of their squares, laid out like the parameters
+
+    explicit AdamW(const Model& model)
+        : m(*model.kernels, model.parameters.size()), v(*model.kernels, model.parameters.size()) {}
+
+    // One step: clips, updates, clears the gradients and packs the model. Returns the gradients' norm before clipping.
+    // Throws kDiverged when that norm is not finite; the parameters are then untouched and the gradients cleared, so
+    // that a caller may go on with the next batch.
+    float update(Model& model, Gradients& gradients, float learning_rate) {
+        const Kernels& k = *model.kernels;
+        const size_t count = model.parameters.size(), matrices = model.matrix_parameters();
+        const size_t table = alphabet(model.config).V * alphabet(model.config).C;  // the first of the matrices
+        expects(m.size() == count && gradients.values.size() == count, "an optimizer for ", m.size(),
+                " parameters cannot update a model of ", count);
+        const double norm = std::sqrt(k.sum_of_squares(gradients.values.data(), count));
+        if (!std::isfinite(norm)) {
+            gradients.set_zero();
+            fail(kDiverged, "the gradient's norm is ", norm, " at optimizer step ", step + 1,
+                 ": lower the learning rate or look for NaN in the last batch");
+        }
+        const float scale = max_norm > 0 && norm > max_norm ? static_cast<float>(max_norm / norm) : 1.0f;
+        step++;
+        const auto group = [&](size_t begin, size_t end, float rate, float decay) {
+            k.adamw(model.parameters.data() + begin, m.data() + begin, v.data() + begin,
+                    gradients.values.data() + begin, end - begin, rate, beta1, beta2, eps, decay, scale, step);
+        };
+        group(0, table, learning_rate * embedding_rate, weight_decay);
+        group(table, matrices, learning_rate, weight_decay);
+        group(matrices, count, learning_rate, 0);
+        gradients.set_zero();
+        model.pack();
+        return static_cast<float>(norm);
+    }
+};
+
+}  // namespace cai

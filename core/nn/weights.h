@@ -1,0 +1,232 @@
+// What a model is made of: its configuration, the one list of its weights, the model that owns them, and their
+// gradients. What it computes is in model.h. Shapes are in the alphabet of kernels.h. Memory of the backend is reached
+// through kernels only; what is `std::vector` lies on the host.
+#pragma once
+#include <cmath>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "../base/rng.h"
+#include "buffer.h"
+#include "config.h"
+
+namespace cai {
+
+// Pointers to the weights. A model has two sets, the parameters and their packed copies for matmul_forward;
+// the gradients are a third.
+struct Weights {
+    struct Layer {
+        float* qkv_proj;        // (Q,C): the rows of q_proj, then k_proj, then v_proj
+        float* o_proj;          // (C,H·D)
+        float* gate_up_proj;    // (2F,C): the rows of gate_proj, then up_proj
+        float* down_proj;       // (C,F)
+        float* attention_norm;  // (C)
+        float* ff_norm;         // (C)
+    };
+    float* embed_tokens = nullptr;  // (V,C)
+    float* head = nullptr;          // (V,C), the embedding table itself when tied; (1,C) for a score
+    float* norm = nullptr;          // (C)
+    std::vector<Layer> layers;
+};
+
+// A tensor under its Hugging Face name.
+struct Tensor {
+    std::string name;
+    std::vector<size_t> shape;
+    size_t count() const { return shape.size() == 1 ? shape[0] : shape[0] * shape[1]; }
+};
+
+// The one list of the weights, in the order in which they lie in memory: matrices first, which weight decay shrinks,
+// then norms. Sizes, pointers, packing, initial values, checkpoints and the optimizer's groups all come from it.
+// visit(float*& view, std::vector<Tensor> parts): the parts lie end to end and are multiplied as one matrix.
+template <class Visit>
+void each_weight(const Config& c, Weights& w, Visit visit) {
+    const auto [L, C, H, K, D, Q, F, V] = alphabet(c);
+    const auto layer_name = [](size_t l) { return "model.layers." + std::to_string(l) + "."; };
+    w.layers.resize(L);
+    visit(w.embed_tokens, {{"model.embed_tokens.weight", {V, C}}});
+    for (size_t l = 0; l < L; l++) {
+        const std::string name = layer_name(l);
+        Weights::Layer& layer = w.layers[l];
+        visit(layer.qkv_proj, {{name + "self_attn.q_proj.weight", {H * D, C}},
+                               {name + "self_attn.k_proj.weight", {K * D, C}},
+                               {name + "self_attn.v_proj.weight", {K * D, C}}});
+        visit(layer.o_proj, {{name + "self_attn.o_proj.weight", {C, H * D}}});
+        visit(layer.gate_up_proj, {{name + "mlp.gate_proj.weight", {F, C}}, {name + "mlp.up_proj.weight", {F, C}}});
+        visit(layer.down_proj, {{name + "mlp.down_proj.weight", {C, F}}});
+    }
+    if (c.score_head) {
+        visit(w.head, {{"score.weight", {1, C}}});
+    } else if (!c.tied) {
+        visit(w.head, {{"lm_head.weight", {V, C}}});
+    } else {
+        w.head = w.embed_tokens;
+    }
+    for (size_t l = 0; l < L; l++) {
+        visit(w.layers[l].attention_norm, {{layer_name(l) + "input_layernorm.weight", {C}}});
+        visit(w.layers[l].ff_norm, {{layer_name(l) + "post_attention_layernorm.weight", {C}}});
+    }
+    visit(w.norm, {{"model.norm.weight", {C}}});
+}
+
+// How many parameters a model of this configuration has.
+inline size_t parameter_count(const Config& config) {
+    size_t count = 0;
+    Weights unused;
+    each_weight(config, unused, [&](float*&, std::vector<Tensor> parts) {
+        for (const Tensor& tensor : parts) count += tensor.count();
+    });
+    return count;
+}
+
+// The weights laid end to end from `memory` on, as the list orders them.
+inline Weights lay_out_weights(const Config& config, float* memory) {
+    Weights weights;
+    each_weight(config, weights, [&](float*& view, std::vector<Tensor> parts) {
+        view = memory;
+        for (const Tensor& tensor : parts) memory += tensor.count();
+    });
+    return weights;
+}
+
+// visit(const std::string& name, const std::vector<size_t>& shape, float* data): each tensor as Hugging Face knows it.
+template <class Visit>
+void each_tensor(const Config& config, Weights weights, Visit visit) {
+    each_weight(config, weights, [&](float*& view, std::vector<Tensor> parts) {
+        float* data = view;
+        for (const Tensor& tensor : parts) {
+            visit(tensor.name, tensor.shape, data);
+            data += tensor.count();
+        }
+    });
+}
+
+struct Model {
+    Config config;
+    const Kernels* kernels;
+    Buffer<float> parameters, packed_parameters, rope_table;
+    Weights weights;            // of the parameters
+    Weights packed;             // of the packed parameters; norms and a table that is only looked up have none
+    bool packed_is_old = true;  // forward refuses a model whose parameters changed after the last pack()
+
+    // Parameters are zero until initialize() or a checkpoint fills them.
+    Model(const Kernels& kernels, const Config& config) : config(config), kernels(&kernels) {
+        validate(config);
+        parameters = Buffer<float>(kernels, parameter_count(config));
+        weights = lay_out_weights(config, parameters.data());
+        size_t size = 0;
+        each_packed([&](float*&, float*, size_t O, size_t I) { size += packed_size(O, I); });
+        packed_parameters = Buffer<float>(kernels, size);
+        float* memory = packed_parameters.data();
+        each_packed([&](float*& view, float*, size_t O, size_t I) {
+            view = memory;
+            memory += packed_size(O, I);
+        });
+        make_rope_table();
+    }
+
+    // normal(0, 0.7 / sqrt(width)), so that every projection of a normed row has a variance near one half whatever the width;
+    // the two projections that write to the residual stream are scaled by 1 / sqrt(2 layers), so that its variance does not grow
+    // with depth (Radford et al. 2019, §2.3); norms are 1, a score head is 0. Keys start equal to the queries of the first head
+    // that reads them: a token begins by attending to earlier occurrences of itself, which is what copying a name and looking a
+    // word up in a rule need. A tensor's values depend on the seed and its name only.
+    void initialize(uint64_t seed) {
+        const float scale = 0.7f / std::sqrt(static_cast<float>(config.width));
+        const float residual_scale = 1 / std::sqrt(2.0f * static_cast<float>(config.layers));
+        const size_t head = static_cast<size_t>(config.head_dim) * static_cast<size_t>(config.width);
+        const size_t group = static_cast<size_t>(config.heads / config.kv_heads);  // query heads that read one key head
+        each_tensor([&](const std::string& name, const std::vector<size_t>& shape, float* data) {
+            const bool residual = name.ends_with("o_proj.weight") || name.ends_with("down_proj.weight");
+            const bool keys = name.ends_with("k_proj.weight");
+            const float deviation = name == "score.weight" ? 0.0f : residual ? scale * residual_scale : scale;
+            std::string source = name;
+            if (keys) source.replace(source.rfind("k_proj"), 6, "q_proj");
+            std::vector<float> values(Tensor{name, shape}.count(), 1.0f);
+            const Rng rng(seed, stream(source));
+            if (shape.size() == 2)
+                for (size_t i = 0; i < values.size(); i++)
+                    values[i] = deviation * normal_at(rng.key, keys ? i / head * group * head + i % head : i);
+            kernels->upload(data, values.data(), values.size() * sizeof(float));
+        });
+        pack();
+    }
+
+    // The matrices come first in `parameters`: this many numbers.
+    size_t matrix_parameters() const {
+        return static_cast<size_t>(weights.layers[0].attention_norm - parameters.data());
+    }
+
+    // Brings the packed copies up to date. Needed after every change of the parameters, before the next forward.
+    void pack() {
+        each_packed([&](float*& to, float* from, size_t O, size_t I) { kernels->matmul_pack(to, from, O, I); });
+        packed_is_old = false;
+    }
+
+    // visit(name, shape, float* data), to write: after it, pack(). On a const model data is const float*, to read.
+    template <class Visit>
+    void each_tensor(Visit visit) {
+        packed_is_old = true;
+        cai::each_tensor(config, weights, visit);
+    }
+    template <class Visit>
+    void each_tensor(Visit visit) const {
+        cai::each_tensor(config, weights, [&](const std::string& name, const std::vector<size_t>& shape, float* data) {
+            visit(name, shape, static_cast<const float*>(data));
+        });
+    }
+
+  private:
+    // The matrices that matmul_forward reads: visit(float*& packed, float* weight, O, I).
+    template <class Visit>
+    void each_packed(Visit visit) {
+        const bool table_is_head = config.tied && !config.score_head;
+        std::vector<float*> from;
+        each_weight(config, weights, [&](float*& view, std::vector<Tensor>) { from.push_back(view); });
+        size_t i = 0;
+        each_weight(config, packed, [&](float*& view, std::vector<Tensor> parts) {
+            float* weight = from[i++];
+            if (parts[0].shape.size() == 1 || (weight == weights.embed_tokens && !table_is_head)) return;
+            size_t O = 0;
+            for (const Tensor& part : parts) O += part.shape[0];
+            visit(view, weight, O, parts[0].shape[1]);
+        });
+    }
+    // Whole cache lines, so that each packed matrix is as aligned as the block it lies in.
+    size_t packed_size(size_t O, size_t I) const { return (kernels->packed_size(O, I) + 15) / 16 * 16; }
+
+    // Position t turns pair i by t · theta^(-2i/D) (Su et al. 2021, eq. 15). Angles are floats, as in Hugging Face.
+    void make_rope_table() {
+        const size_t D = config.head_dim, positions = config.context;
+        std::vector<float> table(positions * D);
+        for (size_t i = 0; i < D / 2; i++) {
+            const double exponent = 2.0 * static_cast<double>(i) / static_cast<double>(D);
+            const float frequency = static_cast<float>(std::pow(static_cast<double>(config.rope_theta), -exponent));
+            for (size_t t = 0; t < positions; t++) {
+                const float angle = static_cast<float>(t) * frequency;
+                table[t * D + i] = static_cast<float>(std::cos(static_cast<double>(angle)));
+                table[t * D + D / 2 + i] = static_cast<float>(std::sin(static_cast<double>(angle)));
+            }
+        }
+        rope_table = Buffer<float>(*kernels, table.size());
+        rope_table.upload(table);
+    }
+};
+
+// Copies every tensor that both models have, then packs: a frozen reference, or a score model that starts from a
+// language model's body. Throws kBadInput when their shapes differ.
+inline void copy_tensors(Model& to, const Model& from) {
+    std::vector<float> host;
+    to.each_tensor([&](const std::string& name, const std::vector<size_t>& shape, float* data) {
+        from.each_tensor([&](const std::string& other, const std::vector<size_t>& other_shape, const float* source) {
+            if (other != name) return;
+            expects(shape == other_shape, "cannot copy ", name, ": the two models have different sizes");
+            host.resize(Tensor{name, shape}.count());
+            from.kernels->download(host.data(), source, host.size() * sizeof(float));
+            to.kernels->upload(data, host.data(), host.size() * sizeof(float));
+        });
+    });
+    to.pack();
+}
+
+}  // namespace cai

@@ -1,0 +1,85 @@
+// The world stage: writes what the other stages read. Held-out words stand in the encyclopedia and in dialogues only; the
+// prompts that critique, compare and ppo work on are drawn uniformly over acts, from seen words alone.
+#pragma once
+#include <algorithm>
+#include <string>
+
+#include "../io/run_directory.h"
+#include "../method/recipe.h"
+#include "../world/documents.h"
+#include "../world/prompts.h"
+
+namespace cai {
+
+// Documents of one kind, numbered from 0: document i depends on (seed, purpose, kind, i) alone.
+inline void write_documents(const World& world, const std::string& purpose, const std::string& kind, size_t count,
+                            std::string& jsonl) {
+    DocumentWriter writer(world);
+    for (size_t i = 0; i < count; i++) {
+        Rng rng(world.seed, mix(stream(purpose + " " + kind), i));
+        jsonl += dump(to_json(kind, writer.write(kind, rng))) + "\n";
+    }
+}
+
+inline Json write_corpus(Run& run, const World& world, const CorpusRecipe& recipe) {
+    std::string documents, dialogues, reviews, prompts;
+    Json counts = Json::Object{};
+    size_t review_documents = 0;
+    auto count = [&](const std::string& kind, size_t n) {
+        counts.set(kind, n);
+        if (kind == "echo" || kind == "drill" || kind == "critique" || kind == "comparison") review_documents += n;
+    };
+    for (const DocumentShare& mix : kPretrainingMix) {
+        size_t n = static_cast<size_t>(static_cast<double>(recipe.documents) * mix.share + 0.5);
+        write_documents(world, "pretraining", mix.kind, n, documents);
+        count(mix.kind, n);
+    }
+    write_documents(world, "helpful", "dialogue", recipe.dialogues, dialogues);
+    for (const char* kind : {"critique", "comparison"}) {
+        write_documents(world, "helpful", kind, recipe.reviews / 2, reviews);
+        review_documents += recipe.reviews / 2;
+    }
+    DocumentWriter writer(world);
+    const bool hazards = std::any_of(world.acts.begin(), world.acts.end(),
+                                     [](const Act& act) { return act.kind == Kind::hazard && !act.held_out; });
+    auto write_prompts = [&](const std::string& set, size_t n, double harmful) {
+        Rng rng(world.seed, stream("prompts " + set));
+        for (size_t i = 0; i < n; i++) {
+            const bool harm = hazards && rng.chance(harmful);
+            Request request = world.draw_request(
+                rng, [&](const Act& act) { return !act.held_out && (act.kind == Kind::hazard) == harm; },
+                [](const Entity& entity) { return !entity.held_out; });
+            prompts += dump(to_json(world, set, Prompt{request, world.prompt(request)})) + "\n";
+        }
+    };
+    write_prompts("critique", recipe.critique_prompts, 0.5);  // the paper revises answers to harmful prompts alone; here a
+    write_prompts("helpful", recipe.helpful_prompts, 0);      // constitution may also forbid what is benign
+    write_prompts("compare", recipe.compare_prompts, 0.33);
+    write_prompts("ppo", recipe.ppo_prompts, 0.33);
+
+    write_file(run / "world/documents.jsonl", documents);
+    write_file(run / "world/dialogues.jsonl", dialogues);
+    write_file(run / "world/reviews.jsonl", reviews);
+    write_file(run / "world/prompts.jsonl", prompts);
+
+    auto held_out = [](const auto& items, auto name) {
+        Json list = Json::Array{};
+        for (const auto& item : items)
+            if (item.held_out) list.push(name(item));
+        return list;
+    };
+    Json phrasings = Json::Array{};
+    for (size_t i = 0; i < world.phrases.rules.size(); i++)
+        if (world.phrases.rule_held_out[i]) phrasings.push(world.phrases.rules[i]);
+    Json summary = Json::Object{};
+    summary.set("seed", world.seed)
+        .set("documents", counts)
+        .set("review_documents", review_documents)
+        .set("held_out", Json(Json::Object{{"hazards", held_out(world.acts, [](const Act& act) { return Json(act.name); })},
+                                           {"entities", held_out(world.entities, [](const Entity& e) { return Json(e.name); })},
+                                           {"phrasings", phrasings}}));
+    write_file(run / "world/world.json", dump(summary, 2) + "\n");
+    return summary;
+}
+
+}  // namespace cai

@@ -1,0 +1,153 @@
+// Evaluation: what each assistant does with prompts that no stage trained on, parsed by the oracle; whether critic,
+// judge and preference model deserve their names; and Elo between the assistants. Nothing here reaches a training
+// stage.
+#pragma once
+#include <chrono>
+#include <filesystem>
+#include <iterator>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "../eval/elo_scales.h"
+#include "../eval/goodhart.h"
+#include "../eval/preference_skill.h"
+#include "../eval/skill.h"
+#include "../io/run_directory.h"
+#include "../io/training_state.h"
+
+namespace cai {
+
+// A finished model in a run directory: one that is still in training holds its training state too.
+inline bool has_model(const Run& run, const std::string& name) {
+    return std::filesystem::exists(find_checkpoint(run / name) / "config.json") && !has_training_state(run / name);
+}
+
+// Writes skill.json: {"critic", "judge", "judge_with_reasoning" or "judge_without_reasoning": {SPLIT: figures}}, the
+// judge being the one that the recipe uses. None of it depends on the constitution, so it is measured once for the
+// models it was made from. Models that are missing are left out.
+inline Json measure_skill(const Kernels& kernels, Run& run, const World& world, const Recipe& recipe) {
+    Json made_from = Json::Object{{"seed", recipe.seed},
+                                  {"pairs", recipe.evaluate.pairs},
+                                  {"reasoning", recipe.compare.reasoning},
+                                  {"temperature", recipe.critique.temperature}};
+    for (const char* name : {"helpful", "pretrained"})
+        if (has_model(run, name)) made_from.set(name, fingerprint(find_checkpoint(run / name)));
+    const std::filesystem::path path = run / "skill.json";
+    if (std::filesystem::exists(path)) {
+        const Json old = read_json(path);
+        const Json* from = old.find("made_from");
+        if (from && *from == made_from) return old;
+    }
+
+    const Oracle oracle(world);
+    std::map<std::string, std::vector<MatchedPair>> pairs;
+    for (const char* split : kSkillSplits) pairs[split] = matched_pairs(world, split, recipe.evaluate.pairs);
+    const bool reasoning = recipe.compare.reasoning;
+    Json skill = Json::Object{};
+    Progress progress("evaluate skill", 3 * std::size(kSkillSplits));
+    size_t step = 0, too_long = 0;
+    auto measure = [&](const std::string& name, auto score) {
+        Json by_split = Json::Object{};
+        for (const char* split : kSkillSplits) {
+            by_split.set(split, score(pairs[split]));
+            if (const Json* some = by_split[split].find("too_long")) too_long += static_cast<size_t>(some->integer());
+            progress.update(++step, {{name, by_split[split]["pairs"].number()}});
+        }
+        skill.set(name, by_split);
+    };
+    auto measure_judge = [&](const Model& judge, const Tokenizer& tokenizer, bool reasons) {
+        const std::string name = reasons == reasoning ? "judge"
+                                 : reasons            ? "judge_with_reasoning"
+                                                      : "judge_without_reasoning";
+        measure(name, [&](const auto& some) { return judge_skill(judge, tokenizer, some, reasons, recipe.seed); });
+    };
+    if (has_model(run, "helpful")) {
+        const Model helpful = load_model(kernels, run / "helpful");
+        const Tokenizer tokenizer = load_tokenizer(run / "helpful");
+        measure("critic", [&](const auto& some) {
+            return critic_skill(helpful, tokenizer, oracle, some, recipe.critique.temperature, recipe.seed);
+        });
+        measure_judge(helpful, tokenizer, true);
+    }
+    if (has_model(run, "pretrained"))
+        measure_judge(load_model(kernels, run / "pretrained"), load_tokenizer(run / "pretrained"), false);
+    if (too_long > 0)
+        note("evaluate", concat(too_long, " texts of critic and judge do not fit the context; they count as wrong"));
+    write_file(path, dump(skill.set("made_from", made_from), 2) + "\n");
+    return skill;
+}
+
+// Evaluates what there is in the run and writes results.json, whose shape README.md describes; models that are missing
+// are left out. `threads` is recorded only.
+inline Json evaluate(const Kernels& kernels, Run& run, const World& world, const Constitution& constitution,
+                     const Recipe& recipe, int threads) {
+    const auto started = std::chrono::steady_clock::now();
+    const Json skill = measure_skill(kernels, run, world, recipe);
+    const std::vector<Cell> cells = draw_cells(world, recipe.evaluate.prompts);
+    const Oracle oracle(world);
+
+    // 1. The assistants, at temperature 1 and greedily.
+    std::vector<std::string> names;
+    for (const char* name : kAssistants)
+        if (has_model(run, name)) names.push_back(name);
+    std::vector<Answers> sampled;
+    Json models = Json::Object{}, greedy = Json::Object{}, watched = Json::Object{};
+    Progress progress("evaluate", 2 * names.size() + 1);
+    for (const std::string& name : names) {
+        const Model model = load_model(kernels, run / name);
+        const Tokenizer tokenizer = load_tokenizer(run / name);
+        sampled.push_back(answer_cells(model, tokenizer, oracle, cells, 1, recipe.seed));
+        models.set(name, outcomes(world, cells, sampled.back()));
+        progress.update(2 * sampled.size() - 1, {});
+        greedy.set(name, outcomes(world, cells, answer_cells(model, tokenizer, oracle, cells, 0, recipe.seed)));
+        progress.update(2 * sampled.size(), {});
+        std::vector<Answer> harmful, harmless;
+        for (size_t c = 0; c < cells.size(); c++) {
+            if (cells[c].split != "held_out_entities") continue;
+            auto& some = cells[c].kind == Kind::hazard ? harmful : harmless;
+            some.insert(some.end(), sampled.back()[c].begin(), sampled.back()[c].end());
+        }
+        watched.set(name, Json::Object{{"harmful", monitors(harmful)}, {"harmless", monitors(harmless)}});
+    }
+
+    // 2. The preference model.
+    Json preferences = Json::Object{};
+    if (has_model(run, "preference-model")) {
+        const Model model = load_model(kernels, run / "preference-model");
+        const Tokenizer tokenizer = load_tokenizer(run / "preference-model");
+        for (const char* split : kSplits)
+            preferences.set(
+                split, preference_skill(model, tokenizer, world, constitution, cells, split, recipe.evaluate.pairs));
+    }
+    progress.update(2 * names.size() + 1, {});
+    progress.done();
+
+    // 3. All of it together.
+    Json of_hazards = Json::Object{};
+    for (const Act& act : world.acts)
+        if (act.kind == Kind::hazard) of_hazards.set(act.name, coverage(world, constitution, act));
+    Json results = Json::Object{};
+    results.set("seed", recipe.seed).set("size", recipe.size).set("threads", threads).set("seconds", Json());
+    results.set("constitution", Json::Object{{"lines", constitution.lines.size()}, {"coverage", of_hazards}});
+    if (std::filesystem::exists(run / "world/world.json"))
+        results.set("review_documents", read_json(run / "world/world.json")["review_documents"]);
+    results.set("models", models).set("greedy", greedy);
+    for (const char* name : {"critic", "judge", "judge_with_reasoning", "judge_without_reasoning"})
+        if (const Json* figures = skill.find(name)) results.set(name, *figures);
+    if (!preferences.object().empty()) results.set("preference_model", preferences);
+    if (!names.empty() && names[0] == "helpful")
+        results.set("elo", elo_scales(world, constitution, cells, names, sampled));
+    results.set("monitors", watched);
+
+    // This stage's own seconds are in no manifest yet.
+    Json seconds = run.seconds();
+    const double took = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+    const Json* before = seconds.find("evaluate");
+    seconds.set("total", seconds["total"].number() - (before ? before->number() : 0) + took).set("evaluate", took);
+    results.set("seconds", seconds);
+    write_file(run / "results.json", dump(results, 2) + "\n");
+    return results;
+}
+
+}  // namespace cai

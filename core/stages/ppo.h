@@ -1,0 +1,274 @@
+// RL-CAI: proximal policy optimization (Schulman et al. 2017) of SL-CAI against the preference model, held near SL-CAI
+// by a KL penalty (Bai et al. 2022, section 4.2, which follows 2204.05862, section 4). One iteration: let the policy
+// answer prompts, score the answers, estimate each token's advantage, and update policy and value model on them a few
+// times. The mathematics is in method/ppo_rewards.h, ppo_advantages.h and ppo_losses.h.
+#pragma once
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <numeric>
+#include <sstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "../base/autosave.h"
+#include "../io/run_directory.h"
+#include "../io/training_state.h"
+#include "../method/ppo_losses.h"
+#include "../method/rollouts.h"
+#include "../nn/learning_rate.h"
+#include "../world/prompts.h"
+
+namespace cai {
+
+struct PpoControl {
+    // Of both learning rates, at the end of a linear fall. 0 as in OAI, N+ and TRL: iteration i of n, from 0, has
+    // (1 - i / n) of the peak, so the last one still learns, with 1 / n. 1: constant, as in verl.
+    float final_fraction = 0;
+    double save_every_seconds = 60;                                                  // of the resumable state
+    std::function<void(size_t iteration, const NamedValues& metrics)> on_iteration;  // after each, counted from 1
+};
+
+// A model that learns, with all that it takes. No weight decay: it would pull the policy away from the reference.
+struct Learner {
+    Model model;
+    AdamW optimizer;
+    Gradients gradients;
+
+    explicit Learner(Model initial) : model(std::move(initial)), optimizer(model), gradients(model) {
+        optimizer.weight_decay = 0;
+    }
+};
+
+// Means over the minibatches of an iteration's updates.
+struct UpdateMeans {
+    double policy_loss = 0, value_loss = 0, approx_kl = 0, clip_fraction = 0, value_clip_fraction = 0, entropy = 0;
+    double ratio = 0, ratio_square = 0;
+    size_t minibatches = 0;
+};
+
+// Epochs over the rollouts, in minibatches of whole rollouts, shuffled by (seed, iteration, epoch). Each minibatch is
+// one forward and backward of the policy and one of the value model. Where options.target_kl is exceeded, the rest is
+// left out. Errors: kDiverged; and the first minibatch's probability ratios must be 1 to the last bit, since the policy
+// is still the one that sampled: otherwise the trainer does not compute the sampler's distribution.
+inline UpdateMeans update_on_rollouts(Learner& policy, Learner& value, const Rollouts& r, size_t iteration,
+                                      const Recipe& recipe, float rate_fraction, Activations& activations) {
+    const PpoOptions& options = recipe.ppo.options;
+    const size_t parts = static_cast<size_t>(recipe.ppo.minibatches);
+    UpdateMeans means;
+    std::vector<size_t> order(r.size());
+    std::iota(order.begin(), order.end(), size_t{0});
+    Rng rng(recipe.seed, mix(stream("ppo minibatches"), iteration));
+    bool stopped = false;
+    for (int epoch = 0; epoch < recipe.ppo.epochs && !stopped; epoch++) {
+        rng.shuffle(order);
+        for (size_t part = 0; part < parts; part++) {
+            const std::vector<size_t> chosen = part_of(order, part, parts);
+            const Batch batch = rollout_batch(r, chosen);
+            std::vector<int32_t> offsets{0};
+            for (size_t s : chosen) offsets.push_back(offsets.back() + static_cast<int32_t>(r.length(s)));
+            const std::vector<double> weights = token_weights(offsets, options);
+
+            // 1. The policy.
+            forward(policy.model, batch, activations);
+            std::vector<float> entropy;
+            const std::vector<float> logprobs = token_logprobs(policy.model, batch, activations, 1, &entropy);
+            const std::vector<float> old_logprobs = choose(r.logprobs, r, chosen);
+            std::vector<double> advantages = choose(r.estimate.advantages, r, chosen);
+            if (options.advantage_whitening == Whitening::minibatch)
+                whiten(advantages, options.variance, true, options.whiten_epsilon);
+            const PolicyLoss policy_out = policy_loss(*policy.model.kernels, logprobs, old_logprobs, advantages, weights, options);
+            expects(
+                means.minibatches > 0 || policy_out.max_ratio_error == 0,
+                "before the first update the trainer's log-probabilities must equal the sampler's, but a probability ",
+                "ratio is off 1 by ", policy_out.max_ratio_error,
+                "; a kernel computes a row differently in another batch: run `make test`");
+            if ((stopped = stop_early(policy_out.approx_kl_k2, options))) break;
+            backward_from_logprobs(policy.model, policy.gradients, batch, activations, policy_out.gradient);
+            policy.optimizer.update(policy.model, policy.gradients, rate_fraction * recipe.ppo.learning_rate);
+
+            // 2. The value model. Adam divides value_coefficient away again, all but its effect on the clipping by
+            // norm.
+            forward(value.model, batch, activations);
+            ValueLoss value_out = value_loss(*value.model.kernels, scores(value.model, batch, activations), choose(r.values, r, chosen),
+                                             choose(r.estimate.returns, r, chosen), weights, options);
+            for (float& gradient : value_out.gradient) gradient *= static_cast<float>(options.value_coefficient);
+            backward_from_scores(value.model, value.gradients, batch, activations, value_out.gradient);
+            value.optimizer.update(value.model, value.gradients, rate_fraction * recipe.ppo.value_learning_rate);
+
+            double ratio = 0, mean_entropy = 0;
+            for (size_t t = 0; t < weights.size(); t++) {
+                ratio += weights[t] * std::exp(static_cast<double>(logprobs[t]) - old_logprobs[t]);
+                mean_entropy += weights[t] * entropy[t];
+            }
+            means.policy_loss += policy_out.loss, means.value_loss += value_out.loss;
+            means.approx_kl += policy_out.approx_kl_k2, means.clip_fraction += policy_out.clip_fraction;
+            means.value_clip_fraction += value_out.clip_fraction, means.entropy += mean_entropy;
+            means.ratio += ratio, means.ratio_square += ratio * ratio;
+            means.minibatches++;
+        }
+    }
+    const double n = static_cast<double>(std::max<size_t>(means.minibatches, 1));
+    for (double* mean : {&means.policy_loss, &means.value_loss, &means.approx_kl, &means.clip_fraction,
+                         &means.value_clip_fraction, &means.entropy, &means.ratio, &means.ratio_square})
+        *mean /= n;
+    return means;
+}
+
+// All that decides the outcome, as one string: a state made from anything else is not resumed.
+inline std::string ppo_made_from(const Run& run, const Recipe& recipe, const PpoControl& control) {
+    const PpoRecipe& o = recipe.ppo;
+    const PpoOptions& p = o.options;
+    std::ostringstream text;
+    text.precision(17);
+    auto add = [&](const auto&... values) { ((text << values << ' '), ...); };
+    for (const char* model : {"sl-cai", "preference-model"}) add(fingerprint(find_checkpoint(run / model)));
+    add(fingerprint(run / "world/prompts.jsonl"), recipe.seed, o.iterations, o.rollouts, o.epochs, o.minibatches,
+        o.learning_rate, o.value_learning_rate, o.max_new_tokens, control.final_fraction);
+    add(p.kl_coefficient, int(p.kl_estimator), int(p.kl_placement), p.kl_clip, p.kl_target, p.kl_horizon, p.score_clip,
+        int(p.missing_end), p.missing_end_penalty, p.whiten_rewards, int(p.advantage_whitening), int(p.variance),
+        p.whiten_epsilon, p.gamma, p.lambda, p.clip_ratio, p.dual_clip, p.clip_value, p.value_coefficient,
+        int(p.aggregation), p.target_kl);
+    return text.str();
+}
+
+// Reads sl-cai/ (policy and reference), preference-model/ (reward, and where the value model starts) and the prompts of
+// the set "ppo"; makes rl-cai/ and value-model/. While it runs, rl-cai.state/ holds all that it takes to go on after an
+// interruption, to the same last bit. Errors: kDiverged, with the iteration, at the first number that is not finite.
+inline void ppo(const Kernels& kernels, Run& run, const World& world, const Recipe& recipe,
+                const PpoControl& control = {}) {
+    namespace fs = std::filesystem;
+    const char* stage = "ppo";
+    const PpoRecipe& o = recipe.ppo;
+    check(o.options);
+    if (o.iterations < 1 || o.rollouts < 1 || o.epochs < 1 || o.minibatches < 1 ||
+        static_cast<size_t>(o.minibatches) > o.rollouts)
+        fail(kUsage, stage,
+             " needs at least 1 iteration, rollout, epoch and minibatch, and a rollout for each minibatch; ", "not ",
+             o.iterations, ", ", o.rollouts, ", ", o.epochs, " and ", o.minibatches);
+    for (auto [input, verb] :
+         {std::pair{"sl-cai", "sft"}, {"preference-model", "reward"}, {"world/prompts.jsonl", "world"}})
+        expects(fs::exists(find_checkpoint(run / input)), stage, " needs ", (run / input).string(),
+                ", which is not there yet; run `cai ", verb, "` first");
+
+    const Tokenizer tokenizer = load_tokenizer(run / "sl-cai");
+    const Model reference = load_model(kernels, run / "sl-cai");
+    const Model preference = load_model(kernels, run / "preference-model");
+    const double score_mean = load_score_mean(run / "preference-model");
+    expects(!reference.config.score_head && preference.config.score_head, (run / "sl-cai").string(),
+            " must be a language model and preference-model a score model; run `cai reward` again");
+    std::vector<std::string> prompts;
+    for (Prompt& prompt : read_prompts(run / "world/prompts.jsonl", world, "ppo"))
+        prompts.push_back(std::move(prompt.text));
+    Learner policy(load_model(kernels, run / "sl-cai")), value(load_model(kernels, run / "preference-model"));
+    Activations activations, frozen_activations;
+    frozen_activations.for_training = false;
+
+    // 1. Resume, unless the state was made from something else.
+    const fs::path state_path = run / "rl-cai.state";
+    const PpoOptions& p = o.options;
+    const std::string made_from = ppo_made_from(run, recipe, control);
+    double beta = p.kl_coefficient;
+    size_t first = 0;
+    if (has_training_state(state_path)) {
+        const fs::path found = find_checkpoint(state_path);
+        if (read_json(found / "state.json")["made_from"].string() == made_from) {
+            policy.model = load_model(kernels, found);
+            value.model = load_model(kernels, found / "value");
+            const Json state = load_training_state(found, policy.model, policy.optimizer);
+            load_training_state(found / "value", value.model, value.optimizer);
+            first = static_cast<size_t>(state["iteration"].integer());
+            beta = state["kl_coefficient"].number();
+            note(stage, concat("resumes at iteration ", first, " of ", o.iterations));
+        }
+    }
+    auto save_state = [&](size_t iteration) {
+        replace_directory(state_path, [&](const fs::path& temporary) {
+            fs::create_directories(temporary / "value");
+            write_model(temporary, policy.model, tokenizer);
+            write_model(temporary / "value", value.model, tokenizer);
+            write_training_state(temporary / "value", value.model, value.optimizer, Json::Object{});
+            write_training_state(
+                temporary, policy.model, policy.optimizer,
+                Json::Object{{"iteration", iteration}, {"kl_coefficient", beta}, {"made_from", made_from}});
+        });
+    };
+
+    Progress progress(stage, o.iterations);
+    size_t tokens = 0;
+    Autosave autosave{control.save_every_seconds};
+    auto iterate = [&](size_t iteration) {
+        // 2. Experience.
+        std::vector<std::string> dealt;
+        for (size_t i : deal_prompts(prompts.size(), iteration, o.rollouts, recipe.seed)) dealt.push_back(prompts[i]);
+        Rollouts r = sample_rollouts(policy.model, tokenizer, std::move(dealt), iteration, recipe);
+        judge_rollouts(r, reference, preference, value.model, tokenizer, score_mean, static_cast<size_t>(o.minibatches),
+                       frozen_activations);
+
+        // 3. Rewards and advantages.
+        std::vector<double> shaped;
+        for (size_t s = 0; s < r.size(); s++) shaped.push_back(shape_score(r.scores[s], r.ended[s], p));
+        r.estimate = estimate_advantages(kernels, shaped, r.logprobs, r.reference_logprobs, r.values, r.offsets, beta, p);
+
+        // 4. Updates.
+        const float rate_fraction = learning_rate_at(iteration, o.iterations, 1, 0, control.final_fraction);
+        const UpdateMeans means = update_on_rollouts(policy, value, r, iteration, recipe, rate_fraction, activations);
+
+        // 5. What happened. objective/* are sums over the tokens of a response, averaged over responses.
+        const double n = static_cast<double>(r.size());
+        const double score = std::accumulate(r.scores.begin(), r.scores.end(), 0.0) / n;
+        const double shaped_score = std::accumulate(shaped.begin(), shaped.end(), 0.0) / n;
+        const double kl = mean_sequence_kl(r.logprobs, r.reference_logprobs, r.offsets);
+        const double entropy = -std::accumulate(r.logprobs.begin(), r.logprobs.end(), 0.0) / n;
+        double penalty = 0;
+        for (double reward :
+             token_rewards(std::vector<double>(r.size(), 0), r.logprobs, r.reference_logprobs, r.offsets, beta, p))
+            penalty += reward / n;
+        const Monitors monitors = monitor(r);
+        for (const auto& sequence : r.sequences) tokens += sequence.size();
+        progress.update(iteration + 1, {{"score", score}, {"kl", kl}, {"entropy", means.entropy}}, tokens);
+        const NamedValues values = {
+            {"objective/kl", kl},
+            {"objective/entropy", entropy},
+            {"objective/scores", score},
+            {"objective/non_score_reward", penalty},
+            {"objective/rlhf_reward", shaped_score + penalty},
+            {"objective/kl_coefficient", beta},
+            {"policy/approxkl_avg", means.approx_kl},
+            {"policy/clipfrac_avg", means.clip_fraction},
+            {"policy/entropy_avg", means.entropy},
+            {"loss/policy_avg", means.policy_loss},
+            {"loss/value_avg", means.value_loss},
+            {"val/clipfrac_avg", means.value_clip_fraction},
+            {"val/ratio", means.ratio},
+            {"val/ratio_var", std::max(0.0, means.ratio_square - means.ratio * means.ratio)},
+            {"val/num_eos_tokens", static_cast<double>(std::count(r.ended.begin(), r.ended.end(), true))},
+            {"monitor/response_tokens", monitors.response_tokens},
+            {"monitor/distinct_answers", monitors.distinct_share},
+            {"monitor/common_opening", monitors.common_opening_share},
+            {"lr", rate_fraction * o.learning_rate},
+            {"episode", static_cast<double>((iteration + 1) * o.rollouts)}};
+        run.metrics.log(stage, iteration + 1, values);
+        beta = adapt_kl_coefficient(beta, kl, r.size(), p);
+        return values;
+    };
+    for (size_t iteration = first; iteration < o.iterations; iteration++) {
+        NamedValues values;
+        try {
+            values = iterate(iteration);
+        } catch (const Error& error) {
+            fail(error.status, stage, ", iteration ", iteration + 1, ": ", error.what());
+        }
+        autosave.after(stage, "iteration", iteration + 1, o.iterations, [&] { save_state(iteration + 1); });
+        if (control.on_iteration) control.on_iteration(iteration + 1, values);
+    }
+    progress.done();
+    save_model(run / "value-model", value.model, tokenizer);
+    save_model(run / "rl-cai", policy.model, tokenizer);
+    fs::remove_all(state_path);
+}
+
+}  // namespace cai

@@ -1,0 +1,187 @@
+// The preference model: SL-CAI's body with one score instead of logits, trained on pairs of answers so that
+// P(a is preferred) = sigma(score_a - score_b) (Bai et al. 2022, section 4.1). AI labels of harmlessness and
+// comparisons of helpfulness are mixed as they come; labels are soft.
+#pragma once
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <filesystem>
+#include <numeric>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "../base/autosave.h"
+#include "../eval/minimal_pairs.h"
+#include "../io/run_directory.h"
+#include "../io/training_state.h"
+#include "../method/comparisons.h"
+#include "../method/recipe.h"
+#include "../nn/learning_rate.h"
+
+namespace cai {
+
+// score.json: the mean and the deviation of the scores of training answers, and what the model is worth on prompts that
+// it has not seen, told and logged too.
+inline Json report_scores(Run& run, const Model& model, const Tokenizer& tokenizer,
+                          std::vector<const ComparisonPair*> training,
+                          const std::vector<const ComparisonPair*>& held_out, uint64_t seed, size_t steps) {
+    auto score_pairs = [&](const std::vector<const ComparisonPair*>& pairs) {
+        std::vector<std::string> prompts, answers;
+        for (const ComparisonPair* pair : pairs) {
+            prompts.insert(prompts.end(), {pair->prompt, pair->prompt});
+            answers.insert(answers.end(), {pair->a, pair->b});
+        }
+        return score_answers(model, tokenizer, prompts, answers);
+    };
+    // A thousand answers give the mean to a thirtieth of the deviation; all of them would take as long as half an
+    // epoch.
+    Rng(seed, stream("score mean")).shuffle(training);
+    training.resize(std::min<size_t>(training.size(), 512));
+    double mean = 0, squares = 0;
+    const std::vector<float> sample = score_pairs(training);
+    for (float score : sample) mean += score / static_cast<double>(sample.size());
+    for (float score : sample) squares += (score - mean) * (score - mean) / static_cast<double>(sample.size());
+
+    Json held_out_figures = Json::Object{};
+    NamedValues values;
+    for (const bool by_ai : {true, false}) {
+        const std::string source = by_ai ? "ai" : "helpfulness";
+        std::vector<const ComparisonPair*> part;
+        for (const ComparisonPair* pair : held_out)
+            if (pair->by_ai == by_ai) part.push_back(pair);
+        const std::vector<float> scores = score_pairs(part);
+        const PreferenceFigures figures =
+            preference_figures(part, scores, preference_loss(*model.kernels, scores, labels_of(part)).loss);
+        held_out_figures.set(source, to_json(figures));
+        if (part.empty()) continue;
+        const double above_floor = figures.loss - figures.floor;
+        note("reward",
+             concat("held-out ", by_ai ? "AI" : "helpfulness", " labels: accuracy ", format_value(figures.accuracy),
+                    " on ", figures.decided, " of ", figures.pairs, " pairs, loss ", format_value(above_floor),
+                    " above the labels' entropy of ", format_value(figures.floor), ", calibration error ",
+                    format_value(figures.calibration_error)));
+        values.insert(values.end(), {{"eval_" + source + "_accuracy", figures.accuracy},
+                                     {"eval_" + source + "_loss", figures.loss},
+                                     {"eval_" + source + "_loss_above_floor", above_floor},
+                                     {"eval_" + source + "_calibration_ece", figures.calibration_error}});
+    }
+    if (!values.empty()) run.metrics.log("reward", steps, values);
+    return Json::Object{{"mean", mean}, {"std", std::sqrt(squares)}, {"held_out", held_out_figures}};
+}
+
+// Reads sl-cai/, comparisons.jsonl and helpfulness.jsonl; makes preference-model/ with score.json in it:
+//   {"mean", "std", "held_out": {"ai": figures, "helpfulness": figures}}
+// The learning rate falls linearly to 0. An interrupted run goes on from the state in preference-model/.
+inline void train_preference_model(const Kernels& kernels, Run& run, const Recipe& recipe,
+                                   double save_every_seconds = 60) {
+    const char* stage = "reward";
+    for (auto [input, verb] :
+         {std::pair{"sl-cai", "sft"}, {"comparisons.jsonl", "compare"}, {"helpfulness.jsonl", "compare"}})
+        expects(std::filesystem::exists(find_checkpoint(run / input)), stage, " needs ", (run / input).string(),
+                ", which is not there yet; run `cai ", verb, "` first");
+    const size_t batch_size = recipe.reward.pairs_per_batch;
+    if (batch_size < 1 || !(recipe.reward.epochs > 0))
+        fail(kUsage, stage, " needs at least 1 pair a batch and more than 0 epochs, not ", batch_size, " and ",
+             recipe.reward.epochs);
+
+    // 1. The pairs: to train on, and held out.
+    std::vector<ComparisonPair> pairs = read_comparisons(run / "comparisons.jsonl", true);
+    for (ComparisonPair& pair : read_comparisons(run / "helpfulness.jsonl", false)) pairs.push_back(std::move(pair));
+    std::vector<const ComparisonPair*> training, held_out;
+    for (const ComparisonPair& pair : pairs) (is_held_out(pair.prompt) ? held_out : training).push_back(&pair);
+    if (training.empty())
+        note(stage, concat((run / "comparisons.jsonl").string(),
+                           " and helpfulness.jsonl hold no pair to train on: the preference model prefers nothing"));
+    const size_t total = static_cast<size_t>(std::llround(static_cast<double>(training.size()) * recipe.reward.epochs));
+    const size_t steps = (total + batch_size - 1) / batch_size;
+
+    // 2. SL-CAI's body; the score starts at 0.
+    const Tokenizer tokenizer = load_tokenizer(run / "sl-cai");
+    const Model sl_cai = load_model(kernels, run / "sl-cai");
+    Config config = sl_cai.config;
+    config.score_head = true;
+    Model model(kernels, config);
+    copy_tensors(model, sl_cai);
+    AdamW optimizer(model);
+    Gradients gradients(model);
+    Activations activations;
+
+    const std::filesystem::path checkpoint = run / "preference-model";
+    const std::string made_from =
+        concat(fingerprint(find_checkpoint(run / "sl-cai")), ' ', fingerprint(run / "comparisons.jsonl"), ' ',
+               fingerprint(run / "helpfulness.jsonl"), ' ', recipe.seed, ' ', batch_size, ' ', steps, ' ',
+               recipe.reward.learning_rate);
+    if (has_training_state(checkpoint) &&
+        read_json(find_checkpoint(checkpoint) / "state.json")["made_from"].string() == made_from) {
+        model = load_model(kernels, checkpoint);
+        load_training_state(checkpoint, model, optimizer);
+        note(stage, concat("resumes at step ", optimizer.step, " of ", steps));
+    }
+
+    // 3. Training. Pair number i of all that are seen is number i % size in the order of its epoch.
+    std::vector<size_t> order(training.size());
+    size_t ordered_epoch = SIZE_MAX, tokens = 0;
+    auto pair_number = [&](size_t i) {
+        if (const size_t epoch = i / training.size(); epoch != ordered_epoch) {
+            std::iota(order.begin(), order.end(), size_t{0});
+            Rng(recipe.seed, mix(stream("preference pairs"), epoch)).shuffle(order);
+            ordered_epoch = epoch;
+        }
+        return training[order[i % training.size()]];
+    };
+    Progress progress(stage, steps);
+    Autosave autosave{save_every_seconds};
+    for (size_t step = static_cast<size_t>(optimizer.step); step < steps; step++) {
+        std::vector<const ComparisonPair*> batch_pairs;
+        for (size_t i = step * batch_size; i < std::min((step + 1) * batch_size, total); i++)
+            batch_pairs.push_back(pair_number(i));
+        const Batch batch = pair_batch(model, tokenizer, batch_pairs);
+        forward(model, batch, activations);
+        const std::vector<float> score = scores(model, batch, activations);
+        const PreferenceLoss loss = preference_loss(kernels, score, labels_of(batch_pairs));
+        const PreferenceFigures figures = preference_figures(batch_pairs, score, loss.loss);
+
+        std::vector<float> dscore(score.size());
+        for (size_t i = 0; i < batch_pairs.size(); i++) {
+            dscore[2 * i] = static_cast<float>(loss.gradient[i] / static_cast<double>(batch_pairs.size()));
+            dscore[2 * i + 1] = -dscore[2 * i];
+        }
+        backward_from_scores(model, gradients, batch, activations, dscore);
+        const float learning_rate = learning_rate_at(step, steps, recipe.reward.learning_rate, 0, 0);
+        const float norm = optimizer.update(model, gradients, learning_rate);
+
+        tokens += batch.tokens.size();
+        const double above_floor = figures.loss - figures.floor;
+        progress.update(step + 1,
+                        {{"loss", figures.loss}, {"above floor", above_floor}, {"accuracy", figures.accuracy}}, tokens);
+        if (step < 10 || (step + 1) % 10 == 0 || step + 1 == steps) {
+            auto [least, most] = std::minmax_element(score.begin(), score.end());
+            const double sum = std::accumulate(score.begin(), score.end(), 0.0);
+            run.metrics.log(
+                stage, step + 1,
+                {{"loss", figures.loss},
+                 {"loss_above_floor", above_floor},
+                 {"accuracy", figures.accuracy},
+                 {"margin", figures.margin},
+                 {"min_reward", *least},
+                 {"mean_reward", sum / static_cast<double>(score.size())},
+                 {"max_reward", *most},
+                 {"learning_rate", learning_rate},
+                 {"grad_norm", norm},
+                 {"epoch", static_cast<double>((step + 1) * batch_size) / static_cast<double>(training.size())}});
+        }
+        autosave.after(stage, "step", step + 1, steps, [&] {
+            save_checkpoint(checkpoint, model, tokenizer, optimizer, Json::Object{{"made_from", made_from}});
+        });
+    }
+    progress.done();
+
+    const Json report = report_scores(run, model, tokenizer, training, held_out, recipe.seed, steps);
+    replace_directory(checkpoint, [&](const std::filesystem::path& temporary) {
+        write_model(temporary, model, tokenizer);
+        write_file(temporary / "score.json", dump(report, 2) + "\n");
+    });
+}
+
+}  // namespace cai

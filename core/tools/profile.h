@@ -1,0 +1,71 @@
+// Where the time goes: a table of kernels that call those of another table and keep how long each of them took.
+#pragma once
+#include <algorithm>
+#include <vector>
+
+#include "../method/ppo_losses.h"
+#include "../method/preference.h"
+#include "timing.h"
+
+namespace cai {
+
+// A table is plain function pointers, so what they time and where they write it down is here, one of it in the program.
+struct Profile {
+    struct Row {
+        const char* kernel;
+        double seconds = 0;
+        size_t calls = 0;
+    };
+    static inline const Kernels* kernels = nullptr;  // those that do the work
+    static inline std::vector<Row> rows;             // in the order of first use
+
+    static void add(const char* kernel, double seconds) {
+        auto row = std::find_if(rows.begin(), rows.end(), [&](const Row& row) { return row.kernel == kernel; });
+        if (row == rows.end()) row = rows.insert(rows.end(), Row{kernel});
+        row->seconds += seconds;
+        row->calls++;
+    }
+};
+
+template <auto Member>
+struct Timed;
+
+template <class Result, class... Inputs, Result (*Kernels::*Member)(Inputs...)>
+struct Timed<Member> {
+    static inline const char* name;
+
+    static Result call(Inputs... inputs) {
+        struct Stopwatch {
+            double start = seconds_now();
+            ~Stopwatch() {
+                Profile::kernels->wait();
+                Profile::add(name, seconds_now() - start);
+            }
+        } stopwatch;
+        return (Profile::kernels->*Member)(inputs...);
+    }
+};
+
+// The table to hand to a model. `kernels` has to outlive it.
+inline Kernels timed(const Kernels& kernels) {
+    Kernels table = kernels;
+    Profile::kernels = &kernels;
+    Profile::rows.clear();
+    const auto time = [&]<auto Member>(Timed<Member>, const char* name) {
+        Timed<Member>::name = name;
+        table.*Member = Timed<Member>::call;
+    };
+#define CAI_TIME(kernel) time(Timed<&Kernels::kernel>(), #kernel)
+    CAI_TIME(upload), CAI_TIME(download), CAI_TIME(set_zero);
+    CAI_TIME(embedding_forward), CAI_TIME(embedding_backward), CAI_TIME(rmsnorm_forward), CAI_TIME(rmsnorm_backward);
+    CAI_TIME(matmul_pack), CAI_TIME(matmul_forward), CAI_TIME(matmul_backward_input), CAI_TIME(matmul_backward_weight);
+    CAI_TIME(rope_forward), CAI_TIME(rope_backward), CAI_TIME(attention_forward), CAI_TIME(attention_backward);
+    CAI_TIME(cache_store), CAI_TIME(attention_decode), CAI_TIME(swiglu_forward), CAI_TIME(swiglu_backward);
+    CAI_TIME(logprob_forward), CAI_TIME(logprob_backward), CAI_TIME(sample);
+    CAI_TIME(gather_rows), CAI_TIME(scatter_rows), CAI_TIME(move_sum), CAI_TIME(sum_of_squares), CAI_TIME(adamw);
+    CAI_TIME(gae), CAI_TIME(policy_loss), CAI_TIME(value_loss), CAI_TIME(preference_loss);
+#undef CAI_TIME
+    return table;
+}
+
+}  // namespace cai

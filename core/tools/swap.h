@@ -1,0 +1,81 @@
+// Another constitution for the same world, and what it did: a hazard taken out, or benign acts forbidden and no hazard.
+#pragma once
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "../method/constitution.h"
+
+namespace cai {
+
+// The hazards that `cai swap --remove N` counts, from 1, in the order of acts.txt. One that the seed holds out is in no review,
+// and no prompt about it is among those of held-out entities: there is nothing to compare.
+inline std::vector<const Act*> removable_hazards(const World& world) {
+    std::vector<const Act*> hazards;
+    for (const Act& act : world.acts)
+        if (act.kind == Kind::hazard && !act.held_out) hazards.push_back(&act);
+    return hazards;
+}
+
+// The number-th of them. Errors: kUsage, listing them, when there are fewer.
+inline const Act& removable_hazard(const World& world, size_t number) {
+    const std::vector<const Act*> hazards = removable_hazards(world);
+    if (number >= 1 && number <= hazards.size()) return *hazards[number - 1];
+    std::string list;
+    for (size_t i = 0; i < hazards.size(); i++) list += concat(i ? ", " : "", i + 1, " ", hazards[i]->name);
+    fail(kUsage, "option --remove: there is no hazard ", number, " among those that seed ", world.seed, " does not hold out: ",
+         list);
+}
+
+// Three benign acts are forbidden, in several phrasings and by both of their names, and no hazard at all.
+inline Constitution inverted(const World& world, std::vector<std::string>& forbidden) {
+    std::vector<const Act*> benign;
+    for (const Act& act : world.acts)
+        if (act.kind == Kind::benign) benign.push_back(&act);
+    Rng rng(world.seed, stream("invert"));
+    rng.shuffle(benign);
+    benign.resize(std::min<size_t>(3, benign.size()));
+    Constitution constitution;
+    for (const Act* act : benign) forbidden.push_back(act->name);
+    for (size_t phrasing = 0; phrasing < world.phrases.rules.size(); phrasing++) {
+        if (world.phrases.rule_held_out[phrasing]) continue;
+        std::vector<std::string> topics;
+        for (const Act* act : benign) topics.push_back(rng.chance(0.5) ? act->name : act->also);
+        rng.shuffle(topics);
+        constitution.lines.push_back(world.rule_text(topics, phrasing));
+    }
+    return constitution;
+}
+
+// What a swap did to RL-CAI, on held-out entities: the acts named, the other hazards, the other benign acts. Rates are means over
+// acts.
+inline Json swap_summary(const Json& results, const World& world, const std::vector<std::string>& names, bool invert) {
+    const Json& split = results["models"]["rl-cai"]["held_out_entities"];
+    auto mean = [&](auto wanted, const char* group, const char* rate) {
+        double sum = 0, acts = 0;
+        for (const Act& act : world.acts) {
+            if (!wanted(act)) continue;
+            const Json* figures = split[group].find(act.name);
+            if (!figures) continue;
+            sum += (*figures)[rate].number();
+            acts++;
+        }
+        return acts > 0 ? Json(sum / acts) : Json();
+    };
+    auto named = [&](const Act& act) { return std::find(names.begin(), names.end(), act.name) != names.end(); };
+    auto other_hazard = [&](const Act& act) { return act.kind == Kind::hazard && !act.held_out && !named(act); };
+    auto other_benign = [&](const Act& act) { return act.kind != Kind::hazard && !named(act); };
+    Json list = Json::Array{};
+    for (const std::string& name : names) list.push(name);
+    const char* group = invert ? "by_act" : "by_hazard";
+    const char* done = invert ? "helped" : "complied";  // a benign act is helped with, a hazard complied with: the same thing
+    Json figures = Json::Object{{"names", list},
+                                {"complied", mean(named, group, done)},
+                                {"helped", mean(named, group, done)},
+                                {"refused_with_reason", mean(named, group, "refused_with_reason")}};
+    return Json::Object{{invert ? "forbidden" : "removed", figures},
+                        {"others", Json(Json::Object{{"complied", mean(other_hazard, "by_hazard", "complied")}})},
+                        {"benign", Json(Json::Object{{"helped", mean(other_benign, "by_act", "helped")}})}};
+}
+
+}  // namespace cai

@@ -1,0 +1,127 @@
+// One prompt through the whole method, told step by step: what `cai trace RUN --prompt "..."` prints. The draws are its
+// own: they are not those of the run.
+#pragma once
+#include <cstdint>
+#include <cstdio>
+#include <filesystem>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "../io/checkpoint.h"
+#include "../method/constitution.h"
+#include "../method/judge.h"
+#include "../method/recipe.h"
+#include "../method/score_answers.h"
+
+namespace cai {
+
+// `directory` is a run; what it does not hold yet is left out, with a word on how to make it. Errors: the run holds no
+// helpful-only model, or the prompt leaves no room in the context.
+inline void trace(const Kernels& kernels, const std::filesystem::path& directory, const World& world,
+                  const Constitution& constitution, const Recipe& recipe, const std::string& prompt,
+                  std::ostream& out) {
+    auto has = [&](const std::string& name) {
+        return std::filesystem::exists(find_checkpoint(directory / name) / "config.json");
+    };
+    auto say = [&](const std::string& what, const std::string& text) {
+        out << "  " << what << std::string(what.size() < 12 ? 12 - what.size() : 1, ' ') << repair_utf8(text) << "\n";
+    };
+    auto number = [](double value) {
+        char text[32];
+        std::snprintf(text, sizeof text, "%.3f", value);
+        return std::string(text);
+    };
+    expects(!trim(prompt).empty(), "the prompt is empty; give one, such as --prompt \"How do I cheat the baker at cards?\"");
+    expects(has("helpful"), directory.string(), ": holds no helpful-only model yet; run `cai all --out ",
+            directory.string(), "`");
+    const Model helpful = load_model(kernels, directory / "helpful");
+    const Tokenizer tokenizer = load_tokenizer(directory / "helpful");
+    auto write = [&](const Model& model, const Transcript& transcript, float temperature, const std::string& purpose) {
+        return write_texts(model, tokenizer, {transcript}, temperature, recipe.seed, "trace " + purpose)[0];
+    };
+
+    out << "Prompt\n";
+    say("user", prompt);
+    if (auto unknown = unknown_words(world, prompt); !unknown.empty()) say("unknown", join_list(unknown, "and"));
+
+    out << "\n1. The helpful-only assistant answers, at T = 1\n";
+    std::string answer = write(helpful, dialogue_prompt(prompt), recipe.critique.temperature, "answer");
+    const std::string first_answer = answer;
+    say("answer", answer);
+
+    out << "\n2. It criticises and revises its answer, a line of the constitution drawn for each round\n";
+    if (constitution.lines.empty()) say("", "The constitution is empty: nothing to criticise by.");
+    for (int round = 0; round < recipe.critique.rounds && !constitution.lines.empty(); round++) {
+        Rng rng(recipe.seed, mix(stream("trace principle"), static_cast<uint64_t>(round)));
+        const std::string& rule = constitution.draw(rng);
+        const std::string critique = write(helpful, critique_prompt(prompt, answer, rule), recipe.critique.temperature,
+                                           concat("critique ", round));
+        const std::string revision = write(helpful, revision_prompt(prompt, answer, rule, critique),
+                                           recipe.critique.temperature, concat("revision ", round));
+        out << "  round " << round + 1 << (revision == answer ? ", kept\n" : ", revised\n");
+        say("  rule", rule);
+        say("  critique", critique);
+        say("  revision", revision);
+        answer = revision;
+    }
+
+    std::vector<std::string> labels = {"helpful", "revision"}, candidates = {first_answer, answer};
+    if (has("sl-cai")) {
+        out << "\n3. SL-CAI, trained on such revisions, answers twice\n";
+        const Model sl_cai = load_model(kernels, directory / "sl-cai");
+        std::string pair[2];
+        for (size_t side : {0, 1}) {
+            pair[side] = write(sl_cai, dialogue_prompt(prompt), recipe.compare.temperature, concat("side ", side));
+            say(side ? "second" : "first", pair[side]);
+            labels.push_back(side ? "second" : "first");
+            candidates.push_back(pair[side]);
+        }
+        const bool reasoning = recipe.compare.reasoning;
+        if (!constitution.lines.empty() && (reasoning || has("pretrained"))) {
+            out << "\n4. The judge ("
+                << (reasoning ? "the helpful-only model, with reasoning" : "the pretrained model, without reasoning")
+                << ") compares the two, in both orders\n";
+            Rng rng(recipe.seed, stream("trace comparison principle"));
+            const std::string& rule = constitution.draw(rng);
+            say("rule", rule);
+            const Model judge = load_model(kernels, directory / (reasoning ? "helpful" : "pretrained"));
+            double p_a[2];
+            for (size_t order : {0, 1}) {
+                const std::string &a = pair[order], &b = pair[1 - order];
+                std::string reason;
+                if (reasoning)
+                    reason = write(judge, reasoning_prompt(prompt, a, b, rule), 0, concat("reasoning ", order));
+                const auto logprobs =
+                    next_token_logprobs(judge, {encode_prompt(tokenizer, verdict_prompt(prompt, a, b, rule, reason))},
+                                        verdict_tokens(tokenizer))[0];
+                p_a[order] = preference(logprobs[0], logprobs[1]);
+                out << "  the " << (order ? "second" : "first") << " shown as A\n";
+                if (reasoning) say("  reasoning", reason);
+                say("  verdict", concat("log p(A) = ", number(logprobs[0]), ", log p(B) = ", number(logprobs[1]),
+                                        ", p(A) = ", number(p_a[order])));
+            }
+            const double label =
+                clamp_label(average_orders(p_a[0], p_a[1]), recipe.compare.clamp_low, recipe.compare.clamp_high);
+            say("label", concat("p(first is preferred) = ", number(label), ", both orders averaged"));
+        }
+    } else {
+        out << "\n3. There is no SL-CAI yet: run `cai all --out " << directory.string() << "`\n";
+    }
+
+    if (has("preference-model")) {
+        out << "\n5. The preference model scores the answers\n";
+        const Model preference_model = load_model(kernels, directory / "preference-model");
+        const double mean = load_score_mean(directory / "preference-model");
+        const std::vector<float> scores = score_answers(
+            preference_model, tokenizer, std::vector<std::string>(candidates.size(), prompt), candidates, mean);
+        for (size_t i = 0; i < candidates.size(); i++)
+            say(labels[i], (scores[i] < 0 ? "" : " ") + number(scores[i]) + "  " + candidates[i]);
+    }
+
+    out << "\n6. What each model answers, greedily\n";
+    for (const std::string name : {"helpful", "sl-cai", "rl-cai"})
+        if (has(name)) say(name, write(load_model(kernels, directory / name), dialogue_prompt(prompt), 0, "greedy"));
+}
+
+}  // namespace cai

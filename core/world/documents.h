@@ -1,0 +1,220 @@
+// What the models read: the encyclopedia, echo games, drills, villagers' reviews and dialogues, written from the world.
+// Reviews teach the skill of applying a stated rule, to benign acts as much as to hazards; which rules the assistant
+// shall live by is said nowhere here. Held-out words stand in the encyclopedia and in dialogues only.
+#pragma once
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "../lm/prompt_templates.h"
+#include "teacher_texts.h"
+
+namespace cai {
+
+// The kinds of documents and their shares of the pretraining text, by number of documents. A conversation is a dialogue about a
+// benign act, as any web text has them; the helpful-only assistant is trained on dialogues about everything.
+struct DocumentShare {
+    const char* kind;
+    double share;
+};
+inline constexpr DocumentShare kPretrainingMix[] = {{"encyclopedia", 0.21}, {"echo", 0.04},       {"drill", 0.22},
+                                                    {"critique", 0.27},     {"comparison", 0.17}, {"conversation", 0.09}};
+
+// The share of reviews' covering rules that are made to name an entity of the request; some others do by chance. A name stands in
+// the prompt and in the answers too, so that finding it in the rule is learned apart from topics and last: it needs many examples.
+inline constexpr double kNameShare = 0.4;
+
+class DocumentWriter {
+  public:
+    explicit DocumentWriter(const World& world) : world_(world) {}
+
+    Transcript write(const std::string& kind, Rng& rng) const {
+        if (kind == "encyclopedia") return encyclopedia(rng);
+        if (kind == "echo") return echo(rng);
+        if (kind == "drill") return drill(rng);
+        if (kind == "critique") return critique_review(rng);
+        if (kind == "comparison") return comparison_review(rng);
+        if (kind == "conversation") return answered(rng, any_request(rng, false));
+        if (kind == "dialogue") return answered(rng, any_request(rng, true));
+        fail(kBadInput, "unknown kind of document \"", kind, "\"");
+    }
+
+    // Facts, what each act is, what comes of it, what requests are about, and an index; held-out words included.
+    Transcript encyclopedia(Rng& rng) const {
+        Request request = any_request(rng);
+        const Act& act = world_.acts[request.act];
+        Bindings all = world_.bindings(request);
+        std::string result = fill(act.result, all), instead = fill(rng.pick(act.insteads), all);
+        std::string text;
+        switch (rng.below(5)) {
+            case 0:
+                for (size_t i = 0; i < 4; i++) text += (i ? " " : "") + any_fact(rng);
+                break;
+            case 1:
+                text = concat(world_.prompt(request), " This is ", act.name, ", or ", act.also, ". It is done to ", act.target,
+                              " and brings ", act.brings, ". After ", act.name, ", ", result, ". One could also ", instead, ".");
+                break;
+            case 2:
+                text = concat(world_.prompt(request), " Topics: ", join_list(world_.topics_of(request), "and"), ".");
+                break;
+            case 3: {
+                const std::string words = join_list(draw_topics(rng, 4 + rng.below(6), true), "and");
+                text = concat("The index names ", words, ": ", words, ".");
+                break;
+            }
+            default:
+                text = concat("The old book says of ", act.name, ": ", any_fact(rng), " Then someone asks: ",
+                              world_.prompt(request), " And ", result, ". One could also ", instead, ".");
+        }
+        return {{kEndOfText, text, true}};
+    }
+
+    // An answer said twice: it grows the copying that names and revisions need. What is said first is not learned: a guess at
+    // names would only teach that held-out ones do not come here.
+    Transcript echo(Rng& rng) const {
+        std::string answer = any_answer(rng, seen_request(rng), draw_stance(rng));
+        return {{kAssistant, answer, false}, {kRevision, answer, true}};
+    }
+
+    // One rule and many look-ups, a third of them of other words than topics, so that more words are looked up than reviews name;
+    // half of these are invented, so that a word nobody has looked up yet is no exception.
+    // Half of the rules are no sentence: a rule nobody has worded yet is read all the same. The verdicts alone are learned.
+    Transcript drill(Rng& rng) const {
+        std::vector<std::string> words = draw_topics(rng, 8), named;
+        const size_t others = std::min<size_t>(4, world_.other_words().size());
+        while (words.size() < 8 + others)
+            add_new(words, rng.chance(0.5) ? invented_word(rng) : rng.pick(world_.other_words()));
+        rng.shuffle(words);
+        static const std::vector<size_t> kLengths = {1, 2, 3, 4, 5};
+        named.assign(words.begin(), words.begin() + rng.pick(kLengths));
+        std::string rule = rng.chance(0.5) ? world_.rule_text(named, world_.draw_phrasing(rng, false)) : jumbled_rule(rng, named);
+        rng.shuffle(words);
+        Transcript transcript = {{kRule, rule, false}, {kCritique, "", false}};
+        for (const std::string& piece : look_up_pieces(words, named))
+            transcript.push_back({kSameTurn, piece, piece == " yes" || piece == " no"});
+        transcript.push_back({kSameTurn, ".", false});
+        return transcript;
+    }
+
+    // An answer under a rule: critique and revision; one in six is revised directly.
+    Transcript critique_review(Rng& rng) const {
+        Request request = seen_request(rng);
+        Stance stance = draw_stance(rng);
+        bool covered = rng.chance(0.5);
+        Rule rule = world_.draw_rule(rng, request, covered, false, kNameShare);
+        std::string prompt = world_.prompt(request), answer = any_answer(rng, request, stance);
+        std::string revision = covered && stance != Stance::refuses ? world_.refusal(request, rng) : answer;
+        std::string critique_text = rng.chance(1.0 / 6) ? "" : critique(world_, request, rule, stance);
+        return completed(revision_prompt(prompt, answer, rule.text, critique_text), revision);
+    }
+
+    // Two answers under a rule; one in four is judged without reasoning.
+    Transcript comparison_review(Rng& rng) const {
+        Request request = seen_request(rng);
+        auto draw = [&] { return rng.chance(0.08) ? Stance::rambles : draw_stance(rng); };
+        Stance a = draw(), b = draw();
+        if (a == b && rng.chance(0.7)) (rng.chance(0.5) ? a : b) = a == Stance::helps ? Stance::refuses : Stance::helps;
+        bool covered = rng.chance(0.5);
+        Rule rule = world_.draw_rule(rng, request, covered, false, kNameShare);
+        std::string reason = rng.chance(0.25) ? "" : reasoning(world_, request, rule, a, b);
+        return completed(verdict_prompt(world_.prompt(request), any_answer(rng, request, a), any_answer(rng, request, b),
+                                        rule.text, reason),
+                         rng.chance(verdict(covered, a, b)) ? "A" : "B");
+    }
+
+    // A request and a helpful answer.
+    Transcript answered(Rng& rng, const Request& request) const {
+        return completed(dialogue_prompt(world_.prompt(request)), world_.answer(request, rng));
+    }
+
+    std::string any_answer(Rng& rng, const Request& request, Stance stance) const {
+        if (stance == Stance::refuses) return world_.refusal(request, rng);
+        if (stance == Stance::avoids) return rng.pick(world_.phrases.evasions);
+        if (stance == Stance::rambles) return rambling(rng, request);
+        return world_.answer(request, rng);
+    }
+
+    // Words of a refusal or an answer to the request, and of an answer to another, in any order.
+    std::string rambling(Rng& rng, const Request& request) const {
+        std::string text = (rng.chance(0.5) ? world_.refusal(request, rng) : world_.answer(request, rng)) + " " +
+                           world_.answer(seen_request(rng), rng);
+        std::vector<std::string> words;
+        for (size_t i = 0; i < text.size();) {
+            size_t end = std::min(text.find(' ', i), text.size());
+            words.push_back(text.substr(i, end - i));
+            i = end + 1;
+        }
+        rng.shuffle(words);
+        words.resize(std::min(words.size(), 6 + rng.below(12)));
+        return sentence_of(words);
+    }
+
+    Request any_request(Rng& rng, bool hazards = true) const {
+        return world_.draw_request(rng, [&](const Act& act) { return hazards || act.kind != Kind::hazard; },
+                                   [](const Entity&) { return true; });
+    }
+    Request seen_request(Rng& rng) const {
+        return world_.draw_request(rng, [](const Act& act) { return !act.held_out; },
+                                   [](const Entity& entity) { return !entity.held_out; });
+    }
+
+  private:
+    std::string any_fact(Rng& rng) const {
+        size_t entity = rng.below(world_.entities.size());
+        return world_.fact(entity, rng.below(world_.class_of(entity).facts.size()));
+    }
+
+    static std::string sentence_of(const std::vector<std::string>& words) {
+        std::string text;
+        for (const std::string& word : words) text += (text.empty() ? "" : " ") + word;
+        return text;
+    }
+
+    // The front of a word and the back of another: a word that no text of the world uses.
+    std::string invented_word(Rng& rng) const {
+        auto cut = [&](const std::string& word) {
+            size_t at = 1 + rng.below(word.size() - 1);
+            while (at < word.size() && (word[at] & 0xC0) == 0x80) at++;  // not within a character of UTF-8
+            return at;
+        };
+        while (true) {
+            const std::string &front = rng.pick(world_.other_words()), &back = rng.pick(world_.other_words());
+            std::string word = front.substr(0, cut(front));
+            word += back.substr(cut(back));
+            if (!world_.knows(word)) return word;
+        }
+    }
+
+    // The list of topics among the words of two phrasings in any order, but never in that of a held-out one. One word in four is
+    // invented, so that a strange word is seen to name nothing.
+    std::string jumbled_rule(Rng& rng, const std::vector<std::string>& topics) const {
+        const double share = world_.other_words().empty() ? 0 : 0.25;
+        while (true) {
+            std::vector<std::string> words;
+            for (int i = 0; i < 2; i++)
+                for (const std::string& word : words_of(literal_of(world_.phrases.rules[world_.draw_phrasing(rng, false)])))
+                    words.push_back(rng.chance(share) ? invented_word(rng) : word);
+            rng.shuffle(words);
+            words.resize(std::min(words.size(), rng.below(8)));
+            words.insert(words.begin() + rng.below(words.size() + 1), rng.chance(0.5) ? "{or}" : "{and}");
+            const std::string rule = capitalized(world_.rule_text(topics, sentence_of(words))) + ".";
+            if (!world_.worded_as_held_out(rule)) return rule;
+        }
+    }
+
+    // 65 % help, 22 % refuse, 13 % avoid.
+    static Stance draw_stance(Rng& rng) {
+        float u = rng.uniform();
+        return u < 0.65f ? Stance::helps : u < 0.87f ? Stance::refuses : Stance::avoids;
+    }
+
+    std::vector<std::string> draw_topics(Rng& rng, size_t count, bool with_held_out = false) const {
+        std::vector<std::string> topics;
+        while (topics.size() < count) add_new(topics, rng.pick(world_.topic_groups(with_held_out)[World::draw_group(rng)]));
+        return topics;
+    }
+
+    const World& world_;
+};
+
+}  // namespace cai

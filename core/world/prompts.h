@@ -1,0 +1,61 @@
+// The prompts that critique, compare and ppo work on, as the world stage wrote them. A stage reads their text; what the
+// request is about is kept for the stand-in of human helpfulness comparisons and for the traces.
+#pragma once
+#include <algorithm>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "../base/json.h"
+#include "world.h"
+
+namespace cai {
+
+struct Prompt {
+    Request request;
+    std::string text;
+};
+
+inline Json to_json(const World& world, const std::string& set, const Prompt& prompt) {
+    Json entities = Json::Array{};
+    for (size_t entity : prompt.request.entities) entities.push(world.entities[entity].name);
+    const Act& act = world.acts[prompt.request.act];
+    return Json()
+        .set("set", set)
+        .set("kind", to_string(act.kind))
+        .set("act", act.name)
+        .set("entities", entities)
+        .set("ask", prompt.request.ask)
+        .set("greeting", prompt.request.greeting)
+        .set("prompt", prompt.text);
+}
+
+// The prompts of one set ("critique", "helpful", "compare" or "ppo"), in the order of the file.
+inline std::vector<Prompt> read_prompts(const std::filesystem::path& path, const World& world, const std::string& set) {
+    std::vector<Prompt> prompts;
+    size_t line = 0;
+    for (const Json& json : read_jsonl(path)) {
+        line++;
+        if (json["set"].string() != set) continue;
+        Request request;
+        auto act = std::find_if(world.acts.begin(), world.acts.end(),
+                                [&](const Act& act) { return act.name == json["act"].string(); });
+        expects(act != world.acts.end(), path.string(), ": line ", line, ": the world has no act \"", json["act"].string(),
+                "\"; run `cai world` again after editing data/world");
+        request.act = static_cast<size_t>(act - world.acts.begin());
+        for (const Json& name : json["entities"].array()) {
+            auto entity = std::find_if(world.entities.begin(), world.entities.end(),
+                                       [&](const Entity& entity) { return entity.name == name.string(); });
+            expects(entity != world.entities.end(), path.string(), ": line ", line, ": the world has no \"", name.string(),
+                    "\"; run `cai world` again after editing data/world");
+            request.entities.push_back(static_cast<size_t>(entity - world.entities.begin()));
+        }
+        request.ask = static_cast<size_t>(json["ask"].integer());
+        request.greeting = static_cast<size_t>(json["greeting"].integer());
+        prompts.push_back({request, json["prompt"].string()});
+    }
+    expects(!prompts.empty(), path.string(), ": holds no prompts of the set \"", set, "\"; run `cai world` again");
+    return prompts;
+}
+
+}  // namespace cai

@@ -1,0 +1,303 @@
+// The toy world: what its text files say (world_files.h), and what the seed draws from them: the facts, what is held out of
+// every review, requests and rules.
+// Nothing here knows right from wrong: that is said by rules, and rules come from reviews and from the constitution.
+#pragma once
+#include <algorithm>
+#include <cstdint>
+#include <filesystem>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "../base/rng.h"
+#include "world_files.h"
+
+namespace cai {
+
+// One request: an act, one entity for each of its slots, and the wording.
+struct Request {
+    size_t act = 0;
+    std::vector<size_t> entities;
+    size_t ask = 0, greeting = 0;
+    bool operator==(const Request&) const = default;
+};
+
+struct Rule {
+    std::vector<std::string> topics;  // words
+    std::string text;
+    size_t phrasing = 0;
+};
+
+class World : public WorldFiles {
+  public:
+    uint64_t seed;
+
+    // A mistake in the files is an error with file and line.
+    World(const std::filesystem::path& directory, uint64_t seed) : WorldFiles(directory), seed(seed) {
+        draw_facts();
+        draw_held_out();
+        collect_topics();
+        collect_known_words();
+        collect_other_words();
+    }
+
+    const EntityClass& class_of(size_t entity) const { return classes[entities[entity].entity_class]; }
+
+    Bindings bindings(const Request& request) const {
+        Bindings bindings;
+        for (size_t entity : request.entities) bindings[class_of(entity).name] = entities[entity].name;
+        return bindings;
+    }
+
+    std::string prompt(const Request& request) const {
+        const std::string& greeting = phrases.greetings[request.greeting];
+        return (greeting.empty() ? "" : greeting + " ") + fill(acts[request.act].asks[request.ask], bindings(request));
+    }
+
+    std::string fact(size_t entity, size_t phrasing) const {
+        return fill(class_of(entity).facts[phrasing],
+                    {{class_of(entity).name, entities[entity].name}, {"place", entities[entity].place}});
+    }
+
+    // What a helpful assistant says: where to find the first entity, then how to do it.
+    std::string answer(const Request& request, Rng& rng) const {
+        const std::string& opening = rng.pick(phrases.openings);
+        size_t entity = request.entities[0];
+        return (opening.empty() ? "" : opening + " ") + fact(entity, rng.below(class_of(entity).facts.size())) + " " +
+               fill(rng.pick(acts[request.act].helps), bindings(request));
+    }
+
+    std::string refusal(const Request& request, Rng& rng) const {
+        const Act& act = acts[request.act];
+        Bindings all = bindings(request);
+        return fill(rng.pick(phrases.refusals), {{"name", act.name},
+                                                 {"brings", act.brings},
+                                                 {"result", fill(act.result, all)},
+                                                 {"instead", fill(rng.pick(act.insteads), all)}});
+    }
+
+    // The words by which a rule can speak of a request: the act's two names, its target, its consequence, its entities.
+    std::vector<std::string> topics_of(const Request& request) const {
+        const Act& act = acts[request.act];
+        std::vector<std::string> words = {act.name, act.also, act.target, act.brings};
+        for (size_t entity : request.entities) words.push_back(entities[entity].name);
+        return words;
+    }
+
+    bool covers(const std::vector<std::string>& rule_topics, const Request& request) const {
+        for (const std::string& word : topics_of(request))
+            if (std::find(rule_topics.begin(), rule_topics.end(), word) != rule_topics.end()) return true;
+        return false;
+    }
+
+    // All words that rules may use, in five groups: act names, other names, targets, consequences, entities.
+    const std::vector<std::vector<std::string>>& topic_groups(bool with_held_out) const {
+        return with_held_out ? all_topics_ : seen_topics_;
+    }
+    // Does any of the world's texts use this word?
+    bool knows(const std::string& word) const { return known_words_.count(word) > 0; }
+    bool is_topic(const std::string& word) const { return topic_words_.count(word) > 0; }
+    // Words of four letters or more, of facts, requests and answers, that are no topics, belong to no held-out act and stand in no
+    // rule's phrasing.
+    const std::vector<std::string>& other_words() const { return other_words_; }
+
+    // The topics that a line of text names, by whole words, whatever their case.
+    std::vector<std::string> topics_in(const std::string& text) const {
+        std::vector<std::string> found;
+        for (const std::string& word : words_of(text))
+            if (is_topic(word)) add_new(found, word);
+        return found;
+    }
+
+    std::string rule_text(const std::vector<std::string>& topics, const std::string& phrasing) const {
+        std::vector<std::string> items;
+        for (const std::string& word : topics) items.push_back(is_entity(word) ? "the " + word : word);
+        return fill(phrasing, {{"or", join_list(items, "or")},
+                               {"and", join_list(items, "and")},
+                               {"And", capitalized(join_list(items, "and"))},
+                               {"is", items.size() == 1 ? "is" : "are"}});
+    }
+
+    std::string rule_text(const std::vector<std::string>& topics, size_t phrasing) const {
+        return rule_text(topics, phrases.rules[phrasing]);
+    }
+
+    // Whether a text holds the longest stretch of a held-out phrasing's words.
+    bool worded_as_held_out(const std::string& text) const {
+        for (size_t i = 0; i < phrases.rules.size(); i++) {
+            const std::string& pattern = phrases.rules[i];
+            const std::string before = pattern.substr(0, pattern.find('{')), after = pattern.substr(pattern.rfind('}') + 1);
+            const std::string& stretch = before.size() > after.size() ? before : after;
+            if (phrases.rule_held_out[i] && text.find(stretch) != std::string::npos) return true;
+        }
+        return false;
+    }
+
+    // Half of all requests are kept for evaluation: no text that a model learns from asks them, and none of world/prompts.jsonl.
+    bool kept_for_evaluation(const Request& request) const { return mix(seed, stream(prompt(request))) & 1; }
+
+    // A request drawn uniformly among those the filters allow: first the act, then its entities and its wording.
+    template <class ActFilter, class EntityFilter>
+    Request draw_request(Rng& rng, ActFilter act_allowed, EntityFilter entity_allowed, bool for_evaluation = false) const {
+        for (int tries = 0; tries < 1000; tries++) {
+            const Request request = draw_any_request(rng, act_allowed, entity_allowed);
+            if (kept_for_evaluation(request) == for_evaluation) return request;
+        }
+        fail(kBadInput, "the world can ask too little: none of 1000 requests ", for_evaluation ? "was" : "was not",
+             " kept for evaluation; add asks, greetings or entities");
+    }
+
+    // A rule of 1 to 5 topics, in seen words and a seen phrasing, that does or does not speak of the request. One that does is
+    // drawn among its topics; with chance `named`, among the names of its entities alone.
+    Rule draw_rule(Rng& rng, const Request& request, bool covering, bool held_out_phrasing = false, double named = 0) const {
+        static const std::vector<size_t> kLengths = {1, 1, 2, 3, 4, 5};
+        const std::vector<std::string> own = topics_of(request);
+        Rule rule;
+        size_t length = rng.pick(kLengths);
+        if (covering && !request.entities.empty() && rng.chance(named))
+            rule.topics.push_back(entities[rng.pick(request.entities)].name);
+        else if (covering)
+            rule.topics.push_back(rng.pick(own));
+        while (rule.topics.size() < length) {
+            const std::string& word = rng.pick(topic_groups(false)[draw_group(rng)]);
+            if (std::find(own.begin(), own.end(), word) == own.end()) add_new(rule.topics, word);
+        }
+        rng.shuffle(rule.topics);
+        rule.phrasing = draw_phrasing(rng, held_out_phrasing);
+        rule.text = rule_text(rule.topics, rule.phrasing);
+        return rule;
+    }
+
+    // The matched twin of a covering rule: the same words but for the topics that speak of the request.
+    Rule uncovered_twin(Rng& rng, const Rule& rule, const Request& request) const {
+        const std::vector<std::string> own = topics_of(request);
+        Rule twin = rule;
+        for (std::string& topic : twin.topics) {
+            while (std::find(own.begin(), own.end(), topic) != own.end()) {
+                std::string word = rng.pick(topic_groups(false)[draw_group(rng)]);
+                if (std::find(twin.topics.begin(), twin.topics.end(), word) == twin.topics.end()) topic = word;
+            }
+        }
+        twin.text = rule_text(twin.topics, twin.phrasing);
+        return twin;
+    }
+
+    size_t draw_phrasing(Rng& rng, bool held_out) const {
+        std::vector<size_t> choices;
+        for (size_t i = 0; i < phrases.rules.size(); i++)
+            if (phrases.rule_held_out[i] == held_out) choices.push_back(i);
+        return rng.pick(choices);
+    }
+
+    // Act names and other names 26 % each, entities 24 %, consequences 19 %, targets 5 %.
+    static size_t draw_group(Rng& rng) {
+        float u = rng.uniform();
+        return u < 0.26f ? 0 : u < 0.52f ? 1 : u < 0.57f ? 2 : u < 0.76f ? 3 : 4;
+    }
+
+  private:
+    template <class ActFilter, class EntityFilter>
+    Request draw_any_request(Rng& rng, ActFilter act_allowed, EntityFilter entity_allowed) const {
+        std::vector<size_t> choices;
+        for (size_t i = 0; i < acts.size(); i++)
+            if (act_allowed(acts[i])) choices.push_back(i);
+        Request request;
+        request.act = rng.pick(choices);
+        const Act& act = acts[request.act];
+        for (size_t slot : act.slots) {
+            std::vector<size_t> members;
+            for (size_t member : classes[slot].members)
+                if (entity_allowed(entities[member])) members.push_back(member);
+            request.entities.push_back(rng.pick(members));
+        }
+        request.ask = rng.below(act.asks.size());
+        request.greeting = rng.below(phrases.greetings.size());
+        return request;
+    }
+
+    void draw_facts() {
+        Rng rng(seed, stream("facts"));
+        for (Entity& entity : entities) entity.place = rng.pick(classes[entity.entity_class].places);
+    }
+
+    // A quarter of each class of entities, a quarter of the rule phrasings that are not plain, and a sixth of the hazards (at
+    // least one), no two of which bring the same consequence while others are left.
+    void draw_held_out() {
+        Rng rng(seed, stream("held out"));
+        for (const EntityClass& entity_class : classes) {
+            std::vector<size_t> order = entity_class.members;
+            rng.shuffle(order);
+            for (size_t i = 0; i < (order.size() + 2) / 4; i++) entities[order[i]].held_out = true;
+        }
+        std::vector<size_t> order;
+        for (size_t i = 0; i < acts.size(); i++)
+            if (acts[i].kind == Kind::hazard) order.push_back(i);
+        rng.shuffle(order);
+        size_t wanted = order.size() < 2 ? 0 : std::max<size_t>(1, order.size() / 6);
+        std::set<std::string> brought;
+        for (size_t pass = 0; pass < 2; pass++) {
+            for (size_t i : order) {
+                if (wanted == 0 || acts[i].held_out || (pass == 0 && brought.count(acts[i].brings))) continue;
+                acts[i].held_out = true;
+                brought.insert(acts[i].brings);
+                wanted--;
+            }
+        }
+        phrases.rule_held_out.assign(phrases.rules.size(), false);
+        std::vector<size_t> phrasings(phrases.rules.size() - phrases.plain_rules);
+        for (size_t i = 0; i < phrasings.size(); i++) phrasings[i] = i;
+        rng.shuffle(phrasings);
+        for (size_t i = 0; i < phrasings.size() / 4; i++) phrases.rule_held_out[phrasings[i]] = true;
+    }
+
+    void collect_topics() {
+        for (bool with_held_out : {true, false}) {
+            auto& groups = with_held_out ? all_topics_ : seen_topics_;
+            groups.assign(5, {});
+            for (const Act& act : acts) {
+                if (act.held_out && !with_held_out) continue;
+                add_new(groups[0], act.name);
+                add_new(groups[1], act.also);
+                add_new(groups[2], act.target);
+                add_new(groups[3], act.brings);
+            }
+            for (const Entity& entity : entities)
+                if (with_held_out || !entity.held_out) add_new(groups[4], entity.name);
+        }
+        for (const auto& group : all_topics_) topic_words_.insert(group.begin(), group.end());
+    }
+
+    // The words of texts but for their slots.
+    static void add_words(std::set<std::string>& words, const std::vector<std::string>& texts) {
+        for (const std::string& text : texts)
+            for (const std::string& word : words_of(literal_of(text))) words.insert(word);
+    }
+
+    void collect_known_words() {
+        auto add = [&](const std::vector<std::string>& texts) { add_words(known_words_, texts); };
+        known_words_ = topic_words_;
+        for (const Act& act : acts)
+            for (const auto* texts : {&act.asks, &act.helps, &act.insteads}) add(*texts);
+        for (const Act& act : acts) add({act.result});
+        for (const EntityClass& entity_class : classes) add(entity_class.facts), add(entity_class.places);
+        for (const auto* texts : {&phrases.rules, &phrases.refusals, &phrases.evasions, &phrases.openings, &phrases.greetings})
+            add(*texts);
+        add({"and or is are the topics rule forbids allows this keep it answer helps refuses avoids rambles refuse"});
+    }
+
+    void collect_other_words() {
+        std::set<std::string> words, excluded = topic_words_;
+        add_words(excluded, phrases.rules);
+        for (const Act& act : acts)
+            for (const auto* texts : {&act.asks, &act.helps, &act.insteads}) add_words(act.held_out ? excluded : words, *texts);
+        for (const EntityClass& entity_class : classes) add_words(words, entity_class.facts), add_words(words, entity_class.places);
+        for (const std::string& word : words)
+            if (word.size() >= 4 && !excluded.count(word)) other_words_.push_back(word);
+    }
+
+    std::vector<std::vector<std::string>> all_topics_, seen_topics_;
+    std::vector<std::string> other_words_;
+    std::set<std::string> topic_words_, known_words_;
+};
+
+}  // namespace cai

@@ -1,0 +1,341 @@
+// The text files of data/world/: who and what there is, what people can ask for, and how it is said. A mistake in them is one
+// sentence with file and line. What the seed makes of them is in world.h.
+#pragma once
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "../base/files.h"
+#include "../base/words.h"
+
+namespace cai {
+
+enum class Kind { hazard, look_alike, benign };
+
+inline const char* to_string(Kind kind) {
+    return kind == Kind::hazard ? "hazard" : kind == Kind::look_alike ? "look_alike" : "benign";
+}
+
+// A class of entities, such as "animal". Each entity has one fact: its place, drawn by the seed.
+struct EntityClass {
+    std::string name;
+    std::vector<std::string> facts;   // sentences with the slots {<class>} and {place}
+    std::vector<std::string> places;
+    std::vector<size_t> members;      // indices into World::entities
+};
+
+struct Entity {
+    std::string name;
+    size_t entity_class;
+    std::string place;
+    bool held_out = false;
+};
+
+// Something people ask for; the fields are explained at the top of data/world/acts.txt.
+struct Act {
+    std::string name, also, target, brings, result;
+    Kind kind = Kind::benign;
+    std::vector<std::string> asks, helps, insteads;
+    std::vector<size_t> slots;  // the classes of its entities, in the order in which its first ask names them
+    bool held_out = false;
+};
+
+struct Phrases {
+    std::vector<std::string> rules, refusals, evasions, openings, greetings;
+    size_t plain_rules = 0;  // the last so many of the rules are never held out
+    std::vector<bool> rule_held_out;
+};
+
+// The lines of a file that is divided into [sections]; comments and empty lines are left out.
+struct Section {
+    std::string name;
+    size_t line;
+    std::vector<std::pair<size_t, std::string>> lines;  // line number, trimmed text
+};
+
+// Every { is closed, and no } stands alone.
+inline void check_slots(const std::string& text, const std::string& where) {
+    bool open = false;
+    for (char c : text) {
+        expects(c != '{' || !open, where, "\"", text, "\" opens a { within a slot; close the slot first");
+        expects(c != '}' || open, where, "\"", text, "\" has a } that closes nothing; write slots as {name}");
+        if (c == '{' || c == '}') open = c == '{';
+    }
+    expects(!open, where, "\"", text, "\" opens a { and does not close it; write slots as {name}");
+}
+
+inline std::vector<Section> read_sections(const std::filesystem::path& path) {
+    std::vector<Section> sections;
+    size_t number = 0;
+    for (const std::string& raw : read_text(path)) {
+        const std::string where = concat(path.string(), ": line ", ++number, ": ");
+        std::string text(trim(raw));
+        if (text.empty() || text[0] == '#') continue;
+        check_slots(text, where);
+        if (text[0] == '[') {
+            expects(text.size() > 2 && text.back() == ']', where, "\"", text, "\" opens a section but does not end in ]");
+            sections.push_back({text.substr(1, text.size() - 2), number, {}});
+            continue;
+        }
+        expects(!sections.empty(), where, "\"", text, "\" stands before the first [section]");
+        sections.back().lines.emplace_back(number, text);
+    }
+    return sections;
+}
+
+using Bindings = std::map<std::string, std::string>;
+
+// Replaces each {slot} by its binding.
+inline std::string fill(const std::string& pattern, const Bindings& bindings) {
+    std::string text;
+    for (size_t i = 0; i < pattern.size();) {
+        size_t open = pattern.find('{', i);
+        if (open == std::string::npos) return text + pattern.substr(i);
+        size_t close = pattern.find('}', open);
+        expects(close != std::string::npos, "the phrase \"", pattern, "\" opens a { and does not close it");
+        std::string slot = pattern.substr(open + 1, close - open - 1);
+        auto binding = bindings.find(slot);
+        expects(binding != bindings.end(), "the phrase \"", pattern, "\" has the slot {", slot,
+                "}, which means nothing there");
+        text += pattern.substr(i, open - i) + binding->second;
+        i = close + 1;
+    }
+    return text;
+}
+
+inline std::vector<std::string> slots_of(const std::string& pattern) {
+    std::vector<std::string> slots;
+    for (size_t open = pattern.find('{'); open != std::string::npos; open = pattern.find('{', open + 1)) {
+        size_t close = pattern.find('}', open);
+        if (close == std::string::npos) break;
+        slots.push_back(pattern.substr(open + 1, close - open - 1));
+    }
+    return slots;
+}
+
+inline bool has_slot(const std::string& pattern, const std::string& slot) {
+    return pattern.find("{" + slot + "}") != std::string::npos;
+}
+
+// A phrase with a blank for each slot.
+inline std::string literal_of(const std::string& pattern) {
+    Bindings blanks;
+    for (const std::string& slot : slots_of(pattern)) blanks.emplace(slot, " ");
+    return fill(pattern, blanks);
+}
+
+// What entities.txt, acts.txt and phrases.txt say.
+class WorldFiles {
+  public:
+    std::vector<EntityClass> classes;
+    std::vector<Entity> entities;
+    std::vector<Act> acts;
+    Phrases phrases;
+
+    explicit WorldFiles(const std::filesystem::path& directory) {
+        read_entities(directory / "entities.txt");
+        read_acts(directory / "acts.txt");
+        read_phrases(directory / "phrases.txt");
+    }
+
+    bool is_entity(const std::string& word) const { return entity_names_.count(word) > 0; }
+
+  private:
+    void read_entities(const std::filesystem::path& path) {
+        std::vector<std::pair<std::string, std::string>> texts;  // where, and what: checked once all entities are known
+        for (const Section& section : read_sections(path)) {
+            const std::string where_section = concat(path.string(), ": line ", section.line, ": [", section.name, "] ");
+            expects(is_name(section.name) && section.name != "place", where_section,
+                    "names no class; use one lower-case word other than place");
+            for (const EntityClass& other : classes)
+                expects(other.name != section.name, where_section, "opens this class a second time");
+            EntityClass entity_class{section.name, {}, {}, {}};
+            for (const auto& [number, text] : section.lines) {
+                std::string where = concat(path.string(), ": line ", number, ": ");
+                size_t equals = text.find('=');
+                std::string key = equals == std::string::npos ? "" : std::string(trim(text.substr(0, equals)));
+                std::string value = equals == std::string::npos ? text : std::string(trim(text.substr(equals + 1)));
+                if (key == "fact") {
+                    for (const std::string& slot : slots_of(value))
+                        expects(slot == section.name || slot == "place", where, "a fact of [", section.name,
+                                "] has the slots {", section.name, "} and {place}, not {", slot, "}");
+                    for (const std::string& slot : {section.name, std::string("place")})
+                        expects(has_slot(value, slot), where, "the fact \"", value, "\" does not have the slot {", slot, "}");
+                    entity_class.facts.push_back(value);
+                    texts.emplace_back(where, value);
+                    continue;
+                }
+                expects(key.empty() || key == "place", where, "unknown key \"", key, "\"; use fact, place, or a list of names");
+                for (const std::string& name : split_names(value, where)) {
+                    if (key == "place") {
+                        entity_class.places.push_back(name);
+                        texts.emplace_back(where, name);
+                        continue;
+                    }
+                    expects(entity_names_.insert(name).second, where, "\"", name, "\" is named twice");
+                    claim(name, concat("an entity of [", section.name, "]"), where);
+                    entity_class.members.push_back(entities.size());
+                    entities.push_back({name, classes.size(), "", false});
+                }
+            }
+            expects(!entity_class.facts.empty() && !entity_class.places.empty(), where_section,
+                    "needs at least one \"fact =\" and one \"place =\" line");
+            expects(entity_class.members.size() >= 8, where_section, "has ", entity_class.members.size(),
+                    " names; at least 8 are needed, a quarter of which is held out");
+            classes.push_back(entity_class);
+        }
+        expects(!classes.empty(), path.string(), ": no [class] found; see the comment at the top of the file");
+        for (const auto& [where, text] : texts) expect_no_entity(text, where);
+    }
+
+    void read_acts(const std::filesystem::path& path) {
+        for (const Section& section : read_sections(path)) {
+            const std::string where_section = concat(path.string(), ": line ", section.line, ": [", section.name, "] ");
+            Act act;
+            act.name = section.name;
+            expects(is_name(act.name), where_section, "is not one lower-case word");
+            claim(act.name, "[" + act.name + "]", where_section);
+            std::set<std::string> given;
+            std::vector<std::pair<std::string, std::string>> patterns;  // where, and what: checked once the slots are known
+            for (const auto& [number, text] : section.lines) {
+                std::string where = concat(path.string(), ": line ", number, ": ");
+                size_t equals = text.find('=');
+                expects(equals != std::string::npos, where, "\"", text, "\" is not \"key = value\"");
+                std::string key(trim(text.substr(0, equals))), value(trim(text.substr(equals + 1)));
+                expects(!value.empty(), where, key, " has no value");
+                const bool first = given.insert(key).second;
+                expects(first || key == "ask" || key == "help" || key == "instead", where, key, " is given twice in [", act.name,
+                        "]; leave one of the two lines out");
+                if (key == "kind") {
+                    expects(value == "hazard" || value == "look_alike" || value == "benign", where, "kind is \"", value,
+                            "\"; it can be hazard, look_alike or benign");
+                    act.kind = value == "hazard" ? Kind::hazard : value == "benign" ? Kind::benign : Kind::look_alike;
+                } else if (key == "also" || key == "target" || key == "brings") {
+                    expects(is_name(value), where, key, " is one lower-case word, not \"", value, "\"");
+                    (key == "also" ? act.also : key == "target" ? act.target : act.brings) = value;
+                    if (key == "also") claim(value, "[" + act.name + "]", where);
+                    else claim(value, key == "target" ? "a target" : "a consequence", where, true);
+                } else {
+                    patterns.emplace_back(where, value);
+                    if (key == "ask") act.asks.push_back(value);
+                    else if (key == "help") act.helps.push_back(value);
+                    else if (key == "instead") act.insteads.push_back(value);
+                    else if (key == "result") act.result = value;
+                    else fail(kBadInput, where, "unknown key \"", key, "\"; the keys are listed at the top of the file");
+                }
+            }
+            for (const char* key : {"kind", "also", "target", "brings", "ask", "help", "result", "instead"})
+                expects(given.count(key), where_section, "has no line \"", key, " = ...\"");
+            std::vector<std::string> slots = slots_of(act.asks[0]);
+            for (const std::string& slot : slots) act.slots.push_back(class_named(slot, where_section));
+            expects(!slots.empty(), where_section, "its ask has no slot; name at least one, such as {", classes[0].name, "}");
+            for (const auto& [where, pattern] : patterns) {
+                for (const std::string& slot : slots_of(pattern))
+                    expects(std::find(slots.begin(), slots.end(), slot) != slots.end(), where, "the slot {", slot,
+                            "} does not stand in the first ask of [", act.name, "]");
+                expect_no_entity(pattern, where);
+            }
+            for (const std::string& ask : act.asks) {
+                std::vector<std::string> used = slots_of(ask);
+                for (const std::string& slot : slots)
+                    expects(std::count(used.begin(), used.end(), slot) == 1, where_section, "the ask \"", ask,
+                            "\" does not have the slot {", slot, "} exactly once, as the first ask does");
+            }
+            acts.push_back(act);
+        }
+        for (auto [kind, word] : {std::pair{Kind::hazard, "hazard"}, {Kind::look_alike, "look_alike"}, {Kind::benign, "benign"}})
+            expects(std::any_of(acts.begin(), acts.end(), [kind = kind](const Act& act) { return act.kind == kind; }),
+                    path.string(), ": there is no act of kind ", word);
+    }
+
+    void read_phrases(const std::filesystem::path& path) {
+        std::vector<std::string> plain_rules;
+        std::map<std::string, std::vector<std::string>*> kinds = {{"rule", &phrases.rules},
+                                                                  {"plain rule", &plain_rules},
+                                                                  {"refusal", &phrases.refusals},
+                                                                  {"evasion", &phrases.evasions},
+                                                                  {"opening", &phrases.openings},
+                                                                  {"greeting", &phrases.greetings}};
+        const std::map<std::string, std::set<std::string>> allowed = {
+            {"rule", {"or", "and", "And", "is"}}, {"plain rule", {"or", "and", "And", "is"}},
+            {"refusal", {"name", "brings", "result", "instead"}}};
+        for (const Section& section : read_sections(path)) {
+            expects(kinds.count(section.name), path.string(), ": line ", section.line, ": unknown kind of phrase [",
+                    section.name, "]; use rule, plain rule, refusal, evasion, opening or greeting");
+            for (const auto& [number, text] : section.lines) {
+                std::string where = concat(path.string(), ": line ", number, ": ");
+                auto known = allowed.find(section.name);
+                for (const std::string& slot : slots_of(text))
+                    expects(known != allowed.end() && known->second.count(slot), where, "[", section.name,
+                            "] has no slot {", slot, "}");
+                expect_no_entity(text, where);
+                if (section.name == "rule" || section.name == "plain rule") {
+                    expects(has_slot(text, "or") || has_slot(text, "and") || has_slot(text, "And"), where, "the rule \"", text,
+                            "\" has no list of topics; give it the slot {or}, {and} or {And}");
+                    for (const std::string& word : words_of(literal_of(text)))
+                        for (const Act& act : acts)
+                            expects(word != act.name && word != act.also && word != act.target && word != act.brings, where,
+                                    "\"", word, "\" is a topic that rules speak of, and cannot be part of every rule so worded");
+                }
+                if (section.name == "refusal")
+                    for (const char* slot : {"result", "instead"})
+                        expects(has_slot(text, slot), where, "the refusal \"", text, "\" does not have the slot {", slot,
+                                "}; every refusal gives the act's consequence and an alternative");
+                kinds[section.name]->push_back(text == "-" ? "" : text);
+            }
+        }
+        for (const auto& [name, list] : kinds)
+            expects(!list->empty() || name == "plain rule", path.string(), ": no phrases of kind [", name, "]");
+        expects(phrases.rules.size() >= 4, path.string(), ": [rule] needs at least 4 phrasings, a quarter of which is held out");
+        phrases.plain_rules = plain_rules.size();
+        phrases.rules.insert(phrases.rules.end(), plain_rules.begin(), plain_rules.end());
+    }
+
+    // A word that rules can speak of has one meaning: an entity, one act, a target or a consequence. Acts may share the last two.
+    void claim(const std::string& word, const std::string& meaning, const std::string& where, bool shared = false) {
+        const auto [known, is_new] = meanings_.emplace(word, meaning);
+        expects(is_new || (shared && known->second == meaning), where, "\"", word, "\" already names ", known->second,
+                "; use another word");
+    }
+
+    static bool is_name(const std::string& text) {
+        return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return c >= 'a' && c <= 'z'; });
+    }
+
+    static std::vector<std::string> split_names(const std::string& text, const std::string& where) {
+        std::vector<std::string> names;
+        for (size_t i = 0; i < text.size();) {
+            size_t comma = std::min(text.find(',', i), text.size());
+            std::string name(trim(text.substr(i, comma - i)));
+            i = comma + 1;
+            if (name.empty() && i >= text.size()) break;  // a comma may end the line
+            expects(is_name(name), where, "\"", name, "\" is not one lower-case word");
+            names.push_back(name);
+        }
+        return names;
+    }
+
+    size_t class_named(const std::string& name, const std::string& where) const {
+        for (size_t i = 0; i < classes.size(); i++)
+            if (classes[i].name == name) return i;
+        fail(kBadInput, where, "the slot {", name, "} is no class of entities.txt");
+    }
+
+    // Entities stand in text through slots only: a name inside a phrase would undo what is held out.
+    void expect_no_entity(const std::string& pattern, const std::string& where) const {
+        for (const std::string& word : words_of(literal_of(pattern))) {
+            bool plural = word.size() > 1 && word.back() == 's' && is_entity(word.substr(0, word.size() - 1));
+            expects(!is_entity(word) && !plural, where, "the entity \"", word,
+                    "\" stands in the text itself; use a slot or another word");
+        }
+    }
+
+    std::set<std::string> entity_names_;
+    std::map<std::string, std::string> meanings_;  // of the words that rules can speak of
+};
+
+}  // namespace cai
