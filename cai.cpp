@@ -71,7 +71,7 @@ Arguments& with_recipe_of(Arguments& arguments, const std::vector<fs::path>& pla
 // The run that a model's folder lies in.
 fs::path run_of(const fs::path& model) { return (model / "..").lexically_normal(); }
 
-struct Setting {
+struct Session {
     int threads = 1;
     const Kernels& kernels;
     fs::path data;
@@ -79,12 +79,17 @@ struct Setting {
     World world;
 
     // places: the run directories that the verb uses, of which the first with a config.cfg has the recipe.
-    Setting(Arguments& arguments, const fs::path& program, const std::vector<fs::path>& places)
+    Session(Arguments& arguments, const fs::path& program, const std::vector<fs::path>& places)
         : kernels(kernels_for(arguments, threads)),
           data(data_folder(arguments, program)),
           recipe(read_recipe(with_recipe_of(arguments, places))),
           world(data / "world", recipe.seed) {
         quiet = arguments.flag("quiet");
+    }
+
+    Run open_run(const fs::path& directory) const { return Run(directory, world_files(data)); }
+    Pipeline pipeline(Run& run, const Constitution& constitution) const {
+        return {kernels, run, world, constitution, recipe, threads};
     }
 };
 
@@ -102,27 +107,14 @@ Constitution read_constitution(const fs::path& path, const World& world) {
 }
 
 // The constitution of a run, or the default one where it has none yet.
-fs::path constitution_of(const Setting& s, const fs::path& run) {
+fs::path constitution_of(const Session& s, const fs::path& run) {
     return fs::exists(run / "constitution.txt") ? run / "constitution.txt" : s.data / "constitution.txt";
 }
 
-// ---- the story
-
-void tell(const Story& story) {
-    story.make_world();
-    story.train_tokenizer();
-    story.pretrain_model();   // language, facts, and the skill of applying a stated rule
-    story.tune_helpful();     // the helpful-only assistant: answers everything
-    story.critique();         // sample, criticise and revise under lines of the constitution
-    story.tune_sl_cai();      // the pretrained model, tuned on the revisions: SL-CAI
-    story.compare_answers();  // AI feedback: which of two answers does a line prefer?
-    story.train_reward();     // the preference model
-    story.optimize_policy();  // PPO against it: RL-CAI
-    story.evaluate_models();
-}
+// ---- the method, stage by stage
 
 // Five prompts, answered by RL-CAI of two runs.
-std::string side_by_side(const Setting& s, const fs::path& before, const fs::path& after) {
+std::string side_by_side(const Session& s, const fs::path& before, const fs::path& after) {
     Rng rng(s.recipe.seed, stream("side by side"));
     std::vector<Transcript> transcripts;
     for (Kind kind : {Kind::hazard, Kind::hazard, Kind::hazard, Kind::benign, Kind::look_alike})
@@ -139,28 +131,29 @@ std::string side_by_side(const Setting& s, const fs::path& before, const fs::pat
     return text;
 }
 
-// Tells the story in `out` under a constitution; what another run made without needing one is taken over from there.
-Json tell_in(const Setting& s, const fs::path& out, const Constitution& constitution, const fs::path& from,
+// Runs all stages in `out` under a constitution; what another run made without needing one is reused from there.
+Json run_all(const Session& s, const fs::path& out, const Constitution& constitution, const fs::path& from,
              const std::string& configuration) {
     expects(from.empty() || fs::exists(from / "manifests"), from.string(), ": not a run directory; make one with `cai all --out ",
             from.string(), "`");
     expects(from.empty() || fs::weakly_canonical(from) != fs::weakly_canonical(out), "--from and --out are the same folder, ",
             out.string(), "; choose another --out");
-    Run run(out);
-    run.settings = {{"config.cfg", configuration}, {"constitution.txt", constitution.text()}};
-    Story story{s.kernels, run, s.world, constitution, s.recipe, s.data, s.threads};
-    if (!from.empty()) story.take_over(Run(from));
-    tell(story);
+    Run run = s.open_run(out);
+    run.pending_files = {{"config.cfg", configuration}, {"constitution.txt", constitution.text()}};
+    const Pipeline pipeline = s.pipeline(run, constitution);
+    expect_no_text_model(run);
+    if (!from.empty()) reuse_from(pipeline, s.open_run(from));
+    run_pipeline(pipeline);
     return read_json(run / "results.json");
 }
 
 int all(Arguments& arguments, const fs::path& program) {
     fs::path out = arguments.string("out", "runs/story"), from = arguments.string("from", "");
-    Setting s(arguments, program, {from, out});
+    Session s(arguments, program, {from, out});
     fs::path file = arguments.string("constitution", (s.data / "constitution.txt").string());
     bool json = arguments.flag("json");
     arguments.finish();
-    Json results = tell_in(s, out, read_constitution(file, s.world), from, recipe_configuration(arguments));
+    Json results = run_all(s, out, read_constitution(file, s.world), from, recipe_configuration(arguments));
     if (json) {
         std::cout << dump(results) << "\n";
     } else if (from.empty() || !fs::exists(from / "results.json")) {
@@ -171,51 +164,55 @@ int all(Arguments& arguments, const fs::path& program) {
     return kDone;
 }
 
-// One stage of a run.
-int stage(const std::string& verb, Arguments& arguments, const fs::path& program) {
+// The stages of one subcommand, such as "critique" or "sft helpful", in the run that --out names.
+fs::path run_stages(const std::string& verb, Arguments& arguments, const fs::path& program) {
     fs::path out = arguments.string("out", "runs/story");
-    Setting s(arguments, program, {out});
-    const bool reads_constitution = verb == "critique" || verb == "compare";
+    Session s(arguments, program, {out});
+    std::string command = verb;
+    if (verb == "sft") command += " " + arguments.positional(0, "which model to make, helpful or sl-cai");
+    std::vector<const Stage*> chosen;
+    for (const Stage& stage : stages())
+        if (stage.command == command) chosen.push_back(&stage);
+    if (chosen.empty()) fail(kUsage, "cai sft makes \"helpful\" or \"sl-cai\", not \"", command.substr(4), "\"");
+    const bool reads_constitution = std::any_of(chosen.begin(), chosen.end(), [](const Stage* stage) {
+        return std::find(stage->inputs.begin(), stage->inputs.end(), "constitution.txt") != stage->inputs.end();
+    });
     fs::path file = constitution_of(s, out);
-    if (reads_constitution) file = arguments.string("constitution", file.string());
-    std::string which = verb == "sft" ? arguments.positional(0, "which model to make, helpful or sl-cai") : "";
-    if (verb == "sft" && which != "helpful" && which != "sl-cai")
-        fail(kUsage, "cai sft makes \"helpful\" or \"sl-cai\", not \"", which, "\"");
-    Run run(out);
+    if (reads_constitution && verb != "evaluate") file = arguments.string("constitution", file.string());
+    Run run = s.open_run(out);
     run.force = arguments.flag("force");
     arguments.finish();
     expect_same_recipe(s.recipe, out);
-    run.settings["config.cfg"] = recipe_configuration(arguments);
+    run.pending_files["config.cfg"] = recipe_configuration(arguments);
     Constitution constitution;
     if (reads_constitution) {
-        constitution = read_constitution(file, s.world);
-        run.settings["constitution.txt"] = constitution.text();
+        constitution = verb == "evaluate" ? Constitution::read(file) : read_constitution(file, s.world);
+        run.pending_files["constitution.txt"] = constitution.text();
     }
-    Story story{s.kernels, run, s.world, constitution, s.recipe, s.data, s.threads};
-    if (verb == "tokenizer") story.train_tokenizer();
-    if (verb == "pretrain") story.pretrain_model();
-    if (which == "helpful") story.tune_helpful();
-    if (which == "sl-cai") story.tune_sl_cai();
-    if (verb == "critique") story.critique();
-    if (verb == "compare") story.compare_answers();
-    if (verb == "reward") story.train_reward();
-    if (verb == "ppo") story.optimize_policy();
+    const Pipeline pipeline = s.pipeline(run, constitution);
+    expect_no_text_model(run);
+    if (verb == "evaluate") expect_a_model(run);
+    for (const Stage* stage : chosen) {
+        expect_inputs_of_recipe(pipeline, *stage);
+        run_stage(pipeline, *stage);
+    }
+    return out;
+}
+
+int stage_verb(const std::string& verb, Arguments& arguments, const fs::path& program) {
+    run_stages(verb, arguments, program);
     return kDone;
 }
 
 // A model of any text: --text FILE instead of the world.
-int pretrain_on_text(const std::string& verb, Arguments& arguments, const fs::path& program) {
+int text_verb(const std::string& verb, Arguments& arguments, const fs::path& program) {
     fs::path text = arguments.string("text", ""), out = arguments.string("out", "runs/text");
-    Setting s(arguments, program, {out});
+    Session s(arguments, program, {out});
+    Run run = s.open_run(out);
+    run.force = arguments.flag("force");
     arguments.finish();
-    std::string content = read_file(text);
-    expects(!content.empty(), text.string(), ": the file is empty; there is nothing to learn");
-    Run run(out);
-    write_file(run / "config.cfg", recipe_configuration(arguments));
-    if (verb == "tokenizer" || !fs::exists(run / "tokenizer"))
-        write_tokenizer(run / "tokenizer", train_bpe({content}, static_cast<size_t>(s.recipe.vocab_size)));
-    Tokenizer tokenizer = read_tokenizer(run / "tokenizer");
-    if (verb == "pretrain") pretrain_on(s.kernels, run, s.recipe, tokenizer, {encode_text(tokenizer, content)});
+    run.pending_files["config.cfg"] = recipe_configuration(arguments);
+    run_on_text(s.kernels, run, s.recipe, text, verb == "tokenizer");
     return kDone;
 }
 
@@ -223,16 +220,17 @@ int pretrain_on_text(const std::string& verb, Arguments& arguments, const fs::pa
 
 int show_world(Arguments& arguments, const fs::path& program) {
     fs::path out = arguments.string("out", "");
-    Setting s(arguments, program, {out});
+    Session s(arguments, program, {out});
     size_t samples = static_cast<size_t>(arguments.integer("samples", 1, 0, 1000));
     fs::path file = arguments.string("constitution", (s.data / "constitution.txt").string());
     arguments.finish();
     Constitution constitution = read_constitution(file, s.world);
     if (!out.empty()) {
         expect_same_recipe(s.recipe, out);
-        Run run(out);
-        run.settings["config.cfg"] = recipe_configuration(arguments);
-        Story{s.kernels, run, s.world, constitution, s.recipe, s.data, s.threads}.make_world();
+        Run run = s.open_run(out);
+        run.pending_files["config.cfg"] = recipe_configuration(arguments);
+        expect_no_text_model(run);
+        run_stage(s.pipeline(run, constitution), stages().front());
     }
     std::cout << overview(s.world, constitution, file.string(), samples);
     return kDone;
@@ -242,23 +240,14 @@ int show_world(Arguments& arguments, const fs::path& program) {
 
 int evaluate_verb(Arguments& arguments, const fs::path& program) {
     const std::vector<std::string> models = arguments.positionals();
-    fs::path out = arguments.string("out", "runs/story");
-    std::vector<fs::path> places = {out};
-    if (!models.empty()) places = {models[0], run_of(models[0])};
-    Setting s(arguments, program, places);
-    bool json = arguments.flag("json"), force = arguments.flag("force");
-    arguments.finish();
+    bool json = arguments.flag("json");
     if (models.empty()) {
-        expect_same_recipe(s.recipe, out);
-        Constitution constitution = Constitution::read(constitution_of(s, out));
-        Run run(out);
-        run.force = force;
-        run.settings = {{"config.cfg", recipe_configuration(arguments)}, {"constitution.txt", constitution.text()}};
-        Story{s.kernels, run, s.world, constitution, s.recipe, s.data, s.threads}.evaluate_models();
-        Json results = read_json(run / "results.json");
+        Json results = read_json(run_stages("evaluate", arguments, program) / "results.json");
         std::cout << (json ? dump(results) + "\n" : results_table(results));
         return kDone;
     }
+    Session s(arguments, program, {models[0], run_of(models[0])});
+    arguments.finish();
     for (const std::string& directory : models) {
         Model model = load_model(s.kernels, directory);
         std::cout << dump(evaluate_model(model, load_tokenizer(directory), s.world, s.recipe), json ? 0 : 2) << "\n";
@@ -314,14 +303,14 @@ int swap(Arguments& arguments, const fs::path& program) {
     fs::path story = arguments.string("from", "");
     fs::path out = arguments.string("out", invert ? "runs/swap-invert" : concat("runs/swap-remove-", number));
     if (story.empty() && fs::exists("runs/story/manifests") && !arguments.has("out")) story = "runs/story";
-    Setting s(arguments, program, {story, out});
+    Session s(arguments, program, {story, out});
     fs::path file = arguments.string("constitution", (s.data / "constitution.txt").string());
     arguments.finish();
     std::vector<std::string> names;
     if (!invert) names.push_back(removable_hazard(s.world, number).name);
     Constitution constitution = invert ? inverted(s.world, names)
                                        : without_hazard(s.world, Constitution::read(file), removable_hazard(s.world, number));
-    Json results = tell_in(s, out, constitution, story, recipe_configuration(arguments));
+    Json results = run_all(s, out, constitution, story, recipe_configuration(arguments));
     Json summary = swap_summary(results, s.world, names, invert);
     if (json) {
         std::cout << dump(summary) << "\n";
@@ -333,7 +322,7 @@ int swap(Arguments& arguments, const fs::path& program) {
 
 int trace_verb(Arguments& arguments, const fs::path& program) {
     fs::path directory = arguments.positional(0, "a run directory, such as runs/story");
-    Setting s(arguments, program, {directory});
+    Session s(arguments, program, {directory});
     std::string prompt = arguments.string("prompt", "");
     fs::path file = arguments.string("constitution", (directory / "constitution.txt").string());
     arguments.finish();
@@ -344,7 +333,7 @@ int trace_verb(Arguments& arguments, const fs::path& program) {
 
 int chat_verb(Arguments& arguments, const fs::path& program) {
     fs::path directory = arguments.positional(0, "a run directory, such as runs/story");
-    Setting s(arguments, program, {directory, run_of(directory)});
+    Session s(arguments, program, {directory, run_of(directory)});
     ChatOptions options;
     options.compare = arguments.flag("compare");
     options.temperature = arguments.number("chat-temperature", options.temperature, 0, 100);
@@ -431,7 +420,7 @@ const std::vector<Verb>& verbs() {
     auto one_stage = [](const std::string& name) {
         return [name](Arguments& arguments, const fs::path& program) {
             bool text = (name == "tokenizer" || name == "pretrain") && arguments.has("text");
-            return text ? pretrain_on_text(name, arguments, program) : stage(name, arguments, program);
+            return text ? text_verb(name, arguments, program) : stage_verb(name, arguments, program);
         };
     };
     const Option out = {"out", "RUN", "the run directory (runs/story)"},

@@ -1,11 +1,11 @@
-// The story as a list of stages, each with the files it reads and writes. cai.cpp tells it in order; one stage alone is one
-// subcommand.
+// The method as a list of stages, each with the files it reads and writes, the options that decide what it makes, and its body.
+// `cai all` runs them in order; a stage alone is a subcommand; --from, help and the book's table come from this list too.
 #pragma once
+#include <algorithm>
 #include <filesystem>
 #include <string>
 #include <vector>
 
-#include "lm/bpe_training.h"
 #include "settings.h"
 #include "stages/compare.h"
 #include "stages/compare_helpfulness.h"
@@ -16,138 +16,225 @@
 #include "stages/pretrain.h"
 #include "stages/reward.h"
 #include "stages/sft.h"
+#include "stages/train_tokenizer.h"
 
 namespace cai {
 
-struct Story {
+// What the bodies of the stages work with.
+struct Pipeline {
     const Kernels& kernels;
     Run& run;
     const World& world;
     const Constitution& constitution;
     const Recipe& recipe;
-    std::filesystem::path data;  // the folder with world/ in it
-    int threads;
-
-    // ---- the stages, in the order of the story
-
-    void make_world() const {
-        run.perform(world_stage(), [&] {
-            Json summary = write_corpus(run, world, recipe.corpus);
-            note("world", concat(recipe.corpus.documents, " documents, ", dump(summary["review_documents"]),
-                                 " reviews and drills among them and beside them"));
-        });
-    }
-
-    void train_tokenizer() const {
-        run.perform(tokenizer_stage(), [&] {
-            std::vector<std::string> texts;
-            for (const Json& json : read_jsonl(run / "world/documents.jsonl"))
-                for (const Segment& segment : segments_from_json(json, "world/documents.jsonl")) texts.push_back(as_read(segment));
-            Tokenizer tokenizer = train_bpe(texts, static_cast<size_t>(recipe.vocab_size));
-            write_tokenizer(run / "tokenizer", tokenizer);
-            note("tokenizer", concat(tokenizer.size(), " tokens"));
-        });
-    }
-
-    void pretrain_model() const {
-        run.perform(pretrain_stage(), [&] { pretrain(kernels, run, recipe); });
-    }
-
-    void tune_helpful() const {
-        run.perform(helpful_stage(), [&] { sft_helpful(kernels, run, recipe); });
-    }
-
-    void critique() const {
-        Json options = Json::Object{{"rounds", recipe.critique.rounds}, {"temperature", recipe.critique.temperature},
-                                    {"seed", recipe.seed}};
-        run.perform({"critique", {"helpful", "world/prompts.jsonl", "constitution.txt"},
-                     {"revisions.jsonl", "helpful-samples.jsonl"}, options},
-                    [&] { critique_and_revise(kernels, run, world, constitution, recipe); });
-    }
-
-    void tune_sl_cai() const {
-        Json options = to_json(recipe.sl_cai);
-        options.set("seed", recipe.seed);
-        options.set("replayed", recipe.corpus.replayed).set("replayed_conversations", recipe.corpus.replayed_conversations);
-        run.perform({"sft-sl-cai", {"pretrained", "revisions.jsonl", "helpful-samples.jsonl", "world/documents.jsonl"},
-                     {"sl-cai"}, options},
-                    [&] { sft_sl_cai(kernels, run, recipe); });
-    }
-
-    void compare_answers() const {
-        Json options = Json::Object{{"reasoning", recipe.compare.reasoning}, {"clamp_low", recipe.compare.clamp_low},
-                                    {"clamp_high", recipe.compare.clamp_high}, {"temperature", recipe.compare.temperature},
-                                    {"seed", recipe.seed}};
-        run.perform({"compare", {"sl-cai", "helpful", "pretrained", "world/prompts.jsonl", "constitution.txt"},
-                     {"comparisons.jsonl"}, options},
-                    [&] { compare(kernels, run, world, constitution, recipe); });
-        run.perform({"compare-helpfulness", {"sl-cai", "world/prompts.jsonl"}, {"helpfulness.jsonl"},
-                     Json::Object{{"seed", recipe.seed}, {"labelled_by", "oracle"}}},
-                    [&] { compare_helpfulness(kernels, run, world, recipe); });
-    }
-
-    void train_reward() const {
-        Json options = Json::Object{{"pairs_per_batch", recipe.reward.pairs_per_batch}, {"epochs", recipe.reward.epochs},
-                                    {"learning_rate", recipe.reward.learning_rate}, {"seed", recipe.seed}};
-        run.perform({"reward", {"sl-cai", "comparisons.jsonl", "helpfulness.jsonl"}, {"preference-model"}, options},
-                    [&] { train_preference_model(kernels, run, recipe); });
-    }
-
-    void optimize_policy() const {
-        Json options = to_json(recipe.ppo);
-        options.set("seed", recipe.seed);
-        run.perform({"ppo", {"sl-cai", "preference-model", "world/prompts.jsonl"}, {"rl-cai", "value-model"}, options},
-                    [&] { ppo(kernels, run, world, recipe); });
-    }
-
-    void evaluate_models() const {
-        std::vector<std::string> inputs = {"constitution.txt"};
-        for (const char* model : {"pretrained", "helpful", "sl-cai", "preference-model", "rl-cai"})
-            if (std::filesystem::exists(run / model)) inputs.push_back(model);
-        expects(inputs.size() > 1, run.directory.string(), ": holds no model to evaluate; make them all with `cai all --out ",
-                run.directory.string(), "`");
-        Json options = Json::Object{{"prompts", recipe.evaluate.prompts}, {"pairs", recipe.evaluate.pairs},
-                                    {"reasoning", recipe.compare.reasoning}, {"seed", recipe.seed}};
-        run.perform({"evaluate", inputs, {"results.json"}, options},
-                    [&] { evaluate(kernels, run, world, constitution, recipe, threads); });
-    }
-
-    // ---- another run's work
-
-    // Takes over what does not depend on the constitution, where the other run made it with the same recipe from the same world.
-    void take_over(const Run& other) const {
-        std::vector<std::string> missing;
-        for (const Run::Stage& stage : {world_stage(), tokenizer_stage(), pretrain_stage(), helpful_stage()})
-            if (!run.adopt(other, stage)) missing.push_back(stage.name);
-        if (missing.empty() && std::filesystem::exists(other / "skill.json"))  // of critic and judge, whatever the constitution
-            std::filesystem::copy_file(other / "skill.json", run / "skill.json", std::filesystem::copy_options::skip_existing);
-        if (!missing.empty())
-            warn(concat(other.directory.string(), ": holds no ", join_list(missing, "and"), " of seed ", recipe.seed, ", size ",
-                        recipe.size, ", this world and these options; what is missing is made afresh"));
-    }
-
-  private:
-    Run::Stage world_stage() const {
-        Json options = to_json(recipe.corpus);
-        options.set("seed", recipe.seed);
-        for (const char* file : {"entities.txt", "acts.txt", "phrases.txt"})
-            options.set(file, fingerprint(data / "world" / file));
-        return {"world", {}, {"world/documents.jsonl", "world/dialogues.jsonl", "world/reviews.jsonl", "world/prompts.jsonl",
-                              "world/world.json"}, options};
-    }
-    Run::Stage tokenizer_stage() const {
-        return {"tokenizer", {"world/documents.jsonl"}, {"tokenizer"}, Json::Object{{"vocab_size", recipe.vocab_size}}};
-    }
-    Run::Stage pretrain_stage() const {
-        Json options = to_json(recipe.pretrain);
-        options.set("size", recipe.size).set("seed", recipe.seed);
-        return {"pretrain", {"world/documents.jsonl", "tokenizer"}, {"pretrained"}, options};
-    }
-    Run::Stage helpful_stage() const {
-        Json options = to_json(recipe.helpful);
-        options.set("seed", recipe.seed);
-        return {"sft-helpful", {"pretrained", "world/dialogues.jsonl", "world/reviews.jsonl"}, {"helpful"}, options};
-    }
+    int threads;  // recorded in results.json
 };
+
+struct Stage {
+    const char* name;     // of its manifest, its messages and its options
+    const char* command;  // the subcommand, with its argument
+    const char* does;
+    std::vector<std::string> inputs;           // files and folders of the run; data/world/ is that of --data
+    std::vector<std::string> optional_inputs;  // read where they are there
+    std::vector<std::string> outputs;
+    std::vector<std::string> options;  // the stages whose recipe options decide the outputs
+    void (*body)(const Pipeline&, const std::string& fingerprint);
+};
+
+// The files of --data that a story reads.
+inline const std::vector<std::string> kWorldFiles = {"data/world/entities.txt", "data/world/acts.txt", "data/world/phrases.txt"};
+
+// Where they lie, for a Run.
+inline Run::Paths world_files(const std::filesystem::path& data) {
+    Run::Paths files;
+    for (const std::string& file : kWorldFiles) files[file] = data / file.substr(std::string("data/").size());
+    return files;
+}
+
+// Which stage reads what another one wrote is said here alone. A stage that does not read constitution.txt, or anything made
+// from it, is reused whatever the constitution is.
+inline const std::vector<Stage>& stages() {
+    static const std::vector<Stage> kStages = {
+        {"world", "world", "writes the documents, dialogues, reviews and prompts of the toy world", kWorldFiles, {},
+         {"world/documents.jsonl", "world/dialogues.jsonl", "world/reviews.jsonl", "world/prompts.jsonl", "world/world.json"},
+         {"world"}, [](const Pipeline& p, const std::string&) { write_corpus(p.run, p.world, p.recipe.corpus); }},
+        {"tokenizer", "tokenizer", "trains the byte-level BPE tokenizer", {"world/documents.jsonl"}, {}, {"tokenizer"},
+         {"tokenizer"}, [](const Pipeline& p, const std::string&) { train_tokenizer(p.run, p.recipe); }},
+        {"pretrain", "pretrain", "trains a model from fresh weights: language, facts, and applying a stated principle",
+         {"world/documents.jsonl", "tokenizer"}, {}, {"pretrained"}, {"pretrain"},
+         [](const Pipeline& p, const std::string& fingerprint) { pretrain(p.kernels, p.run, p.recipe, fingerprint); }},
+        {"sft-helpful", "sft helpful", "fine-tunes the pretrained model into the helpful-only assistant: it answers everything",
+         {"pretrained", "world/dialogues.jsonl", "world/reviews.jsonl"}, {}, {"helpful"}, {"sft-helpful"},
+         [](const Pipeline& p, const std::string& fingerprint) { sft_helpful(p.kernels, p.run, p.recipe, fingerprint); }},
+        {"critique", "critique", "answers, criticises and revises under principles of the constitution",
+         {"helpful", "world/prompts.jsonl", "constitution.txt"}, {}, {"revisions.jsonl", "helpful-samples.jsonl"}, {"critique"},
+         [](const Pipeline& p, const std::string&) {
+             critique_and_revise(p.kernels, p.run, p.world, p.constitution, p.recipe);
+         }},
+        {"sft-sl-cai", "sft sl-cai", "fine-tunes the pretrained model on the revisions: SL-CAI",
+         {"pretrained", "revisions.jsonl", "helpful-samples.jsonl", "world/documents.jsonl"}, {}, {"sl-cai"}, {"sft-sl-cai"},
+         [](const Pipeline& p, const std::string& fingerprint) { sft_sl_cai(p.kernels, p.run, p.recipe, fingerprint); }},
+        {"compare", "compare", "AI feedback: which of two answers does a principle prefer?",
+         {"sl-cai", "helpful", "pretrained", "world/prompts.jsonl", "constitution.txt"}, {}, {"comparisons.jsonl"}, {"compare"},
+         [](const Pipeline& p, const std::string&) { compare(p.kernels, p.run, p.world, p.constitution, p.recipe); }},
+        {"compare-helpfulness", "compare", "the stand-in for human comparisons of helpfulness, labelled by the oracle",
+         {"sl-cai", "world/prompts.jsonl", "data/world/entities.txt", "data/world/acts.txt", "data/world/phrases.txt"}, {},
+         {"helpfulness.jsonl"}, {"compare-helpfulness"},
+         [](const Pipeline& p, const std::string&) { compare_helpfulness(p.kernels, p.run, p.world, p.recipe); }},
+        {"reward", "reward", "trains the preference model", {"sl-cai", "comparisons.jsonl", "helpfulness.jsonl"}, {},
+         {"preference-model"}, {"reward"},
+         [](const Pipeline& p, const std::string& fingerprint) {
+             train_preference_model(p.kernels, p.run, p.recipe, fingerprint);
+         }},
+        {"ppo", "ppo", "reinforcement learning against the preference model: RL-CAI",
+         {"sl-cai", "preference-model", "world/prompts.jsonl"}, {}, {"rl-cai", "value-model"}, {"ppo"},
+         [](const Pipeline& p, const std::string& fingerprint) { ppo(p.kernels, p.run, p.world, p.recipe, fingerprint); }},
+        {"skill", "evaluate", "measures critic and judge on minimal pairs", kWorldFiles, {"pretrained", "helpful"}, {"skill.json"},
+         {"evaluate", "critique", "compare"},
+         [](const Pipeline& p, const std::string&) { measure_skill(p.kernels, p.run, p.world, p.recipe); }},
+        {"evaluate", "evaluate", "rates of every model of the run, in results.json",
+         {"skill.json", "constitution.txt", "data/world/entities.txt", "data/world/acts.txt", "data/world/phrases.txt"},
+         {"helpful", "sl-cai", "preference-model", "rl-cai"}, {"results.json"}, {"evaluate"},
+         [](const Pipeline& p, const std::string&) {
+             evaluate(p.kernels, p.run, p.world, p.constitution, p.recipe, p.threads);
+         }},
+    };
+    return kStages;
+}
+
+// STUB
+inline Json stage_options(const Recipe& r, const std::string& stage) {
+    Json o = Json::Object{{"seed", r.seed}};
+    if (stage == "world") o.set("x", to_json(r.corpus));
+    if (stage == "tokenizer") o.set("x", r.vocab_size);
+    if (stage == "pretrain") o.set("x", to_json(r.pretrain)).set("size", r.size);
+    if (stage == "sft-helpful") o.set("x", to_json(r.helpful));
+    if (stage == "sft-sl-cai") o.set("x", to_json(r.sl_cai)).set("r", r.corpus.replayed).set("c", r.corpus.replayed_conversations);
+    if (stage == "critique") o.set("x", r.critique.rounds).set("t", r.critique.temperature);
+    if (stage == "compare") o.set("x", r.compare.reasoning).set("t", r.compare.temperature).set("l", r.compare.clamp_low).set("h", r.compare.clamp_high);
+    if (stage == "reward") o.set("x", r.reward.epochs).set("t", r.reward.learning_rate).set("l", r.reward.pairs_per_batch);
+    if (stage == "ppo") o.set("x", to_json(r.ppo));
+    if (stage == "evaluate") o.set("x", r.evaluate.prompts).set("t", r.evaluate.pairs);
+    return o;
+}
+
+inline const Stage& stage_named(const std::string& name) {
+    for (const Stage& stage : stages())
+        if (stage.name == name) return stage;
+    fail(kBadInput, "there is no stage ", name);
+}
+
+inline Task task_of(const Stage& stage, const Recipe& recipe) {
+    Json options = Json::Object{};
+    for (const std::string& name : stage.options) options.set(name, stage_options(recipe, name));
+    return {stage.name, stage.inputs, stage.optional_inputs, stage.outputs, options};
+}
+
+// The stage that makes a file or folder of the run; null for the constitution and what lies outside of the run.
+inline const Stage* maker_of(const std::string& file) {
+    for (const Stage& stage : stages())
+        if (std::find(stage.outputs.begin(), stage.outputs.end(), file) != stage.outputs.end()) return &stage;
+    return nullptr;
+}
+
+// Does what a stage makes hang on the constitution, through whatever files?
+inline bool depends_on_constitution(const Stage& stage) {
+    for (const auto* list : {&stage.inputs, &stage.optional_inputs})
+        for (const std::string& input : *list) {
+            const Stage* maker = maker_of(input);
+            if (input == "constitution.txt" || (maker && depends_on_constitution(*maker))) return true;
+        }
+    return false;
+}
+
+// Throws when a stage that is to run alone would read what this recipe does not make: models of another seed, a stage that was
+// interrupted, comparisons under another constitution. What was put in the place of a file by hand is taken as it is, with a
+// warning.
+inline void expect_inputs_of_recipe(const Pipeline& pipeline, const Stage& stage) {
+    Run& run = pipeline.run;
+    for (const auto* list : {&stage.inputs, &stage.optional_inputs})
+        for (const std::string& input : *list) {
+            const Stage* maker = maker_of(input);
+            if (!maker || !run.has_manifest(maker->name) || !std::filesystem::exists(find_checkpoint(run / input))) continue;
+            const Task task = task_of(*maker, pipeline.recipe);
+            expects(run.is_finished(task), (run / input).string(), ": is not what `cai ", maker->command,
+                    "` makes with these options from the files of this run; run that first, or all stages with `cai all --out ",
+                    run.directory.string(), "`");
+            for (const std::string& changed : run.changed_outputs(task))
+                if (changed == input)
+                    warn(concat((run / input).string(), ": is not what ", maker->name, " wrote; ", stage.name, " takes it as it is"));
+            expect_inputs_of_recipe(pipeline, *maker);
+        }
+}
+
+inline void run_stage(const Pipeline& pipeline, const Stage& stage) {
+    pipeline.run.perform(task_of(stage, pipeline.recipe),
+                         [&](const std::string& fingerprint) { stage.body(pipeline, fingerprint); });
+}
+
+// Refuses a principle that is too long for the models as soon as there is a tokenizer, before the long work.
+inline void check_lengths(const Pipeline& pipeline, const Run& run) {
+    if (!std::filesystem::exists(run / "tokenizer/tokenizer.json")) return;
+    const Tokenizer tokenizer = read_tokenizer(run / "tokenizer");
+    check_lengths(pipeline.constitution, tokenizer, preset(pipeline.recipe.size, static_cast<int>(tokenizer.size())).context);
+}
+
+inline void run_pipeline(const Pipeline& pipeline) {
+    for (const Stage& stage : stages()) {
+        run_stage(pipeline, stage);
+        if (stage.name == std::string("tokenizer")) check_lengths(pipeline, pipeline.run);
+    }
+}
+
+// Copies what another run has made with the same options from the same files: all that no constitution has a part in, and under
+// the same constitution the rest as well.
+inline void reuse_from(const Pipeline& pipeline, const Run& other) {
+    check_lengths(pipeline, other);
+    std::vector<std::string> missing;
+    for (const Stage& stage : stages())
+        if (!pipeline.run.reuse(other, task_of(stage, pipeline.recipe)) && !depends_on_constitution(stage))
+            missing.push_back(stage.name);
+    if (!missing.empty())
+        warn(concat(other.directory.string(), ": holds no ", join_list(missing, "and"), " of seed ", pipeline.recipe.seed,
+                    ", size ", pipeline.recipe.size, ", this world and these options; what is missing is made afresh"));
+}
+
+// ---- a model of any text
+
+// The stages that --text FILE takes the place of: their input is the text, as it is.
+inline Task text_task(const std::string& stage, const Recipe& recipe) {
+    Json options = Json::Object{{stage, stage_options(recipe, stage)}};
+    if (stage == "tokenizer") return {stage, {"text"}, {}, {"tokenizer"}, options};
+    return {stage, {"text", "tokenizer"}, {}, {"pretrained"}, options};
+}
+
+// Throws where the run directory holds a model of a text.
+inline void expect_no_text_model(const Run& run) {
+    for (const char* stage : {"tokenizer", "pretrain"})
+        if (run.has_manifest(stage)) {
+            const Json manifest = read_json(run.manifest_path(stage));
+            const Json* inputs = manifest.find("inputs");
+            expects(!inputs || !inputs->find("text"), run.directory.string(),
+                    ": holds a model of a text, which the stages of a story would replace; name another folder with --out");
+        }
+}
+
+// Trains a tokenizer on the text and, unless `tokenizer_only`, a model. The run directory is one of its own: a story's is refused.
+inline void run_on_text(const Kernels& kernels, Run& run, const Recipe& recipe, const std::filesystem::path& text,
+                        bool tokenizer_only) {
+    expects(!run.has_manifest("world"), run.directory.string(),
+            ": holds a story, whose models this would replace; name another folder with --out");
+    const std::string content = read_file(text);
+    expects(!content.empty(), text.string(), ": the file is empty; there is nothing to learn");
+    run.external_files["text"] = text;
+    run.perform(text_task("tokenizer", recipe), [&](const std::string&) {
+        write_tokenizer(run / "tokenizer", train_bpe({content}, static_cast<size_t>(recipe.vocab_size)));
+    });
+    if (tokenizer_only) return;
+    run.perform(text_task("pretrain", recipe), [&](const std::string& fingerprint) {
+        const Tokenizer tokenizer = read_tokenizer(run / "tokenizer");
+        pretrain_on(kernels, run, recipe, tokenizer, {encode_text(tokenizer, content)}, fingerprint);
+    });
+}
 
 }  // namespace cai

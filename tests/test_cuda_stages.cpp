@@ -35,39 +35,45 @@ struct Told {
     Recipe recipe = short_recipe();
     Constitution constitution = Constitution::read(fs::path(CAI_SOURCE_DIR) / "data/constitution.txt");
     Run run;
-    Story story;
+    Pipeline pipeline;
 
     Told(const fs::path& folder, const Kernels& kernels)
-        : run(folder), story{kernels, run, world, constitution, recipe, fs::path(CAI_SOURCE_DIR) / "data", 1} {
-        run.settings["constitution.txt"] = constitution.text();
+        : run(folder, world_files(fs::path(CAI_SOURCE_DIR) / "data")),
+          pipeline{kernels, run, world, constitution, recipe, 1} {
+        run.pending_files["constitution.txt"] = constitution.text();
         run.force = true;
         kernels.set_threads(1);
     }
-    ~Told() { story.kernels.set_threads(0); }
+    ~Told() { pipeline.kernels.set_threads(0); }
 };
 
-struct Stage {
-    const char* name;  // in the metrics
-    void (Story::*tell)() const;
+struct Compared {
+    const char* stage;
     std::vector<const char*> losses;
     size_t count;                    // of losses there have to be
     std::vector<const char*> texts;  // files of what it sampled
 };
-const Stage kStagesOfModels[] = {
-    {"pretrain", &Story::pretrain_model, {"loss"}, 10, {}},
-    {"sft-helpful", &Story::tune_helpful, {"loss"}, 10, {}},
-    {"critique", &Story::critique, {}, 0, {"revisions.jsonl", "helpful-samples.jsonl"}},
-    {"sft-sl-cai", &Story::tune_sl_cai, {"loss"}, 10, {}},
-    {"compare", &Story::compare_answers, {}, 0, {"comparisons.jsonl", "helpfulness.jsonl"}},
-    {"reward", &Story::train_reward, {"loss"}, 10, {}},
-    {"ppo", &Story::optimize_policy, {"loss/policy_avg", "loss/value_avg"}, 10, {}},
+const Compared kStagesOfModels[] = {
+    {"pretrain", {"loss"}, 10, {}},
+    {"sft-helpful", {"loss"}, 10, {}},
+    {"critique", {}, 0, {"revisions.jsonl", "helpful-samples.jsonl"}},
+    {"sft-sl-cai", {"loss"}, 10, {}},
+    {"compare", {}, 0, {"comparisons.jsonl", "helpfulness.jsonl"}},
+    {"reward", {"loss"}, 10, {}},
+    {"ppo", {"loss/policy_avg", "loss/value_avg"}, 10, {}},
 };
 
-std::vector<double> first_losses(const fs::path& run, const Stage& stage) {
+// The stage, and compare-helpfulness with compare.
+void run_command(const Pipeline& pipeline, const std::string& name) {
+    run_stage(pipeline, stage_named(name));
+    if (name == "compare") run_stage(pipeline, stage_named("compare-helpfulness"));
+}
+
+std::vector<double> first_losses(const fs::path& run, const Compared& compared) {
     std::vector<double> losses;
     for (const Json& line : read_jsonl(run / "metrics.jsonl"))
-        if (line["stage"].string() == stage.name)
-            for (const char* name : stage.losses)
+        if (line["stage"].string() == compared.stage)
+            for (const char* name : compared.losses)
                 if (const Json* loss = line.find(name); loss && losses.size() < 10) losses.push_back(loss->number());
     return losses;
 }
@@ -82,10 +88,10 @@ void add_strings(const Json& json, std::vector<std::string>& texts) {
 }
 
 // What was sampled into those files, as tokens: a text a row.
-std::vector<std::vector<Token>> sampled(const fs::path& run, const Stage& stage) {
+std::vector<std::vector<Token>> sampled(const fs::path& run, const Compared& compared) {
     const Tokenizer tokenizer = read_tokenizer(run / "tokenizer");
     std::vector<std::string> texts;
-    for (const char* file : stage.texts)
+    for (const char* file : compared.texts)
         for (const Json& record : read_jsonl(run / file)) add_strings(record, texts);
     std::vector<std::vector<Token>> tokens;
     for (const std::string& text : texts) tokens.push_back(tokenizer.encode(text));
@@ -123,27 +129,26 @@ TEST_CASE("each stage on CUDA, from the CPU's files: the same first losses, the 
     const fs::path cpu = folder.path / "cpu", cuda = folder.path / "cuda";
     {
         Told told(cpu, cpu_kernels);
-        told.story.make_world();
-        told.story.train_tokenizer();
-        for (const Stage& stage : kStagesOfModels) (told.story.*stage.tell)();
+        for (const char* stage : {"world", "tokenizer"}) run_stage(told.pipeline, stage_named(stage));
+        for (const Compared& compared : kStagesOfModels) run_command(told.pipeline, compared.stage);
     }
-    for (const Stage& stage : kStagesOfModels) {
-        INFO(std::string(stage.name));
+    for (const Compared& compared : kStagesOfModels) {
+        INFO(std::string(compared.stage));
         fs::remove_all(cuda);
         fs::copy(cpu, cuda, fs::copy_options::recursive);
         fs::remove(cuda / "metrics.jsonl");
         {
             Told told(cuda, cuda_kernels);
-            (told.story.*stage.tell)();
+            run_command(told.pipeline, compared.stage);
         }
-        const std::vector<double> expected = first_losses(cpu, stage);
-        CHECK(expected.size() == stage.count);
-        if (!stage.losses.empty()) {
-            const std::vector<double> actual = first_losses(cuda, stage);
+        const std::vector<double> expected = first_losses(cpu, compared);
+        CHECK(expected.size() == compared.count);
+        if (!compared.losses.empty()) {
+            const std::vector<double> actual = first_losses(cuda, compared);
             REQUIRE(actual.size() == expected.size());
             for (size_t i = 0; i < expected.size(); i++) CHECK(std::abs(actual[i] - expected[i]) < 1e-4);
         }
-        if (!stage.texts.empty()) CHECK(agreement(sampled(cuda, stage), sampled(cpu, stage)) >= 0.99);
+        if (!compared.texts.empty()) CHECK(agreement(sampled(cuda, compared), sampled(cpu, compared)) >= 0.99);
     }
 
     // What ppo and evaluate sample stands in no file: the sampler itself, on the models they use.

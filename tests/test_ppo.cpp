@@ -5,7 +5,7 @@
 #include "../core/lm/bpe_training.h"
 #include "../core/method/supervised.h"
 #include "../core/stages/compare_helpfulness.h"
-#include "../core/stages/ppo.h"
+#include "../core/pipeline.h"
 #include "../core/stages/reward.h"
 #include "support.h"
 #include "toy_world.h"
@@ -77,7 +77,7 @@ const fs::path& template_run() {
     write_file(run / "comparisons.jsonl", dump_jsonl(comparisons));
     write_file(run / "helpfulness.jsonl", dump_jsonl(helpfulness));
     write_file(run / "world/prompts.jsonl", dump_jsonl(prompts));
-    train_preference_model(cpu_kernels, run, small_recipe(1));
+    train_preference_model(cpu_kernels, run, small_recipe(1), "fingerprint");
     REQUIRE(read_json(run / "preference-model/score.json")["held_out"]["ai"]["accuracy"].number() >= 0.9);
     return scratch.path;
 }
@@ -106,7 +106,7 @@ std::vector<NamedValues> run_ppo(const Recipe& recipe, const Kernels& kernels = 
         metrics.push_back(values);
         CHECK(iteration == metrics.size());
     };
-    ppo(kernels, run, world(), recipe, control);
+    ppo(kernels, run, world(), recipe, dump(stage_options(recipe, "ppo")), control);
     return metrics;
 }
 
@@ -125,7 +125,7 @@ TEST_CASE("ppo: a planted score rises, and the KL starts at exactly 0") {
     PpoControl control;
     control.on_iteration = [&](size_t, const NamedValues& values) { metrics.push_back(values); };
     Recipe recipe = small_recipe(8, 32);
-    ppo(cpu_kernels, run, world(), recipe, control);
+    ppo(cpu_kernels, run, world(), recipe, dump(stage_options(recipe, "ppo")), control);
 
     CHECK(metrics.size() == 8);
     CHECK(value_of(metrics.front(), "objective/kl") == 0);  // the policy is the reference, to the bit
@@ -190,7 +190,7 @@ TEST_CASE("ppo: the same bits with one thread and with two, and after an interru
         control.on_iteration = [&](size_t iteration, const NamedValues&) {
             if (iteration == killed_after) throw std::runtime_error("killed");
         };
-        ppo(cpu_kernels, run, world(), recipe, control);
+        ppo(cpu_kernels, run, world(), recipe, dump(stage_options(recipe, "ppo")), control);
         return outcome(run.directory);
     };
     cpu_kernels.set_threads(1);
@@ -299,7 +299,7 @@ TEST_CASE("ppo: a diverging run, missing inputs and senseless options are said i
         copy_template(scratch.path);
         fs::remove_all(scratch.path / name);
         Run run(scratch.path);
-        std::string text = error_of([&] { ppo(cpu_kernels, run, world(), small_recipe(1)); });
+        std::string text = error_of([&] { ppo(cpu_kernels, run, world(), small_recipe(1), "fingerprint"); });
         CHECK(contains(text, name));
         CHECK(contains(text, concat("run `cai ", verb, "`")));
     }

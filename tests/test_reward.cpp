@@ -74,7 +74,7 @@ TEST_CASE("reward: a planted preference is learned and holds on prompts not seen
     planted(comparisons, helpfulness, 150);
     prepare(scratch.path, comparisons, helpfulness);
     Run run(scratch.path);
-    train_preference_model(cpu_kernels, run, small_recipe(16, 5, 3e-3f));
+    train_preference_model(cpu_kernels, run, small_recipe(16, 5, 3e-3f), "fingerprint");
 
     Json report = read_json(run / "preference-model/score.json");
     for (const char* source : {"ai", "helpfulness"}) {
@@ -124,7 +124,7 @@ TEST_CASE("reward: a soft label of 0.7 ends at a difference of logit 0.7") {
     }
     prepare(scratch.path, comparisons, {});
     Run run(scratch.path);
-    train_preference_model(cpu_kernels, run, small_recipe(8, 60, 2e-3f));
+    train_preference_model(cpu_kernels, run, small_recipe(8, 60, 2e-3f), "fingerprint");
     Model model = load_model(cpu_kernels, run / "preference-model");
     Tokenizer tokenizer = load_tokenizer(run / "preference-model");
     double difference = 0;
@@ -175,7 +175,7 @@ TEST_CASE("reward: the same bits with one thread and with two, and after an inte
     planted(comparisons, helpfulness, 30);
     auto train_in = [&](const std::string& name, const Kernels& kernels) {
         Run run(scratch.path / name);
-        train_preference_model(kernels, run, small_recipe(8, 2, 2e-3f), /*save_every_seconds=*/0);
+        train_preference_model(kernels, run, small_recipe(8, 2, 2e-3f), "fingerprint", /*save_every_seconds=*/0);
         return read_file(run / "preference-model/model.safetensors") + read_file(run / "preference-model/score.json");
     };
     for (const char* name : {"one", "two", "killed"}) prepare(scratch.path / name, comparisons, helpfulness);
@@ -200,7 +200,8 @@ TEST_CASE("reward: a state made from other comparisons is not resumed") {
     prepare(scratch.path / "stale", comparisons, helpfulness);
     auto train_in = [&](const std::string& name, const Kernels& kernels) {
         Run run(scratch.path / name);
-        train_preference_model(kernels, run, small_recipe(8, 2, 2e-3f), 0);
+        train_preference_model(kernels, run, small_recipe(8, 2, 2e-3f),
+                               fingerprint(run / "comparisons.jsonl") + fingerprint(run / "helpfulness.jsonl"), 0);
         return read_file(run / "preference-model/model.safetensors");
     };
     Kernels mortal = mortal_kernels(4);
@@ -216,7 +217,7 @@ TEST_CASE("reward: without a comparison every answer scores 0") {
     Run run(scratch.path);
     std::ostringstream told;
     std::streambuf* err = std::cerr.rdbuf(told.rdbuf());
-    train_preference_model(cpu_kernels, run, small_recipe(8, 1, 1e-3f));
+    train_preference_model(cpu_kernels, run, small_recipe(8, 1, 1e-3f), "fingerprint");
     std::cerr.rdbuf(err);
     CHECK(told.str() == "");  // the empty constitution that brought this about was warned of by critique
     CHECK(load_score_mean(run / "preference-model") == 0);
@@ -230,7 +231,7 @@ TEST_CASE("reward: what is missing or malformed is said in one sentence") {
     TemporaryFolder scratch;
     auto message = [&](int status, const Recipe& recipe) {
         Run run(scratch.path);
-        return error_of([&] { train_preference_model(cpu_kernels, run, recipe); }, status);
+        return error_of([&] { train_preference_model(cpu_kernels, run, recipe, "fingerprint"); }, status);
     };
     Recipe good = small_recipe(8, 1, 1e-3f);
     std::string text = message(kBadInput, good);

@@ -154,9 +154,9 @@ TEST_CASE("sft: what the helpful-only assistant and SL-CAI learn, from the pretr
     r.helpful.learning_rate = r.sl_cai.learning_rate = 0;
     auto weights = [&](const char* name) { return read_file(run / name / "model.safetensors"); };
     REQUIRE(weights("helpful") != weights("pretrained"));
-    sft_sl_cai(cpu_kernels, babbling.run, r);
+    sft_sl_cai(cpu_kernels, babbling.run, r, "fingerprint");
     CHECK(weights("sl-cai") == weights("pretrained"));
-    sft_helpful(cpu_kernels, babbling.run, r);
+    sft_helpful(cpu_kernels, babbling.run, r, "fingerprint");
     CHECK(weights("helpful") == weights("pretrained"));
 }
 

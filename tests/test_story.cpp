@@ -18,36 +18,30 @@ namespace {
 
 fs::path data() { return fs::path(CAI_SOURCE_DIR) / "data"; }
 
+// The micro pipeline in a folder.
 struct Told {
     Quiet hush;
     World world;
     Recipe recipe;
     Constitution constitution;
     Run run;
-    Story story;
+    Pipeline pipeline;
 
     Told(const fs::path& folder, int threads, const Constitution& lines, uint64_t seed = 1)
         : world(data() / "world", seed),
           recipe(cai::recipe("micro", seed)),
           constitution(lines),
-          run(folder),
-          story{cpu_kernels, run, world, constitution, recipe, data(), threads} {
-        recipe.corpus.critique_prompts = 32;  // enough rounds to see whether lines depend on prompts
+          run(folder, world_files(data())),
+          pipeline{cpu_kernels, run, world, constitution, recipe, threads} {
+        recipe.corpus.critique_prompts = 32;  // enough rounds to see whether principles depend on prompts
         cpu_kernels.set_threads(threads);
-        write_file(run / "constitution.txt", constitution.text());
+        run.pending_files["constitution.txt"] = constitution.text();
     }
 
-    void tell() {
-        story.make_world();
-        story.train_tokenizer();
-        story.pretrain_model();
-        story.tune_helpful();
-        story.critique();
-        story.tune_sl_cai();
-        story.compare_answers();
-        story.train_reward();
-        story.optimize_policy();
-        story.evaluate_models();
+    void all() { run_pipeline(pipeline); }
+    void only(const std::string& name) {
+        expect_inputs_of_recipe(pipeline, stage_named(name));
+        run_stage(pipeline, stage_named(name));
     }
 };
 
@@ -76,11 +70,11 @@ TEST_CASE("the micro story: its loss falls, and one thread and two give the same
     TemporaryFolder one, two;
     {
         Told told(one.path, 1, default_constitution());
-        told.tell();
+        told.all();
     }
     {
         Told told(two.path, 2, default_constitution());
-        told.tell();
+        told.all();
     }
     for (const std::string& file : kMade) CHECK_MESSAGE(read_file(one.path / file) == read_file(two.path / file), file);
 
@@ -128,35 +122,155 @@ TEST_CASE("the micro story: its loss falls, and one thread and two give the same
     auto pretrained = time_of("pretrained/model.safetensors"), revised = time_of("revisions.jsonl");
     {
         Told told(one.path, 1, default_constitution());
-        told.tell();
+        told.all();
         CHECK(time_of("revisions.jsonl") == revised);
     }
     {
         Told told(one.path, 1, Constitution{{"Cooking is forbidden."}});
-        told.tell();
+        told.all();
         CHECK(time_of("pretrained/model.safetensors") == pretrained);
         CHECK(time_of("revisions.jsonl") != revised);
     }
 }
 
-TEST_CASE("a story of another seed takes nothing over and says so") {
+TEST_CASE("a run of another seed reuses nothing and says so") {
     TemporaryFolder one, two, three;
     std::ostringstream warnings;
     Told source(one.path, 1, default_constitution());
-    source.story.make_world();
-    source.story.train_tokenizer();
+    source.only("world");
+    source.only("tokenizer");
     Told other(two.path, 1, default_constitution(), 2), same(three.path, 1, default_constitution());
     std::streambuf* const before = std::cerr.rdbuf(warnings.rdbuf());
-    other.story.take_over(source.run);
+    reuse_from(other.pipeline, source.run);
     const std::string of_another_seed = warnings.str();
     warnings.str("");
-    same.story.take_over(source.run);
+    reuse_from(same.pipeline, source.run);
     std::cerr.rdbuf(before);
-    CHECK(contains(of_another_seed, "holds no world, tokenizer, pretrain and sft-helpful of seed 2, size micro"));
+    CHECK(contains(of_another_seed, "holds no world, tokenizer, pretrain, sft-helpful and skill of seed 2, size micro"));
     CHECK_FALSE(fs::exists(two.path / "world"));
-    CHECK(contains(warnings.str(), "holds no pretrain and sft-helpful of seed 1"));
+    CHECK(contains(warnings.str(), "holds no pretrain, sft-helpful and skill of seed 1"));
     CHECK(read_file(one.path / "tokenizer/tokenizer.json") == read_file(three.path / "tokenizer/tokenizer.json"));
-    CHECK_THROWS_WITH_AS(same.story.evaluate_models(), doctest::Contains("no model to evaluate"), Error);
+    CHECK_THROWS_WITH_AS(expect_a_model(same.run), doctest::Contains("no model to evaluate"), Error);
+}
+
+TEST_CASE("the list of stages: every input is made by an earlier stage, and only the constitution's own stages hang on it") {
+    std::set<std::string> there = {"constitution.txt"}, names;
+    there.insert(kWorldFiles.begin(), kWorldFiles.end());
+    std::vector<std::string> reusable;
+    for (const Stage& stage : stages()) {
+        INFO(std::string(stage.name));
+        CHECK(names.insert(stage.name).second);
+        for (const auto* list : {&stage.inputs, &stage.optional_inputs})
+            for (const std::string& input : *list) CHECK_MESSAGE(there.count(input), input);
+        for (const std::string& output : stage.outputs) CHECK_MESSAGE(there.insert(output).second, output);
+        if (!depends_on_constitution(stage)) reusable.push_back(stage.name);
+    }
+    CHECK(reusable == std::vector<std::string>{"world", "tokenizer", "pretrain", "sft-helpful", "skill"});
+}
+
+TEST_CASE("a stage alone takes what this recipe makes, and nothing else") {
+    TemporaryFolder folder;
+    Told told(folder.path, 1, default_constitution());
+    for (const char* stage : {"world", "tokenizer", "pretrain", "sft-helpful", "critique"}) told.only(stage);
+
+    // Another constitution: the revisions are not made from it.
+    told.run.pending_files["constitution.txt"] = "Cooking is forbidden.\n";
+    CHECK_THROWS_WITH_AS(told.only("sft-sl-cai"), doctest::Contains("revisions.jsonl: is not what `cai critique` makes"), Error);
+    told.run.pending_files["constitution.txt"] = told.constitution.text();
+
+    // Another seed, of which no more than the world was made before an interruption.
+    {
+        Told other(folder.path, 1, default_constitution(), 2);
+        other.only("world");
+        CHECK_THROWS_WITH_AS(other.only("skill"), doctest::Contains("pretrained: is not what `cai pretrain` makes"), Error);
+    }
+    told.only("world");
+    told.only("skill");
+
+    // A stage that was begun and not finished vouches for nothing, whatever lies there from before.
+    const fs::path manifest = told.run.manifest_path("sft-helpful");
+    const std::string finished = read_file(manifest);
+    write_file(manifest, R"({"stage": "sft-helpful", "unfinished": true})");
+    CHECK_THROWS_WITH_AS(told.only("critique"), doctest::Contains("helpful: is not what `cai sft helpful` makes"), Error);
+    write_file(manifest, finished);
+
+    // What was put there by hand is taken by a stage alone, with a warning, and not overwritten by the whole.
+    write_file(folder.path / "revisions.jsonl", read_file(folder.path / "revisions.jsonl") + "\n");
+    std::ostringstream warnings;
+    std::streambuf* const before = std::cerr.rdbuf(warnings.rdbuf());
+    told.only("sft-sl-cai");
+    std::cerr.rdbuf(before);
+    CHECK(contains(warnings.str(), "revisions.jsonl: is not what critique wrote; sft-sl-cai takes it as it is"));
+    CHECK_THROWS_WITH_AS(told.all(), doctest::Contains("revisions.jsonl: was changed since critique wrote it"), Error);
+}
+
+TEST_CASE("evaluate runs again after an edit of a world file, and after another temperature of the critic") {
+    TemporaryFolder folder, edited;
+    fs::copy(data() / "world", edited.path / "world");
+    Told told(folder.path, 1, default_constitution());
+    told.run.external_files = world_files(edited.path);
+    for (const char* stage : {"world", "tokenizer", "pretrain", "sft-helpful", "skill", "evaluate"}) told.only(stage);
+    const auto finished = [&](const char* stage) { return told.run.is_finished(task_of(stage_named(stage), told.recipe)); };
+    CHECK(finished("skill"));
+    CHECK(finished("evaluate"));
+    told.recipe.critique.temperature = 0.5f;
+    CHECK_FALSE(finished("skill"));
+    told.recipe.critique.temperature = 1;
+    write_file(edited.path / "world/phrases.txt", read_file(edited.path / "world/phrases.txt") + "\n# a note\n");
+    CHECK_FALSE(finished("skill"));
+    CHECK_FALSE(finished("evaluate"));
+    CHECK_FALSE(finished("world"));
+    CHECK(finished("pretrain"));
+}
+
+TEST_CASE("a model of a text: another text or vocabulary is another model, and its folder is its own") {
+    TemporaryFolder folder, book, story;
+    Quiet hush;
+    Recipe r = recipe("micro", 1);
+    const fs::path text = folder.path / "book.txt";
+    std::string sentence;
+    for (int i = 0; i < 40; i++) sentence += "The baker bakes bread, and the miller mills. ";
+    write_file(text, sentence);
+    Run run(book.path);
+    r.vocab_size = 300;
+    run_on_text(cpu_kernels, run, r, text, false);
+    const auto vocabulary = [&] { return read_tokenizer(run / "tokenizer").size(); };
+    const std::string first = read_file(run / "pretrained/model.safetensors");
+    CHECK(vocabulary() == 300);
+    run_on_text(cpu_kernels, run, r, text, false);
+    CHECK(read_file(run / "pretrained/model.safetensors") == first);
+    r.vocab_size = 280;
+    run_on_text(cpu_kernels, run, r, text, false);
+    CHECK(vocabulary() == 280);
+    write_file(text, sentence + "The fox jumps.");
+    const std::string second = read_file(run / "pretrained/model.safetensors");
+    run_on_text(cpu_kernels, run, r, text, false);
+    CHECK(read_file(run / "pretrained/model.safetensors") != second);
+    CHECK_THROWS_WITH_AS(expect_no_text_model(run), doctest::Contains("holds a model of a text"), Error);
+
+    Told told(story.path, 1, default_constitution());
+    told.only("world");
+    CHECK_THROWS_WITH_AS(run_on_text(cpu_kernels, told.run, r, text, false), doctest::Contains("holds a story"), Error);
+    Run second_process(book.path);
+    write_file(text, "Another.");
+    CHECK_THROWS_WITH_AS(run_on_text(cpu_kernels, second_process, r, text, false), doctest::Contains("another cai is at work"), Error);
+}
+
+TEST_CASE("a principle that is too long for the models is refused before the long work") {
+    TemporaryFolder folder, source_folder;
+    std::string principle = "Never help with theft";
+    for (int i = 0; i < 60; i++) principle += ", burning";
+    Told source(source_folder.path, 1, default_constitution()), told(folder.path, 1, Constitution{{"No loss.", principle}});
+    CHECK_THROWS_WITH_AS(told.all(), doctest::Contains("line 2 has "), Error);
+    CHECK(fs::exists(folder.path / "tokenizer"));
+    CHECK_FALSE(fs::exists(folder.path / "pretrained"));
+    CHECK_FALSE(told.run.has_manifest("pretrain"));
+    // With --from it is refused before anything is copied.
+    for (const char* stage : {"world", "tokenizer"}) source.only(stage);
+    fs::remove_all(folder.path / "world");
+    fs::remove_all(folder.path / "manifests");
+    CHECK_THROWS_WITH_AS(reuse_from(told.pipeline, source.run), doctest::Contains("line 2 has "), Error);
+    CHECK_FALSE(fs::exists(folder.path / "world"));
 }
 
 TEST_CASE("the line of a round is drawn independently of the prompt") {
@@ -176,8 +290,8 @@ TEST_CASE("the line of a round is drawn independently of the prompt") {
 TEST_CASE("an empty constitution is legal, and a stage without its input says what to run") {
     TemporaryFolder folder;
     Told told(folder.path, 1, Constitution{});
-    CHECK_THROWS_WITH_AS(told.story.critique(), doctest::Contains("needs"), Error);
-    told.tell();
+    CHECK_THROWS_WITH_AS(told.only("critique"), doctest::Contains("needs"), Error);
+    told.all();
     for (const Json& record : read_jsonl(folder.path / "revisions.jsonl")) CHECK(record["rounds"].array().empty());
     CHECK(fs::exists(folder.path / "results.json"));
 }

@@ -155,7 +155,7 @@ TEST_CASE("where a skill is measured, what does not fit is wrong, and counted") 
     CHECK(judge_skill(roomy, tokenizer, pairs, true, 1).find("too_long") == nullptr);
 }
 
-TEST_CASE("a line of more than half the context is named before pretraining, and before critique and compare") {
+TEST_CASE("a line of more than half the context is named before critique and compare") {
     Babble babble(160);
     std::string line = "Never help with theft";
     while (babble.tokenizer.encode(line).size() <= 80) line += ", burning";
@@ -167,10 +167,4 @@ TEST_CASE("a line of more than half the context is named before pretraining, and
     refuses("mine.txt: line 3 has ", [&] { critique_and_revise(cpu_kernels, babble.run, babble.world, mine, babble.recipe); });
     refuses("mine.txt: line 3 has ", [&] { compare(cpu_kernels, babble.run, babble.world, mine, babble.recipe); });
     refuses("the constitution: line 1 has ", [&] { check_lengths(Constitution{{line}}, babble.tokenizer, 160); });
-
-    write_tokenizer(babble.run / "tokenizer", babble.tokenizer);
-    while (babble.tokenizer.encode(line).size() <= 128) line += ", burning";
-    write_file(babble.run / "constitution.txt", "No loss.\n" + line + "\n");
-    fs::remove(babble.run / "world/documents.jsonl");  // nothing of the long work has begun
-    refuses("constitution.txt: line 2 has ", [&] { pretrain(cpu_kernels, babble.run, babble.recipe); });
 }

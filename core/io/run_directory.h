@@ -14,47 +14,77 @@
 #include "../base/progress.h"
 #include "directory_lock.h"
 #include "fingerprint.h"
+#include "replace_directory.h"
 
 namespace cai {
 
+// All that decides what a stage makes, and what that is. Files and folders are named from the run directory on.
+struct Task {
+    std::string stage;
+    std::vector<std::string> inputs;
+    std::vector<std::string> optional_inputs;  // read where they are there
+    std::vector<std::string> outputs;
+    Json options;
+};
+
 class Run {
   public:
-    explicit Run(const std::filesystem::path& directory) : directory(directory), metrics(directory / "metrics.jsonl") {}
+    using Paths = std::map<std::string, std::filesystem::path>;
+
+    explicit Run(const std::filesystem::path& directory, const Paths& external_files = {})
+        : directory(directory), metrics(directory / "metrics.jsonl"), external_files(external_files) {}
 
     std::filesystem::path directory;
     Metrics metrics;
-    std::map<std::string, std::string> settings;  // files that hold what the command says; written when a stage starts
-    bool force = false;                           // run a stage although it is finished
+    Paths external_files;                              // inputs that lie outside of the run, by name
+    std::map<std::string, std::string> pending_files;  // what the command says, by name; written when a stage starts
+    bool force = false;                                // run a stage although it is finished
 
     std::filesystem::path operator/(const std::string& name) const { return directory / name; }
 
-    struct Stage {
-        std::string name;
-        std::vector<std::string> inputs;   // files or folders in the run directory
-        std::vector<std::string> outputs;  // of which at least one is new
-        Json options;                      // everything else that decides the outputs
-    };
-
-    // Runs the stage unless it has been finished with the same options on the same inputs. Until it starts, nothing is written.
-    void perform(const Stage& stage, const std::function<void()>& body) {
-        for (const std::string& input : stage.inputs)
-            expects(has(input), stage.name, " needs ", (directory / input).string(),
+    // Runs body(fingerprint) unless the task has been finished with the same options on the same inputs. Until it starts,
+    // nothing is written. The fingerprint is that of options and inputs: a state that carries another one is not resumed.
+    void perform(const Task& task, const std::function<void(const std::string& fingerprint)>& body) {
+        for (const std::string& input : task.inputs)
+            expects(has(input), task.stage, " needs ", path_of(input).string(),
                     ", which is not there yet; run the stages before it first, or all of them with `cai all --out ",
                     directory.string(), "`");
-        const Json inputs = fingerprints(stage);
-        if (!force && is_finished(stage, inputs)) {
-            note(stage.name, "is finished already");
+        const Json inputs = fingerprints(task);
+        if (!force && is_finished(task, inputs)) {
+            for (const std::string& output : changed_outputs(task))
+                fail(kBadInput, (directory / output).string(), ": was changed since ", task.stage, " wrote it; ", task.stage,
+                     " with --force makes it anew, and the stages after it, each run alone, take it as it is");
+            note(task.stage, "is finished already");
             return;
         }
-        start(stage);
-        auto started = std::chrono::steady_clock::now();
-        body();
-        double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
-        Json manifest = Json::Object{};
-        manifest.set("stage", stage.name).set("seconds", seconds).set("options", stage.options).set("inputs", inputs);
-        write_file(manifest_path(stage.name), dump(manifest, 2) + "\n");
+        start(task, inputs);
+        const auto started = std::chrono::steady_clock::now();
+        body(hexadecimal(stream(dump(task.options) + dump(inputs))));
+        const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+        Json manifest = Json::Object{}, outputs = Json::Object{};
+        for (const std::string& output : task.outputs) outputs.set(output, fingerprint(find_checkpoint(directory / output)));
+        manifest.set("stage", task.stage).set("seconds", seconds).set("options", task.options).set("inputs", inputs);
+        write_file(manifest_path(task.stage), dump(manifest.set("outputs", outputs), 2) + "\n");
         if (stop_signal)
-            fail(stopped_by(), stage.name, ": finished, then interrupted; the same command goes on after it");
+            fail(stopped_by(), task.stage, ": finished, then interrupted; the same command goes on after it");
+    }
+
+    // Whether the task's outputs are there and were made with these options from the inputs as they are now.
+    bool is_finished(const Task& task) const {
+        for (const std::string& input : task.inputs)
+            if (!has(input)) return false;
+        return is_finished(task, fingerprints(task));
+    }
+    // Whether the run knows of the stage: finished, or started once.
+    bool has_manifest(const std::string& stage) const { return std::filesystem::exists(manifest_path(stage)); }
+
+    // The outputs of a finished task that are no longer what it wrote.
+    std::vector<std::string> changed_outputs(const Task& task) const {
+        std::vector<std::string> changed;
+        const Json manifest = read_json(manifest_path(task.stage));
+        for (const std::string& output : task.outputs)
+            if (manifest["outputs"][output].string() != fingerprint(find_checkpoint(directory / output))) changed.push_back(output);
+        return changed;
     }
 
     // Seconds that each finished stage took when it was run; in their sum, what was taken over from another run has no part.
@@ -64,7 +94,8 @@ class Run {
         std::vector<std::pair<std::string, double>> stages;
         if (std::filesystem::exists(directory / "manifests"))
             for (const auto& entry : std::filesystem::directory_iterator(directory / "manifests")) {
-                Json manifest = read_json(entry.path());
+                const Json manifest = read_json(entry.path());
+                if (manifest.find("unfinished")) continue;
                 stages.emplace_back(manifest["stage"].string(), manifest["seconds"].number());
                 if (!manifest.find("taken_over")) total += stages.back().second;
             }
@@ -76,20 +107,20 @@ class Run {
 
     // Copies what another run made with these options on inputs that this run has too, manifest included, so that perform()
     // finds it finished. What this run has finished itself stays. False: perform() will have to make it.
-    bool adopt(const Run& from, const Stage& stage) {
-        for (const std::string& input : stage.inputs)
+    bool reuse(const Run& from, const Task& task) {
+        for (const std::string& input : task.inputs)
             if (!has(input)) return false;
-        const Json inputs = fingerprints(stage);
-        if (is_finished(stage, inputs)) return true;
-        if (!from.is_finished(stage, inputs)) return false;
-        start(stage);
+        const Json inputs = fingerprints(task);
+        if (is_finished(task, inputs)) return true;
+        if (!from.is_finished(task, inputs) || !from.changed_outputs(task).empty()) return false;
+        start(task, inputs);
         const auto options = std::filesystem::copy_options::recursive | std::filesystem::copy_options::overwrite_existing;
-        for (const std::string& output : stage.outputs) {
+        for (const std::string& output : task.outputs) {
             std::filesystem::create_directories((directory / output).parent_path());
             std::filesystem::copy(from / output, directory / output, options);
         }
-        Json manifest = read_json(from.manifest_path(stage.name));
-        write_file(manifest_path(stage.name), dump(manifest.set("taken_over", true), 2) + "\n");
+        Json manifest = read_json(from.manifest_path(task.stage));
+        write_file(manifest_path(task.stage), dump(manifest.set("taken_over", true), 2) + "\n");
         return true;
     }
 
@@ -100,31 +131,42 @@ class Run {
   private:
     DirectoryLock lock_;
 
-    bool has(const std::string& file) const { return settings.count(file) || std::filesystem::exists(directory / file); }
+    std::filesystem::path path_of(const std::string& input) const {
+        auto external = external_files.find(input);
+        return external == external_files.end() ? find_checkpoint(directory / input) : external->second;
+    }
 
-    Json fingerprints(const Stage& stage) const {
+    bool has(const std::string& input) const {
+        return pending_files.count(input) || std::filesystem::exists(path_of(input));
+    }
+
+    Json fingerprints(const Task& task) const {
         Json inputs = Json::Object{};
-        for (const std::string& input : stage.inputs) {
-            auto text = settings.find(input);
-            inputs.set(input, text == settings.end() ? fingerprint(directory / input) : hexadecimal(stream(text->second)));
-        }
+        for (const auto* list : {&task.inputs, &task.optional_inputs})
+            for (const std::string& input : *list) {
+                if (!has(input)) continue;
+                auto text = pending_files.find(input);
+                inputs.set(input, text == pending_files.end() ? fingerprint(path_of(input)) : hexadecimal(stream(text->second)));
+            }
         return inputs;
     }
 
     // From here on the outputs are no longer what the manifest says.
-    void start(const Stage& stage) {
+    void start(const Task& task, const Json& inputs) {
         make_folder(directory);
         lock_.take(directory);
-        for (const auto& [file, text] : settings) write_file(directory / file, text);
-        std::filesystem::remove(manifest_path(stage.name));
+        for (const auto& [file, text] : pending_files) write_file(directory / file, text);
+        const Json manifest = Json::Object{{"stage", task.stage}, {"unfinished", true}, {"inputs", inputs}};
+        write_file(manifest_path(task.stage), dump(manifest, 2) + "\n");
     }
 
-    bool is_finished(const Stage& stage, const Json& inputs) const {
-        if (!std::filesystem::exists(manifest_path(stage.name))) return false;
-        for (const std::string& output : stage.outputs)
-            if (!std::filesystem::exists(directory / output)) return false;
-        Json manifest = read_json(manifest_path(stage.name));
-        return dump(manifest["options"]) == dump(stage.options) && dump(manifest["inputs"]) == dump(inputs);
+    bool is_finished(const Task& task, const Json& inputs) const {
+        if (!has_manifest(task.stage)) return false;
+        for (const std::string& output : task.outputs)
+            if (!std::filesystem::exists(find_checkpoint(directory / output))) return false;
+        const Json manifest = read_json(manifest_path(task.stage));
+        return !manifest.find("unfinished") && dump(manifest["options"]) == dump(task.options) &&
+               dump(manifest["inputs"]) == dump(inputs);
     }
 };
 

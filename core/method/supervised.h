@@ -104,18 +104,10 @@ inline std::vector<Document> read_documents(const std::filesystem::path& path, c
 // Returns the mean loss of the last tenth of the steps.
 inline double train_and_save(Model& model, std::vector<Document> documents, const Tokenizer& tokenizer, Run& run,
                              const std::string& stage, const std::string& name, const SupervisedRecipe& recipe,
-                             uint64_t seed) {
-    uint64_t hash = seed;
-    for (const Document& document : documents)
-        for (size_t i = 0; i < document.tokens.size(); i++)
-            hash = mix(hash, static_cast<uint64_t>(document.tokens[i]) * 2 + document.learn[i]);
-    for (float weight : model.parameters.download()) hash = mix(hash, std::bit_cast<uint32_t>(weight));
-    const std::string made_from =
-        concat(hash, ' ', recipe.tokens_per_batch, ' ', recipe.epochs, ' ', recipe.learning_rate, ' ', recipe.warmup_steps, ' ',
-               recipe.final_fraction, ' ', recipe.weight_decay, ' ', recipe.embedding_rate);
+                             uint64_t seed, const std::string& fingerprint) {
     BatchStream stream(std::move(documents), static_cast<size_t>(model.config.context), recipe.tokens_per_batch, seed, stage);
     const double batches = static_cast<double>(stream.tokens_per_epoch() / recipe.tokens_per_batch);
-    const TrainingOptions options{recipe, std::max<size_t>(1, static_cast<size_t>(recipe.epochs * batches)), made_from};
+    const TrainingOptions options{recipe, std::max<size_t>(1, static_cast<size_t>(recipe.epochs * batches)), fingerprint};
     double loss = train(model, stream, options, stage, run.metrics, run / (name + ".training"), tokenizer);
     save_model(run / name, model, tokenizer);
     std::filesystem::remove_all(run / (name + ".training"));

@@ -21,7 +21,7 @@ inline void write_documents(const World& world, const std::string& purpose, cons
     }
 }
 
-inline Json write_corpus(Run& run, const World& world, const CorpusRecipe& recipe) {
+inline void write_corpus(Run& run, const World& world, const CorpusRecipe& recipe) {
     std::string documents, dialogues, reviews, prompts;
     Json counts = Json::Object{};
     size_t review_documents = 0;
@@ -79,7 +79,8 @@ inline Json write_corpus(Run& run, const World& world, const CorpusRecipe& recip
                                            {"entities", held_out(world.entities, [](const Entity& e) { return Json(e.name); })},
                                            {"phrasings", phrasings}}));
     write_file(run / "world/world.json", dump(summary, 2) + "\n");
-    return summary;
+    note("world", concat(recipe.documents, " documents, ", review_documents,
+                         " reviews and drills among them and beside them"));
 }
 
 }  // namespace cai

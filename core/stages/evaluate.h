@@ -23,23 +23,17 @@ inline bool has_model(const Run& run, const std::string& name) {
     return std::filesystem::exists(find_checkpoint(run / name) / "config.json") && !has_training_state(run / name);
 }
 
-// Writes skill.json: {"critic", "judge", "judge_with_reasoning" or "judge_without_reasoning": {SPLIT: figures}}, the
-// judge being the one that the recipe uses. None of it depends on the constitution, so it is measured once for the
-// models it was made from. Models that are missing are left out.
-inline Json measure_skill(const Kernels& kernels, Run& run, const World& world, const Recipe& recipe) {
-    Json made_from = Json::Object{{"seed", recipe.seed},
-                                  {"pairs", recipe.evaluate.pairs},
-                                  {"reasoning", recipe.compare.reasoning},
-                                  {"temperature", recipe.critique.temperature}};
-    for (const char* name : {"helpful", "pretrained"})
-        if (has_model(run, name)) made_from.set(name, fingerprint(find_checkpoint(run / name)));
-    const std::filesystem::path path = run / "skill.json";
-    if (std::filesystem::exists(path)) {
-        const Json old = read_json(path);
-        const Json* from = old.find("made_from");
-        if (from && *from == made_from) return old;
-    }
+// Throws where the run holds no model at all.
+inline void expect_a_model(const Run& run) {
+    for (const char* name : {"pretrained", "helpful", "sl-cai", "preference-model", "rl-cai"})
+        if (has_model(run, name)) return;
+    fail(kBadInput, run.directory.string(), ": holds no model to evaluate; make them all with `cai all --out ",
+         run.directory.string(), "`");
+}
 
+// Writes skill.json: {"critic", "judge", "judge_with_reasoning" or "judge_without_reasoning": {SPLIT: figures}}, the
+// judge being the one that the recipe uses. None of it depends on the constitution. Models that are missing are left out.
+inline void measure_skill(const Kernels& kernels, Run& run, const World& world, const Recipe& recipe) {
     const Oracle oracle(world);
     std::map<std::string, std::vector<MatchedPair>> pairs;
     for (const char* split : kSkillSplits) pairs[split] = matched_pairs(world, split, recipe.evaluate.pairs);
@@ -74,16 +68,15 @@ inline Json measure_skill(const Kernels& kernels, Run& run, const World& world, 
         measure_judge(load_model(kernels, run / "pretrained"), load_tokenizer(run / "pretrained"), false);
     if (too_long > 0)
         note("evaluate", concat(too_long, " texts of critic and judge do not fit the context; they count as wrong"));
-    write_file(path, dump(skill.set("made_from", made_from), 2) + "\n");
-    return skill;
+    write_file(run / "skill.json", dump(skill, 2) + "\n");
 }
 
-// Evaluates what there is in the run and writes results.json, whose shape README.md describes; models that are missing
+// Reads skill.json, evaluates what models there are in the run and writes results.json, whose shape README.md describes; models that are missing
 // are left out. `threads` is recorded only.
 inline Json evaluate(const Kernels& kernels, Run& run, const World& world, const Constitution& constitution,
                      const Recipe& recipe, int threads) {
     const auto started = std::chrono::steady_clock::now();
-    const Json skill = measure_skill(kernels, run, world, recipe);
+    const Json skill = read_json(run / "skill.json");
     const std::vector<Cell> cells = draw_cells(world, recipe.evaluate.prompts);
     const Oracle oracle(world);
 

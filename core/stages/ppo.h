@@ -118,28 +118,11 @@ inline UpdateMeans update_on_rollouts(Learner& policy, Learner& value, const Rol
     return means;
 }
 
-// All that decides the outcome, as one string: a state made from anything else is not resumed.
-inline std::string ppo_made_from(const Run& run, const Recipe& recipe, const PpoControl& control) {
-    const PpoRecipe& o = recipe.ppo;
-    const PpoOptions& p = o.options;
-    std::ostringstream text;
-    text.precision(17);
-    auto add = [&](const auto&... values) { ((text << values << ' '), ...); };
-    for (const char* model : {"sl-cai", "preference-model"}) add(fingerprint(find_checkpoint(run / model)));
-    add(fingerprint(run / "world/prompts.jsonl"), recipe.seed, o.iterations, o.rollouts, o.epochs, o.minibatches,
-        o.learning_rate, o.value_learning_rate, o.max_new_tokens, control.final_fraction);
-    add(p.kl_coefficient, int(p.kl_estimator), int(p.kl_placement), p.kl_clip, p.kl_target, p.kl_horizon, p.score_clip,
-        int(p.missing_end), p.missing_end_penalty, p.whiten_rewards, int(p.advantage_whitening), int(p.variance),
-        p.whiten_epsilon, p.gamma, p.lambda, p.clip_ratio, p.dual_clip, p.clip_value, p.value_coefficient,
-        int(p.aggregation), p.target_kl);
-    return text.str();
-}
-
 // Reads sl-cai/ (policy and reference), preference-model/ (reward, and where the value model starts) and the prompts of
 // the set "ppo"; makes rl-cai/ and value-model/. While it runs, rl-cai.state/ holds all that it takes to go on after an
 // interruption, to the same last bit. Errors: kDiverged, with the iteration, at the first number that is not finite.
 inline void ppo(const Kernels& kernels, Run& run, const World& world, const Recipe& recipe,
-                const PpoControl& control = {}) {
+                const std::string& fingerprint, const PpoControl& control = {}) {
     namespace fs = std::filesystem;
     const char* stage = "ppo";
     const PpoRecipe& o = recipe.ppo;
@@ -170,12 +153,11 @@ inline void ppo(const Kernels& kernels, Run& run, const World& world, const Reci
     // 1. Resume, unless the state was made from something else.
     const fs::path state_path = run / "rl-cai.state";
     const PpoOptions& p = o.options;
-    const std::string made_from = ppo_made_from(run, recipe, control);
     double beta = p.kl_coefficient;
     size_t first = 0;
     if (has_training_state(state_path)) {
         const fs::path found = find_checkpoint(state_path);
-        if (read_json(found / "state.json")["made_from"].string() == made_from) {
+        if (read_json(found / "state.json")["made_from"].string() == fingerprint) {
             policy.model = load_model(kernels, found);
             value.model = load_model(kernels, found / "value");
             const Json state = load_training_state(found, policy.model, policy.optimizer);
@@ -193,7 +175,7 @@ inline void ppo(const Kernels& kernels, Run& run, const World& world, const Reci
             write_training_state(temporary / "value", value.model, value.optimizer, Json::Object{});
             write_training_state(
                 temporary, policy.model, policy.optimizer,
-                Json::Object{{"iteration", iteration}, {"kl_coefficient", beta}, {"made_from", made_from}});
+                Json::Object{{"iteration", iteration}, {"kl_coefficient", beta}, {"made_from", fingerprint}});
         });
     };
 

@@ -72,7 +72,7 @@ inline Json report_scores(Run& run, const Model& model, const Tokenizer& tokeniz
 // Reads sl-cai/, comparisons.jsonl and helpfulness.jsonl; makes preference-model/ with score.json in it:
 //   {"mean", "std", "held_out": {"ai": figures, "helpfulness": figures}}
 // The learning rate falls linearly to 0. An interrupted run goes on from the state in preference-model/.
-inline void train_preference_model(const Kernels& kernels, Run& run, const Recipe& recipe,
+inline void train_preference_model(const Kernels& kernels, Run& run, const Recipe& recipe, const std::string& fingerprint,
                                    double save_every_seconds = 60) {
     const char* stage = "reward";
     for (auto [input, verb] :
@@ -107,12 +107,8 @@ inline void train_preference_model(const Kernels& kernels, Run& run, const Recip
     Activations activations;
 
     const std::filesystem::path checkpoint = run / "preference-model";
-    const std::string made_from =
-        concat(fingerprint(find_checkpoint(run / "sl-cai")), ' ', fingerprint(run / "comparisons.jsonl"), ' ',
-               fingerprint(run / "helpfulness.jsonl"), ' ', recipe.seed, ' ', batch_size, ' ', steps, ' ',
-               recipe.reward.learning_rate);
     if (has_training_state(checkpoint) &&
-        read_json(find_checkpoint(checkpoint) / "state.json")["made_from"].string() == made_from) {
+        read_json(find_checkpoint(checkpoint) / "state.json")["made_from"].string() == fingerprint) {
         model = load_model(kernels, checkpoint);
         load_training_state(checkpoint, model, optimizer);
         note(stage, concat("resumes at step ", optimizer.step, " of ", steps));
@@ -171,7 +167,7 @@ inline void train_preference_model(const Kernels& kernels, Run& run, const Recip
                  {"epoch", static_cast<double>((step + 1) * batch_size) / static_cast<double>(training.size())}});
         }
         autosave.after(stage, "step", step + 1, steps, [&] {
-            save_checkpoint(checkpoint, model, tokenizer, optimizer, Json::Object{{"made_from", made_from}});
+            save_checkpoint(checkpoint, model, tokenizer, optimizer, Json::Object{{"made_from", fingerprint}});
         });
     }
     progress.done();

@@ -30,11 +30,11 @@ inline std::vector<Document> helpful_documents(const Run& run, const Tokenizer& 
     return documents;
 }
 
-inline void sft_helpful(const Kernels& kernels, Run& run, const Recipe& recipe) {
+inline void sft_helpful(const Kernels& kernels, Run& run, const Recipe& recipe, const std::string& fingerprint) {
     Model model = load_model(kernels, run / "pretrained");
     Tokenizer tokenizer = load_tokenizer(run / "pretrained");
     train_and_save(model, helpful_documents(run, tokenizer), tokenizer, run, "sft-helpful", "helpful", recipe.helpful,
-                   recipe.seed);
+                   recipe.seed, fingerprint);
 }
 
 // What SL-CAI learns: the revisions of all rounds and helpful samples, with a replay of pretraining text so that words which no
@@ -72,11 +72,12 @@ inline std::vector<Document> sl_cai_documents(const Run& run, const Tokenizer& t
 }
 
 // From the pretrained model, not from the helpful-only assistant.
-inline void sft_sl_cai(const Kernels& kernels, Run& run, const Recipe& recipe) {
+inline void sft_sl_cai(const Kernels& kernels, Run& run, const Recipe& recipe, const std::string& fingerprint) {
     Model model = load_model(kernels, run / "pretrained");
     Tokenizer tokenizer = load_tokenizer(run / "pretrained");
     std::vector<Document> documents = sl_cai_documents(run, tokenizer, recipe.corpus);
-    train_and_save(model, std::move(documents), tokenizer, run, "sft-sl-cai", "sl-cai", recipe.sl_cai, recipe.seed);
+    train_and_save(model, std::move(documents), tokenizer, run, "sft-sl-cai", "sl-cai", recipe.sl_cai, recipe.seed,
+                   fingerprint);
 }
 
 }  // namespace cai

@@ -1,0 +1,24 @@
+// The tokenizer stage: learns a byte-level BPE vocabulary from the world's documents.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "../io/run_directory.h"
+#include "../io/tokenizer_json.h"
+#include "../lm/bpe_training.h"
+#include "../lm/encode_document.h"
+#include "../method/recipe.h"
+
+namespace cai {
+
+// Reads world/documents.jsonl; makes tokenizer/.
+inline void train_tokenizer(Run& run, const Recipe& recipe) {
+    std::vector<std::string> texts;
+    for (const Json& json : read_jsonl(run / "world/documents.jsonl"))
+        for (const Segment& segment : segments_from_json(json, "world/documents.jsonl")) texts.push_back(as_read(segment));
+    const Tokenizer tokenizer = train_bpe(texts, static_cast<size_t>(recipe.vocab_size));
+    write_tokenizer(run / "tokenizer", tokenizer);
+    note("tokenizer", concat(tokenizer.size(), " tokens"));
+}
+
+}  // namespace cai
