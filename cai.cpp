@@ -160,7 +160,7 @@ int all(Arguments& arguments, const fs::path& program) {
     fs::path file = arguments.string("constitution", (s.data / "constitution.txt").string());
     bool json = arguments.flag("json");
     arguments.finish();
-    Json results = tell_in(s, out, read_constitution(file, s.world), from, recipe_configuration(arguments));
+    Json results = tell_in(s, out, read_constitution(file, s.world), from, recipe_configuration(s.recipe));
     if (json) {
         std::cout << dump(results) << "\n";
     } else if (from.empty() || !fs::exists(from / "results.json")) {
@@ -185,7 +185,7 @@ int stage(const std::string& verb, Arguments& arguments, const fs::path& program
     run.force = arguments.flag("force");
     arguments.finish();
     expect_same_recipe(s.recipe, out);
-    run.settings["config.cfg"] = recipe_configuration(arguments);
+    run.settings["config.cfg"] = recipe_configuration(s.recipe);
     Constitution constitution;
     if (reads_constitution) {
         constitution = read_constitution(file, s.world);
@@ -211,7 +211,7 @@ int pretrain_on_text(const std::string& verb, Arguments& arguments, const fs::pa
     std::string content = read_file(text);
     expects(!content.empty(), text.string(), ": the file is empty; there is nothing to learn");
     Run run(out);
-    write_file(run / "config.cfg", recipe_configuration(arguments));
+    write_file(run / "config.cfg", recipe_configuration(s.recipe));
     if (verb == "tokenizer" || !fs::exists(run / "tokenizer"))
         write_tokenizer(run / "tokenizer", train_bpe({content}, static_cast<size_t>(s.recipe.vocab_size)));
     Tokenizer tokenizer = read_tokenizer(run / "tokenizer");
@@ -231,7 +231,7 @@ int show_world(Arguments& arguments, const fs::path& program) {
     if (!out.empty()) {
         expect_same_recipe(s.recipe, out);
         Run run(out);
-        run.settings["config.cfg"] = recipe_configuration(arguments);
+        run.settings["config.cfg"] = recipe_configuration(s.recipe);
         Story{s.kernels, run, s.world, constitution, s.recipe, s.data, s.threads}.make_world();
     }
     std::cout << overview(s.world, constitution, file.string(), samples);
@@ -253,7 +253,7 @@ int evaluate_verb(Arguments& arguments, const fs::path& program) {
         Constitution constitution = Constitution::read(constitution_of(s, out));
         Run run(out);
         run.force = force;
-        run.settings = {{"config.cfg", recipe_configuration(arguments)}, {"constitution.txt", constitution.text()}};
+        run.settings = {{"config.cfg", recipe_configuration(s.recipe)}, {"constitution.txt", constitution.text()}};
         Story{s.kernels, run, s.world, constitution, s.recipe, s.data, s.threads}.evaluate_models();
         Json results = read_json(run / "results.json");
         std::cout << (json ? dump(results) + "\n" : results_table(results));
@@ -321,7 +321,7 @@ int swap(Arguments& arguments, const fs::path& program) {
     if (!invert) names.push_back(removable_hazard(s.world, number).name);
     Constitution constitution = invert ? inverted(s.world, names)
                                        : without_hazard(s.world, Constitution::read(file), removable_hazard(s.world, number));
-    Json results = tell_in(s, out, constitution, story, recipe_configuration(arguments));
+    Json results = tell_in(s, out, constitution, story, recipe_configuration(s.recipe));
     Json summary = swap_summary(results, s.world, names, invert);
     if (json) {
         std::cout << dump(summary) << "\n";
@@ -347,7 +347,7 @@ int chat_verb(Arguments& arguments, const fs::path& program) {
     Setting s(arguments, program, {directory, run_of(directory)});
     ChatOptions options;
     options.compare = arguments.flag("compare");
-    options.temperature = arguments.number("chat-temperature", options.temperature, 0, 100);
+    options.temperature = arguments.number("temperature", options.temperature, 0, 100);
     options.seed = s.recipe.seed;
     if (!isatty(STDIN_FILENO)) options.prompt_sign.clear();
     arguments.finish();
@@ -442,7 +442,7 @@ const std::vector<Verb>& verbs() {
                  json = {"json", "", "the figures as JSON instead of tables"},
                  text = {"text", "FILE", "train on this text instead of the world (into runs/text)"},
                  prompt = {"prompt", "TEXT", "what the user asks"},
-                 like = {"like", "NAME", "PPO's conventions as in cai, hh, oai, n+, trl, dsc, openrlhf, verl or nemo (none)"};
+                 like = {"like", "NAME", "PPO's conventions as in cai, hh, oai, n+, trl, dsc, openrlhf, verl or nemo (cai)"};
     static const std::vector<Verb> kVerbs = {
         {"all", "the whole story, from an empty folder to RL-CAI and its table",
          "cai all --out runs/story\n  cai all --from runs/story --constitution mine.txt --out runs/mine",
@@ -457,13 +457,13 @@ const std::vector<Verb>& verbs() {
          "cai pretrain --text book.txt --out runs/book --pretrain-epochs 3", {out, force, text}, one_stage("pretrain")},
         {"sft", "fine-tunes the pretrained model into the helpful-only assistant, or into SL-CAI",
          "cai sft helpful --out runs/story\n  cai sft sl-cai --out runs/story", {out, force}, one_stage("sft")},
-        {"critique", "answers, criticises and revises under the constitution", "cai critique --out runs/story --rounds 4",
+        {"critique", "answers, criticises and revises under the constitution", "cai critique --out runs/story --critique-rounds 4",
          {out, force, its_constitution}, one_stage("critique")},
         {"compare", "AI feedback: which of two answers does a line of the constitution prefer?",
-         "cai compare --out runs/story --clamp 0.4,0.6", {out, force, its_constitution}, one_stage("compare")},
+         "cai compare --out runs/story --compare-clamp 0.4,0.6", {out, force, its_constitution}, one_stage("compare")},
         {"reward", "trains the preference model", "cai reward --out runs/story --reward-epochs 2", {out, force},
          one_stage("reward")},
-        {"ppo", "reinforcement learning against the preference model", "cai ppo --out runs/story --kl-coefficient 0.1",
+        {"ppo", "reinforcement learning against the preference model", "cai ppo --out runs/story --ppo-kl-coefficient 0.1",
          {out, force, like}, one_stage("ppo")},
         {"evaluate", "rates of a model, or the table of a run",
          "cai evaluate --out runs/story\n  cai evaluate runs/story/rl-cai --json", {out, force, json}, evaluate_verb},
@@ -480,7 +480,7 @@ const std::vector<Verb>& verbs() {
          {prompt, its_constitution}, trace_verb},
         {"chat", "talk to a run's models", "cai chat runs/story --compare",
          {{"compare", "", "all assistants of the run, one below the other"},
-          {"chat-temperature", "T", "of the draws; 0 takes the likeliest token (1)"}},
+          {"temperature", "T", "of the draws; 0 takes the likeliest token (1)"}},
          chat_verb},
         {"sample", "text from one model", "cai sample runs/story/rl-cai --prompt \"How do I brush the goat?\" --temperature 0",
          {prompt,
@@ -509,10 +509,6 @@ std::vector<std::string> flags() {
     return names;
 }
 
-std::string padded(const std::string& word, size_t width) {
-    return word + std::string(word.size() < width ? width - word.size() : 1, ' ');
-}
-
 std::string help() {
     std::string text = "cai: Constitutional AI from scratch\n\nusage: cai VERB [options]\n\n";
     for (const Verb& verb : verbs()) text += concat("  ", padded(verb.name, 11), verb.does, "\n");
@@ -534,10 +530,8 @@ std::string help(const Verb& verb) {
     list(kShared);
     if (verb.name != std::string("all"))
         return text + "\n`cai all --help` lists the recipe's options with their defaults; a run's own are in its config.cfg.\n";
-    Arguments nothing({}, {});
-    read_recipe(nothing);
-    return text + "\nThe recipe, as --size tiny sets it (`rounds = 4` is --rounds 4, or a line of --config FILE):\n\n" +
-           recipe_configuration(nothing);
+    return text + "\nThe recipe, with what --size tiny sets and the values that there are; in a --config FILE, --critique-rounds 4 is\n"
+                  "the line `critique-rounds = 4`.\n" + recipe_help(recipe("tiny", 1));
 }
 
 int run(int argc, char** argv) {

@@ -58,45 +58,35 @@ struct Story {
     }
 
     void critique() const {
-        Json options = Json::Object{{"rounds", recipe.critique.rounds}, {"temperature", recipe.critique.temperature},
-                                    {"seed", recipe.seed}};
         run.perform({"critique", {"helpful", "world/prompts.jsonl", "constitution.txt"},
-                     {"revisions.jsonl", "helpful-samples.jsonl"}, options},
+                     {"revisions.jsonl", "helpful-samples.jsonl"}, stage_options(recipe, "critique")},
                     [&] { critique_and_revise(kernels, run, world, constitution, recipe); });
     }
 
     void tune_sl_cai() const {
-        Json options = to_json(recipe.sl_cai);
-        options.set("seed", recipe.seed);
-        options.set("replayed", recipe.corpus.replayed).set("replayed_conversations", recipe.corpus.replayed_conversations);
         run.perform({"sft-sl-cai", {"pretrained", "revisions.jsonl", "helpful-samples.jsonl", "world/documents.jsonl"},
-                     {"sl-cai"}, options},
+                     {"sl-cai"}, stage_options(recipe, "sft-sl-cai")},
                     [&] { sft_sl_cai(kernels, run, recipe); });
     }
 
     void compare_answers() const {
-        Json options = Json::Object{{"reasoning", recipe.compare.reasoning}, {"clamp_low", recipe.compare.clamp_low},
-                                    {"clamp_high", recipe.compare.clamp_high}, {"temperature", recipe.compare.temperature},
-                                    {"seed", recipe.seed}};
         run.perform({"compare", {"sl-cai", "helpful", "pretrained", "world/prompts.jsonl", "constitution.txt"},
-                     {"comparisons.jsonl"}, options},
+                     {"comparisons.jsonl"}, stage_options(recipe, "compare")},
                     [&] { compare(kernels, run, world, constitution, recipe); });
         run.perform({"compare-helpfulness", {"sl-cai", "world/prompts.jsonl"}, {"helpfulness.jsonl"},
-                     Json::Object{{"seed", recipe.seed}, {"labelled_by", "oracle"}}},
+                     stage_options(recipe, "compare-helpfulness").set("labelled_by", "oracle")},
                     [&] { compare_helpfulness(kernels, run, world, recipe); });
     }
 
     void train_reward() const {
-        Json options = Json::Object{{"pairs_per_batch", recipe.reward.pairs_per_batch}, {"epochs", recipe.reward.epochs},
-                                    {"learning_rate", recipe.reward.learning_rate}, {"seed", recipe.seed}};
-        run.perform({"reward", {"sl-cai", "comparisons.jsonl", "helpfulness.jsonl"}, {"preference-model"}, options},
+        run.perform({"reward", {"sl-cai", "comparisons.jsonl", "helpfulness.jsonl"}, {"preference-model"},
+                     stage_options(recipe, "reward")},
                     [&] { train_preference_model(kernels, run, recipe); });
     }
 
     void optimize_policy() const {
-        Json options = to_json(recipe.ppo);
-        options.set("seed", recipe.seed);
-        run.perform({"ppo", {"sl-cai", "preference-model", "world/prompts.jsonl"}, {"rl-cai", "value-model"}, options},
+        run.perform({"ppo", {"sl-cai", "preference-model", "world/prompts.jsonl"}, {"rl-cai", "value-model"},
+                     stage_options(recipe, "ppo")},
                     [&] { ppo(kernels, run, world, recipe); });
     }
 
@@ -106,9 +96,7 @@ struct Story {
             if (std::filesystem::exists(run / model)) inputs.push_back(model);
         expects(inputs.size() > 1, run.directory.string(), ": holds no model to evaluate; make them all with `cai all --out ",
                 run.directory.string(), "`");
-        Json options = Json::Object{{"prompts", recipe.evaluate.prompts}, {"pairs", recipe.evaluate.pairs},
-                                    {"reasoning", recipe.compare.reasoning}, {"seed", recipe.seed}};
-        run.perform({"evaluate", inputs, {"results.json"}, options},
+        run.perform({"evaluate", inputs, {"results.json"}, stage_options(recipe, "evaluate")},
                     [&] { evaluate(kernels, run, world, constitution, recipe, threads); });
     }
 
@@ -128,25 +116,21 @@ struct Story {
 
   private:
     Run::Stage world_stage() const {
-        Json options = to_json(recipe.corpus);
-        options.set("seed", recipe.seed);
+        Json options = stage_options(recipe, "world");
         for (const char* file : {"entities.txt", "acts.txt", "phrases.txt"})
             options.set(file, fingerprint(data / "world" / file));
         return {"world", {}, {"world/documents.jsonl", "world/dialogues.jsonl", "world/reviews.jsonl", "world/prompts.jsonl",
                               "world/world.json"}, options};
     }
     Run::Stage tokenizer_stage() const {
-        return {"tokenizer", {"world/documents.jsonl"}, {"tokenizer"}, Json::Object{{"vocab_size", recipe.vocab_size}}};
+        return {"tokenizer", {"world/documents.jsonl"}, {"tokenizer"}, stage_options(recipe, "tokenizer")};
     }
     Run::Stage pretrain_stage() const {
-        Json options = to_json(recipe.pretrain);
-        options.set("size", recipe.size).set("seed", recipe.seed);
-        return {"pretrain", {"world/documents.jsonl", "tokenizer"}, {"pretrained"}, options};
+        return {"pretrain", {"world/documents.jsonl", "tokenizer"}, {"pretrained"}, stage_options(recipe, "pretrain")};
     }
     Run::Stage helpful_stage() const {
-        Json options = to_json(recipe.helpful);
-        options.set("seed", recipe.seed);
-        return {"sft-helpful", {"pretrained", "world/dialogues.jsonl", "world/reviews.jsonl"}, {"helpful"}, options};
+        return {"sft-helpful", {"pretrained", "world/dialogues.jsonl", "world/reviews.jsonl"}, {"helpful"},
+                stage_options(recipe, "sft-helpful")};
     }
 };
 

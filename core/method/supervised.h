@@ -15,7 +15,7 @@
 #include "../lm/batch_stream.h"
 #include "../nn/learning_rate.h"
 #include "../nn/model.h"
-#include "recipe.h"
+#include "recipe_fields.h"
 
 namespace cai {
 
@@ -110,9 +110,9 @@ inline double train_and_save(Model& model, std::vector<Document> documents, cons
         for (size_t i = 0; i < document.tokens.size(); i++)
             hash = mix(hash, static_cast<uint64_t>(document.tokens[i]) * 2 + document.learn[i]);
     for (float weight : model.parameters.download()) hash = mix(hash, std::bit_cast<uint32_t>(weight));
-    const std::string made_from =
-        concat(hash, ' ', recipe.tokens_per_batch, ' ', recipe.epochs, ' ', recipe.learning_rate, ' ', recipe.warmup_steps, ' ',
-               recipe.final_fraction, ' ', recipe.weight_decay, ' ', recipe.embedding_rate);
+    std::string made_from = concat(hash);
+    SupervisedRecipe copy = recipe;
+    for (const RecipeField& field : supervised_fields(copy)) made_from += " " + value_text(field);
     BatchStream stream(std::move(documents), static_cast<size_t>(model.config.context), recipe.tokens_per_batch, seed, stage);
     const double batches = static_cast<double>(stream.tokens_per_epoch() / recipe.tokens_per_batch);
     const TrainingOptions options{recipe, std::max<size_t>(1, static_cast<size_t>(recipe.epochs * batches)), made_from};

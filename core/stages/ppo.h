@@ -9,7 +9,6 @@
 #include <filesystem>
 #include <functional>
 #include <numeric>
-#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -18,6 +17,7 @@
 #include "../io/run_directory.h"
 #include "../io/training_state.h"
 #include "../method/ppo_losses.h"
+#include "../method/recipe_fields.h"
 #include "../method/rollouts.h"
 #include "../nn/learning_rate.h"
 #include "../world/prompts.h"
@@ -120,19 +120,10 @@ inline UpdateMeans update_on_rollouts(Learner& policy, Learner& value, const Rol
 
 // All that decides the outcome, as one string: a state made from anything else is not resumed.
 inline std::string ppo_made_from(const Run& run, const Recipe& recipe, const PpoControl& control) {
-    const PpoRecipe& o = recipe.ppo;
-    const PpoOptions& p = o.options;
-    std::ostringstream text;
-    text.precision(17);
-    auto add = [&](const auto&... values) { ((text << values << ' '), ...); };
-    for (const char* model : {"sl-cai", "preference-model"}) add(fingerprint(find_checkpoint(run / model)));
-    add(fingerprint(run / "world/prompts.jsonl"), recipe.seed, o.iterations, o.rollouts, o.epochs, o.minibatches,
-        o.learning_rate, o.value_learning_rate, o.max_new_tokens, control.final_fraction);
-    add(p.kl_coefficient, int(p.kl_estimator), int(p.kl_placement), p.kl_clip, p.kl_target, p.kl_horizon, p.score_clip,
-        int(p.missing_end), p.missing_end_penalty, p.whiten_rewards, int(p.advantage_whitening), int(p.variance),
-        p.whiten_epsilon, p.gamma, p.lambda, p.clip_ratio, p.dual_clip, p.clip_value, p.value_coefficient,
-        int(p.aggregation), p.target_kl);
-    return text.str();
+    std::string text;
+    for (const char* model : {"sl-cai", "preference-model"}) text += fingerprint(find_checkpoint(run / model)) + ' ';
+    text += fingerprint(run / "world/prompts.jsonl") + ' ' + dump(stage_options(recipe, "ppo"));
+    return concat(text, ' ', control.final_fraction);
 }
 
 // Reads sl-cai/ (policy and reference), preference-model/ (reward, and where the value model starts) and the prompts of
@@ -143,12 +134,6 @@ inline void ppo(const Kernels& kernels, Run& run, const World& world, const Reci
     namespace fs = std::filesystem;
     const char* stage = "ppo";
     const PpoRecipe& o = recipe.ppo;
-    check(o.options);
-    if (o.iterations < 1 || o.rollouts < 1 || o.epochs < 1 || o.minibatches < 1 ||
-        static_cast<size_t>(o.minibatches) > o.rollouts)
-        fail(kUsage, stage,
-             " needs at least 1 iteration, rollout, epoch and minibatch, and a rollout for each minibatch; ", "not ",
-             o.iterations, ", ", o.rollouts, ", ", o.epochs, " and ", o.minibatches);
     for (auto [input, verb] :
          {std::pair{"sl-cai", "sft"}, {"preference-model", "reward"}, {"world/prompts.jsonl", "world"}})
         expects(fs::exists(find_checkpoint(run / input)), stage, " needs ", (run / input).string(),
