@@ -530,8 +530,8 @@ std::string help(const Verb& verb) {
     list(kShared);
     if (verb.name != std::string("all"))
         return text + "\n`cai all --help` lists the recipe's options with their defaults; a run's own are in its config.cfg.\n";
-    return text + "\nThe recipe, with what --size tiny sets and the values that there are; in a --config FILE, --critique-rounds 4 is\n"
-                  "the line `critique-rounds = 4`.\n" + recipe_help(recipe("tiny", 1));
+    return text + "\nThe recipe: what --size tiny sets, and the values that there are. In a --config FILE, --critique-rounds 4\n"
+                  "is the line `critique-rounds = 4`.\n" + recipe_help(recipe("tiny", 1));
 }
 
 int run(int argc, char** argv) {

@@ -46,9 +46,9 @@ inline void read_field(Arguments& arguments, RecipeField& field) {
         field.value);
 }
 
-// A run's config.cfg lists every field of its recipe. Where the command line names another --size, or another --like, the
-// fields that it governs are passed over in the file: they are those of the size, or the library, before. Errors: kUsage, for
-// whatever no stage could work with.
+// A run's config.cfg lists every field of its recipe. Where the command line names another --size, or another --like,
+// the fields that it governs are passed over in the file: they are those of the size, or the library, before. Errors:
+// kUsage, for whatever a stage could not work with.
 inline Recipe read_recipe(Arguments& arguments) {
     const std::string size = arguments.string("size", "tiny");
     Recipe r = recipe(size, static_cast<uint64_t>(arguments.integer("seed", 1, 0, int64_t{1} << 50)));
@@ -86,7 +86,8 @@ inline std::string recipe_help(Recipe recipe) {
         if (stage.fields.empty()) continue;
         text += concat("\n", stage.name, ": ", stage.does, "\n");
         for (const RecipeField& field : stage.fields)
-            text += concat("  --", padded(field.name, 31), field.does, " (", value_text(field), "; ", range_text(field), ")\n");
+            text += concat("  --", padded(field.name, 31), field.does, " (", value_text(field), "; ", range_text(field),
+                           ")\n");
     }
     return text;
 }

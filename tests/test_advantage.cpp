@@ -47,7 +47,7 @@ struct Golden {
 
 TEST_CASE("the conventions of each library are those of the table in ppo_conventions.h") {
     const std::vector<const char*> libraries = {"cai", "hh", "oai", "n+", "trl", "dsc", "openrlhf", "verl", "nemo"};
-    auto expect = [&](const auto& member, const std::vector<std::remove_cvref_t<decltype(PpoOptions{}.*member)>>& values) {
+    auto expect = [&]<class Value>(Value PpoOptions::* member, const std::vector<std::type_identity_t<Value>>& values) {
         REQUIRE(values.size() == libraries.size());
         for (size_t i = 0; i < libraries.size(); i++) {
             INFO(libraries[i]);
@@ -85,7 +85,7 @@ TEST_CASE("the conventions of each library are those of the table in ppo_convent
     expect(&PpoOptions::aggregation,
            {tokens, tokens, tokens, Aggregation::sequence_mean, tokens, tokens, tokens, tokens, tokens});
     expect(&PpoOptions::target_kl, zeros);
-    CHECK_THROWS_WITH_AS(like("gpt"), doctest::Contains("--like: there are no conventions of \"gpt\"; choose one of: cai, hh"), Error);
+    CHECK_THROWS_WITH_AS(like("gpt"), doctest::Contains("--like: there are no conventions of \"gpt\""), Error);
 }
 
 TEST_CASE("KL estimators") {

@@ -58,9 +58,9 @@ struct Shell {
     }
 };
 
-constexpr const char* kSmall = " --size micro --seed 3 --world-documents 200 --world-dialogues 60 --world-reviews 30 --world-critique-prompts 6"
-                               " --world-helpful-prompts 6 --world-compare-prompts 6 --world-ppo-prompts 12 --ppo-iterations 1 --critique-rounds 1"
-                               " --evaluate-prompts 2 --evaluate-pairs 2 --threads 1 --quiet";
+constexpr const char* kSmall = " --size micro --seed 3 --world-documents 200 --world-dialogues 60 --world-reviews 30"
+                               " --world-critique-prompts 6 --world-helpful-prompts 6 --world-compare-prompts 6"
+                               " --world-ppo-prompts 12 --ppo-iterations 1 --critique-rounds 1 --evaluate-prompts 2 --evaluate-pairs 2 --threads 1 --quiet";
 
 // What a run's config.cfg says of an option.
 std::string saved(const fs::path& run, const std::string& name) {

@@ -25,7 +25,7 @@ Recipe on_top_of(const std::string& lines, const std::vector<std::string>& words
 Recipe of_words(const std::vector<std::string>& words) { return on_top_of("", words); }
 
 void refused(const std::vector<std::string>& words, const std::string& message) {
-    INFO(words[1]);
+    INFO(words[0]);
     const std::string found = error_of([&] { of_words(words); }, kUsage);
     CHECK_MESSAGE(contains(found, message), found);
 }
@@ -52,12 +52,14 @@ std::string another(const RecipeField& field) {
 std::vector<std::string> wrong_values(const RecipeField& field) {
     if (std::holds_alternative<Choice>(field.value)) return {"", "no-such-thing"};
     if (std::holds_alternative<bool*>(field.value)) return {"", "yes", "0"};
-    if (std::holds_alternative<LabelBounds*>(field.value)) return {"", "0.4", "a,b", "0.6,0.4", "-0.1,1", "0,1.5", "0.4,0.6,1"};
+    if (std::holds_alternative<LabelBounds*>(field.value))
+        return {"", "0.4", "a,b", "0.6,0.4", "-0.1,1", "0,1.5", "0.4,0.6,1"};
     const Range& range = field.range;
     std::vector<std::string> values = {"x", "-1", "nan"};
     if (range.above_least && !range.or_zero) values.push_back(concat(range.least));
     if (range.least > 0) values.push_back(shortest(range.or_zero ? range.least : range.least - 1));
-    if (std::isfinite(range.most)) values.push_back(shortest(static_cast<int64_t>(range.most) + (range.below_most ? 0 : 1)));
+    if (std::isfinite(range.most))
+        values.push_back(shortest(static_cast<int64_t>(range.most) + (range.below_most ? 0 : 1)));
     return values;
 }
 
@@ -70,7 +72,7 @@ std::vector<RecipeField> fields_of(Recipe& recipe) {
 
 }  // namespace
 
-TEST_CASE("every field of the recipe is read, refused outside its range, listed, saved, and part of its stage's manifest") {
+TEST_CASE("every field is read, refused outside its range, listed, saved, and part of its stage's manifest") {
     Recipe plain = recipe("tiny", 1);
     const std::string help = recipe_help(plain);
     std::set<std::string> names;
@@ -92,12 +94,14 @@ TEST_CASE("every field of the recipe is read, refused outside its range, listed,
             std::set<std::string> touched, expected = {stage.name};
             if (!field.also_of.empty()) expected.insert(field.also_of);
             for (const RecipeStage& other : recipe_stages(plain))
-                if (!(stage_options(plain, other.name) == stage_options(changed, other.name))) touched.insert(other.name);
+                if (!(stage_options(plain, other.name) == stage_options(changed, other.name)))
+                    touched.insert(other.name);
             CHECK(touched == expected);
 
             for (const std::string& wrong : wrong_values(field)) {
-                refused({concat("--", field.name, "=", wrong), wrong}, concat("option --", field.name, ": '", wrong, "' "));
-                const std::string message = error_of([&] { on_top_of(concat(field.name, " = ", wrong, "\n"), {}); }, kUsage);
+                refused({concat("--", field.name, "=", wrong)}, concat("option --", field.name, ": '", wrong, "' "));
+                const std::string line = concat(field.name, " = ", wrong, "\n");
+                const std::string message = error_of([&] { on_top_of(line, {}); }, kUsage);
                 CHECK_MESSAGE(contains(message, "config.cfg: line 1: option --"), message);
             }
         }
@@ -111,7 +115,8 @@ TEST_CASE("what a manifest and a message say of a field, by hand") {
     CHECK(dump(stage_options(r, "compare")) ==
           R"({"seed":3,"compare-reasoning":true,"compare-clamp":"0.4,0.6","compare-temperature":0.7})");
     CHECK(dump(stage_options(r, "evaluate")) ==
-          R"({"seed":3,"critique-temperature":1,"compare-reasoning":true,"evaluate-prompts":1000,"evaluate-pairs":500})");
+          R"({"seed":3,"critique-temperature":1,"compare-reasoning":true,)"
+          R"("evaluate-prompts":1000,"evaluate-pairs":500})");
     CHECK(contains(dump(stage_options(r, "pretrain")), R"({"seed":3,"size":"tiny","pretrain-tokens-per-batch":2048,)"));
     CHECK(r.compare.clamp == LabelBounds{0.4f, 0.6f});
 
@@ -146,7 +151,7 @@ TEST_CASE("an option without its stage's name is answered with the options that 
     refused({"--value-learning-rate", "1"}, "did you mean --ppo-value-learning-rate?");
 }
 
-TEST_CASE("the recipe of each size is written in short numbers, reads back as it was, and has the conventions of --like cai") {
+TEST_CASE("each size's recipe is written in short numbers, reads back, and has the conventions of --like cai") {
     for (const char* size : {"micro", "tiny", "small", "base"}) {
         const Recipe r = recipe(size, 3);
         CHECK_NOTHROW(check(r));
@@ -157,15 +162,17 @@ TEST_CASE("the recipe of each size is written in short numbers, reads back as it
         CHECK(on_top_of(recipe_configuration(r), {}) == r);
         Recipe copy = r;
         for (const RecipeField& field : fields_of(copy))
-            if (std::string value = value_text(field); value.starts_with("0.")) CHECK_MESSAGE(value.size() <= 6, field.name);
+            if (std::string value = value_text(field); value.starts_with("0."))
+                CHECK_MESSAGE(value.size() <= 6, field.name);
     }
     const std::string lines = recipe_configuration(recipe("tiny", 1));
-    CHECK(lines.starts_with("size = tiny\nseed = 1\nlike = cai\n\n# world: the documents and prompts of the toy world\n"));
+    CHECK(lines.starts_with("size = tiny\nseed = 1\nlike = cai\n\n# world: the documents and prompts of the toy"));
     CHECK(contains(lines, "\nhelpful-final-fraction = 0.02         # the learning rate's last value"));
 }
 
 TEST_CASE("another --size or --like than the file's wins over the numbers that it governs") {
-    const std::string micro = recipe_configuration(of_words({"--size", "micro", "--seed", "3", "--critique-rounds", "2"}));
+    const std::string micro =
+        recipe_configuration(of_words({"--size", "micro", "--seed", "3", "--critique-rounds", "2"}));
     CHECK(on_top_of(micro, {}).critique.rounds == 2);
     CHECK(on_top_of(micro, {"--size", "micro"}).critique.rounds == 2);
     const Recipe tiny = on_top_of(micro, {"--size", "tiny", "--world-documents", "7"});

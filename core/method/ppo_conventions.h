@@ -30,13 +30,13 @@ inline constexpr const char* kMissingEnds[] = {"none", "subtract", "replace"};
 
 // The conventions of the reward, the advantages and the losses on which papers and libraries differ; what else they differ
 // in is fixed here and listed below the table. The papers ([HH], which [CAI] follows) fix gamma, clip_ratio,
-// kl_coefficient = .001 and the absence of an entropy bonus; the rest they leave open: defaults are the commonest, but for
-// kl_coefficient. The command line's names have the stage before them and hyphens: --ppo-kl-coefficient.
+// kl_coefficient = .001 and the absence of an entropy bonus; the rest they leave open: defaults are the commonest,
+// but for kl_coefficient. On the command line kl_coefficient is --ppo-kl-coefficient, and so on.
 //
 // option                values (0 = off)         default      who uses what
 // kl_coefficient        beta at the start        .3           verl 0, HH .001, OpenRLHF and NeMo .01, N+ and TRL .05,
-//                                                             DSC .1, OAI .15; a model this small garbles one refusal in
-//                                                             ten at .05, and at .2 its refusing spreads
+//                                                             DSC .1, OAI .15; ours: at .05 so small a model garbles one
+//                                                             refusal in ten, and at .2 its refusing spreads
 // kl_estimator          k1 k2 k3 abs             k1           OAI, N+, TRL, DSC, OpenRLHF, verl k1; NeMo abs
 // kl_placement          every_token last_token   every_token  all libraries every token; HH's "each response is a
 //                                                             timestep" reads as the sum on the last token

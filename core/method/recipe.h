@@ -1,5 +1,5 @@
-// The recipe: every number of the story, and what the one dial --size sets. The seed draws the world, the weights, the order of the
-// data and every sample. What the fields mean, their ranges and the names of their options stand in recipe_fields.h.
+// The recipe: every number of the story, and what the one dial --size sets. The seed draws the world, the weights, the
+// order of the data and every sample. What the fields do, their ranges and their options stand in recipe_fields.h.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -74,10 +74,11 @@ struct Recipe {
     std::string like = "cai";  // whose conventions of PPO the options started from
     CorpusRecipe corpus;
     int vocab_size = 2048;  // enough for every topic to be one token
-    // The embeddings learn slowly, so that layers learn what every look-up needs: learned word by word, it would be missing from
-    // the words that no review shows.
+    // The embeddings learn slowly, so that layers learn what every look-up needs: learned word by word, it would be
+    // missing from the words that no review shows.
     SupervisedRecipe pretrain = {.final_fraction = 0.02f, .weight_decay = 0.25f, .embedding_rate = 0.5f};
-    SupervisedRecipe helpful = {.learning_rate = 1e-3f, .warmup_steps = 20, .final_fraction = 0.02f, .embedding_rate = 0.5f};
+    SupervisedRecipe helpful = {
+        .learning_rate = 1e-3f, .warmup_steps = 20, .final_fraction = 0.02f, .embedding_rate = 0.5f};
     CritiqueRecipe critique;
     SupervisedRecipe sl_cai = {
         .epochs = 2, .learning_rate = 1e-3f, .warmup_steps = 20, .final_fraction = 0.02f, .embedding_rate = 0.5f};

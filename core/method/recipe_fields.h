@@ -1,5 +1,5 @@
-// The fields of the recipe, each once: its option, where it stands, what it does, and the values that it may have. The command line,
-// config.cfg, `cai all --help` and the manifests of the stages are all made from this table; the defaults stand in recipe.h.
+// The fields of the recipe, each once: its option, where it stands, what it does, and the values that it may have. The
+// command line, config.cfg, `cai all --help` and the stages' manifests come from this table; recipe.h has the defaults.
 #pragma once
 #include <cmath>
 #include <functional>
@@ -30,7 +30,8 @@ struct Range {
         const std::string zero = or_zero ? "0 or " : "";
         if (std::isinf(most)) return concat(zero, above_least ? "above " : "at least ", least);
         if (!above_least && !below_most) return concat(zero, "from ", least, " to ", most);
-        return concat(zero, above_least ? "above " : "at least ", least, below_most ? " and below " : " and at most ", most);
+        return concat(zero, above_least ? "above " : "at least ", least, below_most ? " and below " : " and at most ",
+                      most);
     }
 };
 
@@ -61,8 +62,8 @@ struct RecipeStage {
     std::vector<RecipeField> fields;
 };
 
-inline constexpr Range kCount = {.least = 1, .most = 1e9}, kEpochs = {.most = 1e6, .above_least = true}, kShare = {.most = 1},
-                       kUpTo10 = {.most = 10};
+inline constexpr Range kCount = {.least = 1, .most = 1e9}, kEpochs = {.most = 1e6, .above_least = true},
+                       kShare = {.most = 1}, kUpTo10 = {.most = 10};
 
 inline std::vector<RecipeField> supervised_fields(SupervisedRecipe& r) {
     return {
@@ -72,7 +73,8 @@ inline std::vector<RecipeField> supervised_fields(SupervisedRecipe& r) {
         {"warmup-steps", &r.warmup_steps, "steps until the learning rate is at its peak", {.most = 1e9}},
         {"final-fraction", &r.final_fraction, "the learning rate's last value, as a share of its peak", kShare},
         {"weight-decay", &r.weight_decay, "of matrices", kUpTo10},
-        {"embedding-rate", &r.embedding_rate, "the embedding table's learning rate, as a share of the others'", kUpTo10},
+        {"embedding-rate", &r.embedding_rate, "the embedding table's learning rate, as a share of the others'",
+         kUpTo10},
     };
 }
 
@@ -89,8 +91,8 @@ inline std::vector<RecipeField> ppo_convention_fields(PpoOptions& o) {
         {"missing-end", choice(kMissingEnds, o.missing_end), "what the score of a response without an end becomes"},
         {"missing-end-penalty", &o.missing_end_penalty, "what is subtracted from that score, or, negated, replaces it"},
         {"whiten-rewards", &o.whiten_rewards, "scale rewards to a deviation of 1"},
-        {"advantage-whitening", choice(kWhitenings, o.advantage_whitening), "over what advantages get mean 0 and deviation 1"},
-        {"variance", choice(kVariances, o.variance), "what whitening divides by: the biased variance, or Bessel's"},
+        {"advantage-whitening", choice(kWhitenings, o.advantage_whitening), "over what advantages are whitened"},
+        {"variance", choice(kVariances, o.variance), "the one that whitening takes, biased or Bessel's"},
         {"whiten-epsilon", &o.whiten_epsilon, "added to the variance that whitening divides by", {.above_least = true}},
         {"gamma", &o.gamma, "discount per token", {.most = 1, .above_least = true}},
         {"lambda", &o.lambda, "of generalised advantage estimation", kShare},
@@ -101,7 +103,7 @@ inline std::vector<RecipeField> ppo_convention_fields(PpoOptions& o) {
         {"clip-value", &o.clip_value, "bound on a value's distance from the old one; 0: none"},
         {"value-coefficient", &o.value_coefficient, "weight of the value loss"},
         {"aggregation", choice(kAggregations, o.aggregation), "the mean that a loss is, over tokens or over responses"},
-        {"target-kl", &o.target_kl, "divergence from the old policy beyond 1.5 times which an iteration stops; 0: none"},
+        {"target-kl", &o.target_kl, "an iteration stops at 1.5 times this divergence from the old policy; 0: none"},
     };
     for (RecipeField& field : fields) field.of_like = true;
     return fields;
@@ -120,16 +122,17 @@ inline std::vector<RecipeStage> recipe_stages(Recipe& r) {
           {"dialogues", &r.corpus.dialogues, "for helpful-only fine-tuning", kCount},
           {"reviews", &r.corpus.reviews, "critiques and comparisons mixed into helpful-only fine-tuning", kCount},
           {"critique-prompts", &r.corpus.critique_prompts, "whose answers are criticised and revised", kCount},
-          {"helpful-prompts", &r.corpus.helpful_prompts, "harmless ones, whose answers SL-CAI learns as they are", kCount},
+          {"helpful-prompts", &r.corpus.helpful_prompts, "harmless ones, whose answers SL-CAI learns unrevised", kCount},
           {"compare-prompts", &r.corpus.compare_prompts, "whose answers are compared", kCount},
           {"ppo-prompts", &r.corpus.ppo_prompts, "for PPO", kCount}}},
-        {"tokenizer", "tokenizer-", "the vocabulary", {{"vocab-size", &r.vocab_size, "tokens", {.least = 300, .most = 1e6}}}},
+        {"tokenizer", "tokenizer-", "the vocabulary",
+         {{"vocab-size", &r.vocab_size, "tokens", {.least = 300, .most = 1e6}}}},
         {"pretrain", "pretrain-", "the pretrained model", supervised_fields(r.pretrain)},
         {"sft-helpful", "helpful-", "the helpful-only assistant", supervised_fields(r.helpful)},
         {"critique", "critique-", "critiques and revisions",
          {{"rounds", &r.critique.rounds, "of critique and revision", {.most = 64}},
-          {"temperature", &r.critique.temperature, "of answers, critiques and revisions; 0 takes the likeliest token", kUpTo10,
-           "evaluate"}}},
+          {"temperature", &r.critique.temperature, "of answers, critiques and revisions; 0 takes the likeliest token",
+           kUpTo10, "evaluate"}}},
         {"sft-sl-cai", "sl-cai-", "SL-CAI",
          joined(supervised_fields(r.sl_cai),
                 {{"replayed", &r.corpus.replayed, "documents of the encyclopedia mixed in", kCount},
@@ -147,9 +150,11 @@ inline std::vector<RecipeStage> recipe_stages(Recipe& r) {
          joined({{"iterations", &r.ppo.iterations, "of rollouts and updates", kCount},
                  {"rollouts", &r.ppo.rollouts, "answers in an iteration", kCount},
                  {"epochs", &r.ppo.epochs, "passes over an iteration's rollouts", {.least = 1, .most = 1000}},
-                 {"minibatches", &r.ppo.minibatches, "steps of an epoch, at most as many as rollouts", {.least = 1, .most = 1e6}},
+                 {"minibatches", &r.ppo.minibatches, "steps of an epoch, at most as many as rollouts",
+                  {.least = 1, .most = 1e6}},
                  {"learning-rate", &r.ppo.learning_rate, "of the policy, at the start; it falls to 0", kUpTo10},
-                 {"value-learning-rate", &r.ppo.value_learning_rate, "of the value model, at the start; it falls to 0", kUpTo10},
+                 {"value-learning-rate", &r.ppo.value_learning_rate, "of the value model, at the start; it falls to 0",
+                  kUpTo10},
                  {"max-new-tokens", &r.ppo.max_new_tokens, "the longest answer", {.least = 1, .most = 1e6}}},
                 ppo_convention_fields(r.ppo.options))},
         {"evaluate", "evaluate-", "the table of results",
@@ -180,7 +185,8 @@ inline std::string value_text(const RecipeField& field) {
 // The values that the field may have, in words.
 inline std::string range_text(const RecipeField& field) {
     if (const Choice* choice = std::get_if<Choice>(&field.value)) return "one of " + join_list(choice->names, "or");
-    if (std::holds_alternative<LabelBounds*>(field.value)) return "LOW,HIGH with 0 <= LOW <= HIGH <= 1, such as 0.4,0.6";
+    if (std::holds_alternative<LabelBounds*>(field.value))
+        return "LOW,HIGH with 0 <= LOW <= HIGH <= 1, such as 0.4,0.6";
     if (std::holds_alternative<bool*>(field.value)) return "true or false";
     return field.range.text();
 }
@@ -200,18 +206,19 @@ inline void check_range(const RecipeField& field, LabelBounds bounds, const std:
         refuse(field, shortest(bounds.low) + "," + shortest(bounds.high), where);
 }
 
-// Every range, and what fields ask of each other. Errors: kUsage, one sentence with the option, its value and what it may be.
+// Every range, and what fields ask of each other. Errors: kUsage, with the option, its value and what it may be.
 inline void check(Recipe recipe) {
     for (const RecipeStage& stage : recipe_stages(recipe))
         for (const RecipeField& field : stage.fields)
             std::visit(
                 [&]<class Value>(const Value& value) {
-                    if constexpr (!std::is_same_v<Value, Choice> && !std::is_same_v<Value, bool*>) check_range(field, *value);
+                    if constexpr (!std::is_same_v<Value, Choice> && !std::is_same_v<Value, bool*>)
+                        check_range(field, *value);
                 },
                 field.value);
     if (static_cast<size_t>(recipe.ppo.minibatches) > recipe.ppo.rollouts)
-        fail(kUsage, "option --ppo-minibatches: '", recipe.ppo.minibatches, "' is above --ppo-rollouts, ", recipe.ppo.rollouts,
-             ", and every minibatch needs a rollout");
+        fail(kUsage, "option --ppo-minibatches: '", recipe.ppo.minibatches, "' is above --ppo-rollouts, ",
+             recipe.ppo.rollouts, ", and every minibatch needs a rollout");
 }
 
 inline Json value_json(const RecipeField& field) {
