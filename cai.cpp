@@ -153,7 +153,7 @@ int all(Arguments& arguments, const fs::path& program) {
     fs::path file = arguments.string("constitution", (s.data / "constitution.txt").string());
     bool json = arguments.flag("json");
     arguments.finish();
-    Json results = run_all(s, out, read_constitution(file, s.world), from, recipe_configuration(arguments));
+    Json results = run_all(s, out, read_constitution(file, s.world), from, recipe_configuration(s.recipe));
     if (json) {
         std::cout << dump(results) << "\n";
     } else if (from.empty() || !fs::exists(from / "results.json")) {
@@ -183,7 +183,7 @@ fs::path run_stages(const std::string& verb, Arguments& arguments, const fs::pat
     run.force = arguments.flag("force");
     arguments.finish();
     expect_same_recipe(s.recipe, out);
-    run.pending_files["config.cfg"] = recipe_configuration(arguments);
+    run.pending_files["config.cfg"] = recipe_configuration(s.recipe);
     Constitution constitution;
     if (reads_constitution) {
         constitution = verb == "evaluate" ? Constitution::read(file) : read_constitution(file, s.world);
@@ -211,7 +211,7 @@ int text_verb(const std::string& verb, Arguments& arguments, const fs::path& pro
     Run run = s.open_run(out);
     run.force = arguments.flag("force");
     arguments.finish();
-    run.pending_files["config.cfg"] = recipe_configuration(arguments);
+    run.pending_files["config.cfg"] = recipe_configuration(s.recipe);
     run_on_text(s.kernels, run, s.recipe, text, verb == "tokenizer");
     return kDone;
 }
@@ -228,7 +228,7 @@ int show_world(Arguments& arguments, const fs::path& program) {
     if (!out.empty()) {
         expect_same_recipe(s.recipe, out);
         Run run = s.open_run(out);
-        run.pending_files["config.cfg"] = recipe_configuration(arguments);
+        run.pending_files["config.cfg"] = recipe_configuration(s.recipe);
         expect_no_text_model(run);
         run_stage(s.pipeline(run, constitution), stages().front());
     }
@@ -310,7 +310,7 @@ int swap(Arguments& arguments, const fs::path& program) {
     if (!invert) names.push_back(removable_hazard(s.world, number).name);
     Constitution constitution = invert ? inverted(s.world, names)
                                        : without_hazard(s.world, Constitution::read(file), removable_hazard(s.world, number));
-    Json results = run_all(s, out, constitution, story, recipe_configuration(arguments));
+    Json results = run_all(s, out, constitution, story, recipe_configuration(s.recipe));
     Json summary = swap_summary(results, s.world, names, invert);
     if (json) {
         std::cout << dump(summary) << "\n";
@@ -336,7 +336,7 @@ int chat_verb(Arguments& arguments, const fs::path& program) {
     Session s(arguments, program, {directory, run_of(directory)});
     ChatOptions options;
     options.compare = arguments.flag("compare");
-    options.temperature = arguments.number("chat-temperature", options.temperature, 0, 100);
+    options.temperature = arguments.number("temperature", options.temperature, 0, 100);
     options.seed = s.recipe.seed;
     if (!isatty(STDIN_FILENO)) options.prompt_sign.clear();
     arguments.finish();
@@ -431,7 +431,7 @@ const std::vector<Verb>& verbs() {
                  json = {"json", "", "the figures as JSON instead of tables"},
                  text = {"text", "FILE", "train on this text instead of the world (into runs/text)"},
                  prompt = {"prompt", "TEXT", "what the user asks"},
-                 like = {"like", "NAME", "PPO's conventions as in cai, hh, oai, n+, trl, dsc, openrlhf, verl or nemo (none)"};
+                 like = {"like", "NAME", "PPO's conventions as in cai, hh, oai, n+, trl, dsc, openrlhf, verl or nemo (cai)"};
     static const std::vector<Verb> kVerbs = {
         {"all", "the whole story, from an empty folder to RL-CAI and its table",
          "cai all --out runs/story\n  cai all --from runs/story --constitution mine.txt --out runs/mine",
@@ -446,13 +446,13 @@ const std::vector<Verb>& verbs() {
          "cai pretrain --text book.txt --out runs/book --pretrain-epochs 3", {out, force, text}, one_stage("pretrain")},
         {"sft", "fine-tunes the pretrained model into the helpful-only assistant, or into SL-CAI",
          "cai sft helpful --out runs/story\n  cai sft sl-cai --out runs/story", {out, force}, one_stage("sft")},
-        {"critique", "answers, criticises and revises under the constitution", "cai critique --out runs/story --rounds 4",
+        {"critique", "answers, criticises and revises under the constitution", "cai critique --out runs/story --critique-rounds 4",
          {out, force, its_constitution}, one_stage("critique")},
         {"compare", "AI feedback: which of two answers does a line of the constitution prefer?",
-         "cai compare --out runs/story --clamp 0.4,0.6", {out, force, its_constitution}, one_stage("compare")},
+         "cai compare --out runs/story --compare-clamp 0.4,0.6", {out, force, its_constitution}, one_stage("compare")},
         {"reward", "trains the preference model", "cai reward --out runs/story --reward-epochs 2", {out, force},
          one_stage("reward")},
-        {"ppo", "reinforcement learning against the preference model", "cai ppo --out runs/story --kl-coefficient 0.1",
+        {"ppo", "reinforcement learning against the preference model", "cai ppo --out runs/story --ppo-kl-coefficient 0.1",
          {out, force, like}, one_stage("ppo")},
         {"evaluate", "rates of a model, or the table of a run",
          "cai evaluate --out runs/story\n  cai evaluate runs/story/rl-cai --json", {out, force, json}, evaluate_verb},
@@ -469,7 +469,7 @@ const std::vector<Verb>& verbs() {
          {prompt, its_constitution}, trace_verb},
         {"chat", "talk to a run's models", "cai chat runs/story --compare",
          {{"compare", "", "all assistants of the run, one below the other"},
-          {"chat-temperature", "T", "of the draws; 0 takes the likeliest token (1)"}},
+          {"temperature", "T", "of the draws; 0 takes the likeliest token (1)"}},
          chat_verb},
         {"sample", "text from one model", "cai sample runs/story/rl-cai --prompt \"How do I brush the goat?\" --temperature 0",
          {prompt,
@@ -498,10 +498,6 @@ std::vector<std::string> flags() {
     return names;
 }
 
-std::string padded(const std::string& word, size_t width) {
-    return word + std::string(word.size() < width ? width - word.size() : 1, ' ');
-}
-
 std::string help() {
     std::string text = "cai: Constitutional AI from scratch\n\nusage: cai VERB [options]\n\n";
     for (const Verb& verb : verbs()) text += concat("  ", padded(verb.name, 11), verb.does, "\n");
@@ -523,10 +519,8 @@ std::string help(const Verb& verb) {
     list(kShared);
     if (verb.name != std::string("all"))
         return text + "\n`cai all --help` lists the recipe's options with their defaults; a run's own are in its config.cfg.\n";
-    Arguments nothing({}, {});
-    read_recipe(nothing);
-    return text + "\nThe recipe, as --size tiny sets it (`rounds = 4` is --rounds 4, or a line of --config FILE):\n\n" +
-           recipe_configuration(nothing);
+    return text + "\nThe recipe: what --size tiny sets, and the values that there are. In a --config FILE, --critique-rounds 4\n"
+                  "is the line `critique-rounds = 4`.\n" + recipe_help(recipe("tiny", 1));
 }
 
 int run(int argc, char** argv) {

@@ -37,7 +37,7 @@ struct Stage {
     std::vector<std::string> inputs;           // files and folders of the run; data/world/ is that of --data
     std::vector<std::string> optional_inputs;  // read where they are there
     std::vector<std::string> outputs;
-    std::vector<std::string> options;  // the stages whose recipe options decide the outputs
+    const char* options;  // the stage of the recipe whose options decide the outputs
     void (*body)(const Pipeline&, const std::string& fingerprint);
 };
 
@@ -57,65 +57,49 @@ inline const std::vector<Stage>& stages() {
     static const std::vector<Stage> kStages = {
         {"world", "world", "writes the documents, dialogues, reviews and prompts of the toy world", kWorldFiles, {},
          {"world/documents.jsonl", "world/dialogues.jsonl", "world/reviews.jsonl", "world/prompts.jsonl", "world/world.json"},
-         {"world"}, [](const Pipeline& p, const std::string&) { write_corpus(p.run, p.world, p.recipe.corpus); }},
+         "world", [](const Pipeline& p, const std::string&) { write_corpus(p.run, p.world, p.recipe.corpus); }},
         {"tokenizer", "tokenizer", "trains the byte-level BPE tokenizer", {"world/documents.jsonl"}, {}, {"tokenizer"},
-         {"tokenizer"}, [](const Pipeline& p, const std::string&) { train_tokenizer(p.run, p.recipe); }},
+         "tokenizer", [](const Pipeline& p, const std::string&) { train_tokenizer(p.run, p.recipe); }},
         {"pretrain", "pretrain", "trains a model from fresh weights: language, facts, and applying a stated principle",
-         {"world/documents.jsonl", "tokenizer"}, {}, {"pretrained"}, {"pretrain"},
+         {"world/documents.jsonl", "tokenizer"}, {}, {"pretrained"}, "pretrain",
          [](const Pipeline& p, const std::string& fingerprint) { pretrain(p.kernels, p.run, p.recipe, fingerprint); }},
         {"sft-helpful", "sft helpful", "fine-tunes the pretrained model into the helpful-only assistant: it answers everything",
-         {"pretrained", "world/dialogues.jsonl", "world/reviews.jsonl"}, {}, {"helpful"}, {"sft-helpful"},
+         {"pretrained", "world/dialogues.jsonl", "world/reviews.jsonl"}, {}, {"helpful"}, "sft-helpful",
          [](const Pipeline& p, const std::string& fingerprint) { sft_helpful(p.kernels, p.run, p.recipe, fingerprint); }},
         {"critique", "critique", "answers, criticises and revises under principles of the constitution",
-         {"helpful", "world/prompts.jsonl", "constitution.txt"}, {}, {"revisions.jsonl", "helpful-samples.jsonl"}, {"critique"},
+         {"helpful", "world/prompts.jsonl", "constitution.txt"}, {}, {"revisions.jsonl", "helpful-samples.jsonl"}, "critique",
          [](const Pipeline& p, const std::string&) {
              critique_and_revise(p.kernels, p.run, p.world, p.constitution, p.recipe);
          }},
         {"sft-sl-cai", "sft sl-cai", "fine-tunes the pretrained model on the revisions: SL-CAI",
-         {"pretrained", "revisions.jsonl", "helpful-samples.jsonl", "world/documents.jsonl"}, {}, {"sl-cai"}, {"sft-sl-cai"},
+         {"pretrained", "revisions.jsonl", "helpful-samples.jsonl", "world/documents.jsonl"}, {}, {"sl-cai"}, "sft-sl-cai",
          [](const Pipeline& p, const std::string& fingerprint) { sft_sl_cai(p.kernels, p.run, p.recipe, fingerprint); }},
         {"compare", "compare", "AI feedback: which of two answers does a principle prefer?",
-         {"sl-cai", "helpful", "pretrained", "world/prompts.jsonl", "constitution.txt"}, {}, {"comparisons.jsonl"}, {"compare"},
+         {"sl-cai", "helpful", "pretrained", "world/prompts.jsonl", "constitution.txt"}, {}, {"comparisons.jsonl"}, "compare",
          [](const Pipeline& p, const std::string&) { compare(p.kernels, p.run, p.world, p.constitution, p.recipe); }},
         {"compare-helpfulness", "compare", "the stand-in for human comparisons of helpfulness, labelled by the oracle",
          {"sl-cai", "world/prompts.jsonl", "data/world/entities.txt", "data/world/acts.txt", "data/world/phrases.txt"}, {},
-         {"helpfulness.jsonl"}, {"compare-helpfulness"},
+         {"helpfulness.jsonl"}, "compare-helpfulness",
          [](const Pipeline& p, const std::string&) { compare_helpfulness(p.kernels, p.run, p.world, p.recipe); }},
         {"reward", "reward", "trains the preference model", {"sl-cai", "comparisons.jsonl", "helpfulness.jsonl"}, {},
-         {"preference-model"}, {"reward"},
+         {"preference-model"}, "reward",
          [](const Pipeline& p, const std::string& fingerprint) {
              train_preference_model(p.kernels, p.run, p.recipe, fingerprint);
          }},
         {"ppo", "ppo", "reinforcement learning against the preference model: RL-CAI",
-         {"sl-cai", "preference-model", "world/prompts.jsonl"}, {}, {"rl-cai", "value-model"}, {"ppo"},
+         {"sl-cai", "preference-model", "world/prompts.jsonl"}, {}, {"rl-cai", "value-model"}, "ppo",
          [](const Pipeline& p, const std::string& fingerprint) { ppo(p.kernels, p.run, p.world, p.recipe, fingerprint); }},
         {"skill", "evaluate", "measures critic and judge on minimal pairs", kWorldFiles, {"pretrained", "helpful"}, {"skill.json"},
-         {"evaluate", "critique", "compare"},
+         "evaluate",
          [](const Pipeline& p, const std::string&) { measure_skill(p.kernels, p.run, p.world, p.recipe); }},
         {"evaluate", "evaluate", "rates of every model of the run, in results.json",
          {"skill.json", "constitution.txt", "data/world/entities.txt", "data/world/acts.txt", "data/world/phrases.txt"},
-         {"helpful", "sl-cai", "preference-model", "rl-cai"}, {"results.json"}, {"evaluate"},
+         {"helpful", "sl-cai", "preference-model", "rl-cai"}, {"results.json"}, "evaluate",
          [](const Pipeline& p, const std::string&) {
              evaluate(p.kernels, p.run, p.world, p.constitution, p.recipe, p.threads);
          }},
     };
     return kStages;
-}
-
-// STUB
-inline Json stage_options(const Recipe& r, const std::string& stage) {
-    Json o = Json::Object{{"seed", r.seed}};
-    if (stage == "world") o.set("x", to_json(r.corpus));
-    if (stage == "tokenizer") o.set("x", r.vocab_size);
-    if (stage == "pretrain") o.set("x", to_json(r.pretrain)).set("size", r.size);
-    if (stage == "sft-helpful") o.set("x", to_json(r.helpful));
-    if (stage == "sft-sl-cai") o.set("x", to_json(r.sl_cai)).set("r", r.corpus.replayed).set("c", r.corpus.replayed_conversations);
-    if (stage == "critique") o.set("x", r.critique.rounds).set("t", r.critique.temperature);
-    if (stage == "compare") o.set("x", r.compare.reasoning).set("t", r.compare.temperature).set("l", r.compare.clamp_low).set("h", r.compare.clamp_high);
-    if (stage == "reward") o.set("x", r.reward.epochs).set("t", r.reward.learning_rate).set("l", r.reward.pairs_per_batch);
-    if (stage == "ppo") o.set("x", to_json(r.ppo));
-    if (stage == "evaluate") o.set("x", r.evaluate.prompts).set("t", r.evaluate.pairs);
-    return o;
 }
 
 inline const Stage& stage_named(const std::string& name) {
@@ -125,9 +109,7 @@ inline const Stage& stage_named(const std::string& name) {
 }
 
 inline Task task_of(const Stage& stage, const Recipe& recipe) {
-    Json options = Json::Object{};
-    for (const std::string& name : stage.options) options.set(name, stage_options(recipe, name));
-    return {stage.name, stage.inputs, stage.optional_inputs, stage.outputs, options};
+    return {stage.name, stage.inputs, stage.optional_inputs, stage.outputs, stage_options(recipe, stage.options)};
 }
 
 // The stage that makes a file or folder of the run; null for the constitution and what lies outside of the run.
@@ -203,9 +185,8 @@ inline void reuse_from(const Pipeline& pipeline, const Run& other) {
 
 // The stages that --text FILE takes the place of: their input is the text, as it is.
 inline Task text_task(const std::string& stage, const Recipe& recipe) {
-    Json options = Json::Object{{stage, stage_options(recipe, stage)}};
-    if (stage == "tokenizer") return {stage, {"text"}, {}, {"tokenizer"}, options};
-    return {stage, {"text", "tokenizer"}, {}, {"pretrained"}, options};
+    if (stage == "tokenizer") return {stage, {"text"}, {}, {"tokenizer"}, stage_options(recipe, stage)};
+    return {stage, {"text", "tokenizer"}, {}, {"pretrained"}, stage_options(recipe, stage)};
 }
 
 // Throws where the run directory holds a model of a text.

@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <limits>
+#include <type_traits>
 #include <vector>
 
 #include "../core/method/ppo_advantages.h"
@@ -44,48 +45,47 @@ struct Golden {
 
 }  // namespace
 
-TEST_CASE("option values are read by name, and unknown ones are refused") {
-    CHECK(parse_choice<KlEstimator>(kKlEstimators, "--kl-estimator", "k3") == KlEstimator::k3);
-    CHECK(parse_choice<KlPlacement>(kKlPlacements, "--kl-placement", "last_token") == KlPlacement::last_token);
-    CHECK(parse_choice<Whitening>(kWhitenings, "--advantage-whitening", "minibatch") == Whitening::minibatch);
-    CHECK(parse_choice<Variance>(kVariances, "--variance", "bessel") == Variance::bessel);
-    CHECK(parse_choice<Aggregation>(kAggregations, "--aggregation", "sequence_mean") == Aggregation::sequence_mean);
-    CHECK(parse_choice<MissingEnd>(kMissingEnds, "--missing-end", "replace") == MissingEnd::replace);
-    CHECK_THROWS_WITH_AS(parse_choice<Variance>(kVariances, "--variance", "n-1"),
-                         "--variance has no value \"n-1\"; choose one of: biased, bessel", Error);
-
-    PpoOptions options;
-    CHECK_NOTHROW(check(options));
-    options.dual_clip = 0.5;
-    CHECK_THROWS_WITH_AS(check(options), "PPO option dual_clip is 0.5; it must be 0 (off) or above 1", Error);
-    options = {}, options.gamma = kNan;
-    CHECK_THROWS_AS(check(options), Error);
-    options = {}, options.clip_ratio = 1;
-    CHECK_THROWS_AS(check(options), Error);
-}
-
-TEST_CASE("the defaults and the other libraries' conventions are those of the table") {
-    PpoOptions o = like("cai");
-    CHECK(o.gamma == 1);
-    CHECK(o.lambda == 0.95);
-    CHECK(o.clip_ratio == 0.2);
-    CHECK(o.clip_value == 0.2);
-    CHECK(o.kl_estimator == KlEstimator::k1);
-    CHECK(o.advantage_whitening == Whitening::batch);
-    CHECK(o.variance == Variance::biased);
-    CHECK_FALSE(o.whiten_rewards);
-    CHECK(like("hh").kl_coefficient == 0.001);
-    CHECK(like("oai").kl_target == 6);
-    CHECK(like("oai").whiten_rewards);
-    CHECK(like("trl").variance == Variance::bessel);
-    CHECK(like("dsc").advantage_whitening == Whitening::none);
-    CHECK(like("openrlhf").lambda == 1);
-    CHECK(like("verl").dual_clip == 3);
-    CHECK(like("nemo").kl_estimator == KlEstimator::abs);
-    for (const char* name : {"cai", "hh", "oai", "n+", "trl", "dsc", "openrlhf", "verl", "nemo"}) {
-        CHECK_NOTHROW(check(like(name)));
-    }
-    CHECK_THROWS_AS(like("gpt"), Error);
+TEST_CASE("the conventions of each library are those of the table in ppo_conventions.h") {
+    const std::vector<const char*> libraries = {"cai", "hh", "oai", "n+", "trl", "dsc", "openrlhf", "verl", "nemo"};
+    auto expect = [&]<class Value>(Value PpoOptions::* member, const std::vector<std::type_identity_t<Value>>& values) {
+        REQUIRE(values.size() == libraries.size());
+        for (size_t i = 0; i < libraries.size(); i++) {
+            INFO(libraries[i]);
+            CHECK(like(libraries[i]).*member == values[i]);
+        }
+    };
+    const std::vector<double> zeros(9), ones(9, 1);
+    const auto k1 = KlEstimator::k1;
+    const auto token = KlPlacement::every_token;
+    const auto no_end = MissingEnd::none, replace = MissingEnd::replace;
+    const auto batch = Whitening::batch;
+    const auto biased = Variance::biased, bessel = Variance::bessel;
+    const auto tokens = Aggregation::token_mean;
+    // In the order of the names above.
+    expect(&PpoOptions::kl_coefficient, {.3, .001, .15, .05, .05, .1, .01, 0, .01});
+    expect(&PpoOptions::kl_estimator, {k1, k1, k1, k1, k1, k1, k1, k1, KlEstimator::abs});
+    expect(&PpoOptions::kl_placement, {token, KlPlacement::last_token, token, token, token, token, token, token, token});
+    expect(&PpoOptions::kl_clip, {0, 0, 0, 0, 0, 0, 10, 0, 0});
+    expect(&PpoOptions::kl_target, {0, 0, 6, 0, 0, 0, 0, 0, 0});
+    expect(&PpoOptions::kl_horizon, Doubles(9, 10000));
+    expect(&PpoOptions::score_clip, {0, 0, 0, 0, 0, 5, 10, 0, 0});
+    expect(&PpoOptions::missing_end, {no_end, no_end, replace, replace, no_end, no_end, no_end, no_end, no_end});
+    expect(&PpoOptions::missing_end_penalty, ones);
+    expect(&PpoOptions::whiten_rewards, {false, false, true, false, false, false, false, false, false});
+    expect(&PpoOptions::advantage_whitening,
+           {batch, batch, Whitening::minibatch, batch, batch, Whitening::none, batch, batch, batch});
+    expect(&PpoOptions::variance, {biased, biased, biased, biased, bessel, biased, biased, bessel, biased});
+    expect(&PpoOptions::whiten_epsilon, Doubles(9, 1e-8));
+    expect(&PpoOptions::gamma, ones);
+    expect(&PpoOptions::lambda, {.95, .95, .95, .95, .95, .95, 1, 1, .95});
+    expect(&PpoOptions::clip_ratio, Doubles(9, .2));
+    expect(&PpoOptions::dual_clip, {0, 0, 0, 0, 0, 0, 0, 3, 0});
+    expect(&PpoOptions::clip_value, {.2, .2, .2, .2, .2, .2, .5, .5, .2});
+    expect(&PpoOptions::value_coefficient, Doubles(9, .1));
+    expect(&PpoOptions::aggregation,
+           {tokens, tokens, tokens, Aggregation::sequence_mean, tokens, tokens, tokens, tokens, tokens});
+    expect(&PpoOptions::target_kl, zeros);
+    CHECK_THROWS_WITH_AS(like("gpt"), doctest::Contains("--like: there are no conventions of \"gpt\""), Error);
 }
 
 TEST_CASE("KL estimators") {

@@ -58,9 +58,9 @@ struct Shell {
     }
 };
 
-constexpr const char* kSmall = " --size micro --seed 3 --documents 200 --dialogues 60 --reviews 30 --critique-prompts 6"
-                               " --helpful-prompts 6 --compare-prompts 6 --ppo-prompts 12 --ppo-iterations 1 --rounds 1"
-                               " --evaluate-prompts 2 --evaluate-pairs 2 --threads 1 --quiet";
+constexpr const char* kSmall = " --size micro --seed 3 --world-documents 200 --world-dialogues 60 --world-reviews 30"
+                               " --world-critique-prompts 6 --world-helpful-prompts 6 --world-compare-prompts 6"
+                               " --world-ppo-prompts 12 --ppo-iterations 1 --critique-rounds 1 --evaluate-prompts 2 --evaluate-pairs 2 --threads 1 --quiet";
 
 // What a run's config.cfg says of an option.
 std::string saved(const fs::path& run, const std::string& name) {
@@ -76,10 +76,10 @@ TEST_CASE("a command goes on with the recipe of the run it works in") {
     CHECK(saved("runs/story", "seed") == "3");
 
     // One stage, in the run that is the default.
-    REQUIRE_MESSAGE(cai("critique --rounds 2 --threads 1 --quiet") == 0, cai.err);
+    REQUIRE_MESSAGE(cai("critique --critique-rounds 2 --threads 1 --quiet") == 0, cai.err);
     CHECK(saved("runs/story", "size") == "micro");
     CHECK(saved("runs/story", "seed") == "3");
-    CHECK(saved("runs/story", "rounds") == "2");
+    CHECK(saved("runs/story", "critique-rounds") == "2");
     for (const Json& record : read_jsonl("runs/story/revisions.jsonl")) CHECK(record["rounds"].array().size() == 2);
     cai.fails(2, "critique --seed 1", "runs/story: is a run of seed 3, not 1; leave --seed out");
     cai.fails(2, "critique --size tiny", "runs/story: is a run of size micro, not tiny; leave --size out");
@@ -144,6 +144,9 @@ TEST_CASE("what cannot be done leaves nothing behind") {
     cai.fails(1, "pretrain --text nothing.txt --out new", "nothing.txt");
     cai.fails(2, "world --out new --bogus 1", "--bogus");
     cai.fails(2, "ppo --constitution rules.txt --out new", "--constitution");
+    cai.fails(2, "all --size micro --ppo-minibatches 32 --out new", "--ppo-minibatches: '32' is above --ppo-rollouts, 16");
+    cai.fails(2, "all --helpful-epochs 0 --out new", "--helpful-epochs: '0'");
+    cai.fails(2, "all --rounds 2 --out new", "unknown option --rounds; did you mean --critique-rounds?");
     CHECK(fs::is_empty(cai.folder.path));
     write_file("run/manifests/critique.json", "{}");
     cai.fails(2, "critique --out run --force --bogus 1", "--bogus");
@@ -168,13 +171,17 @@ TEST_CASE("--help lists the options that a verb reads, and no others") {
     write_file("book.txt", "Once.");
     const std::map<std::string, std::string> needs = {
         {"sft", "helpful "}, {"swap", "--remove 1 "}, {"trace", "run "}, {"chat", "run "}, {"sample", "run "}};
+    std::set<std::string> of_recipe = {"like"};
+    Recipe tiny = recipe("tiny", 1);
+    for (const RecipeStage& stage : recipe_stages(tiny))
+        for (const RecipeField& field : stage.fields) of_recipe.insert(field.name);
     for (const Verb& verb : verbs()) {
         INFO(verb.name);
         std::vector<std::string> words = {"--no-such-option", "1"};
         std::set<std::string> listed;
         for (const std::vector<Option>* options : {&verb.options, verb.has_recipe ? &kShared : &verb.options})
             for (const Option& option : *options) listed.insert(option.name);
-        if (verb.has_recipe) listed.insert(recipe_options().begin(), recipe_options().end());
+        if (verb.has_recipe) listed.insert(of_recipe.begin(), of_recipe.end());
         if (auto found = needs.find(verb.name); found != needs.end()) {
             std::istringstream stream(found->second);
             for (std::string word; stream >> word;) words.push_back(word);
@@ -195,8 +202,9 @@ TEST_CASE("--help lists the options that a verb reads, and no others") {
         for (const Option& option : verb.options) CHECK_MESSAGE(contains(cai.out, concat("--", option.name, " ")), option.name);
     }
     REQUIRE(cai("all --help") == 0);
-    for (const std::string& name : recipe_options()) CHECK_MESSAGE(contains(cai.out, name + " "), name);
-    CHECK(contains(cai.out, "\nkl-coefficient = 0.3\n"));
+    for (const std::string& name : of_recipe) CHECK_MESSAGE(contains(cai.out, "  --" + name + " "), name);
+    CHECK(contains(cai.out, "\nppo: RL-CAI\n  --ppo-iterations "));
+    CHECK(contains(cai.out, "at the start (0.3; at least 0)\n"));
     REQUIRE(cai("--help") == 0);
     CHECK(contains(cai.out, "143"));
     REQUIRE(cai("tokenizer --text book.txt --no-such-option 1") == 2);

@@ -278,18 +278,11 @@ TEST_CASE("ppo: the monitors of four answers, by hand") {
     CHECK(m.common_opening_share == 0.75);  // "sorry," is another word
 }
 
-TEST_CASE("ppo: a diverging run, missing inputs and senseless options are said in one sentence") {
+TEST_CASE("ppo: a diverging run and missing inputs are said in one sentence") {
     Quiet hush;
     Recipe recipe = small_recipe(4);
     recipe.ppo.learning_rate = 1e38f;
     CHECK(contains(error_of([&] { run_ppo(recipe); }, kDiverged), "ppo, iteration "));
-
-    recipe = small_recipe(1, 2);
-    recipe.ppo.minibatches = 3;
-    CHECK(contains(error_of([&] { run_ppo(recipe); }, kUsage), "a rollout for each minibatch"));
-    recipe = small_recipe(1);
-    recipe.ppo.options.gamma = 2;
-    CHECK(contains(error_of([&] { run_ppo(recipe); }, kUsage), "gamma"));
 
     for (auto [name, verb] : {std::pair{"sl-cai", "sft"},
                               {"preference-model", "reward"},

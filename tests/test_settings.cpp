@@ -1,41 +1,17 @@
-// The recipe through config.cfg and back.
+// The recipe: its table of fields, and through the command line and config.cfg and back.
 #include <doctest/doctest.h>
+
+#include <set>
 
 #include "../core/settings.h"
 #include "support.h"
 
 using namespace cai;
 
-TEST_CASE("the recipe of each size is written in short numbers, and reads back to the same bits") {
-    TemporaryFolder folder;
-    const std::string path = (folder.path / "config.cfg").string();
-    for (const char* size : {"micro", "tiny", "small", "base"}) {
-        Arguments written({"--size", size, "--kl-target", "0.1"}, {});
-        const Recipe before = read_recipe(written);
-        write_file(path, written.configuration());
-        Arguments read({"--config", path}, {});
-        const Recipe after = read_recipe(read);
-        read.finish();
-        CHECK(read.configuration() == written.configuration());
-        for (auto part : {&Recipe::pretrain, &Recipe::helpful, &Recipe::sl_cai})
-            CHECK(dump(to_json(before.*part)) == dump(to_json(after.*part)));
-        CHECK(dump(to_json(before.corpus)) == dump(to_json(after.corpus)));
-        CHECK(dump(to_json(before.ppo)) == dump(to_json(after.ppo)));
-        CHECK(before.reward.learning_rate == after.reward.learning_rate);
-        CHECK(before.critique.temperature == after.critique.temperature);
-        for (const std::string& line : split_lines(written.configuration()))
-            if (std::string value = line.substr(line.find("= ") + 2); value.starts_with("0."))
-                CHECK_MESSAGE(value.size() <= 6, line);
-    }
-    Arguments tiny({}, {});
-    read_recipe(tiny);
-    CHECK(contains(tiny.configuration(), "helpful-final-fraction = 0.02\n"));
-}
-
 namespace {
 
 // The recipe of these words on top of a file with these lines.
-Recipe on_top_of(const std::string& lines, std::vector<std::string> words, std::string* saved = nullptr) {
+Recipe on_top_of(const std::string& lines, const std::vector<std::string>& words) {
     TemporaryFolder folder;
     const std::string path = (folder.path / "config.cfg").string();
     write_file(path, lines);
@@ -43,54 +19,188 @@ Recipe on_top_of(const std::string& lines, std::vector<std::string> words, std::
     arguments.read_config(path);
     Recipe r = read_recipe(arguments);
     arguments.finish();
-    if (saved) *saved = recipe_configuration(arguments);
     return r;
 }
 
-std::string saved_by(const std::vector<std::string>& words) {
-    std::string lines;
-    on_top_of("", words, &lines);
-    return lines;
+Recipe of_words(const std::vector<std::string>& words) { return on_top_of("", words); }
+
+void refused(const std::vector<std::string>& words, const std::string& message) {
+    INFO(words[0]);
+    const std::string found = error_of([&] { of_words(words); }, kUsage);
+    CHECK_MESSAGE(contains(found, message), found);
+}
+
+// A value that is allowed and is not the field's own.
+std::string another(const RecipeField& field) {
+    return std::visit(
+        [&]<class Value>(const Value& value) -> std::string {
+            if constexpr (std::is_same_v<Value, Choice>)
+                return value.names[(value.get() + 1) % value.names.size()];
+            else if constexpr (std::is_same_v<Value, bool*>)
+                return *value ? "false" : "true";
+            else if constexpr (std::is_same_v<Value, LabelBounds*>)
+                return "0.4,0.6";
+            else if constexpr (std::is_floating_point_v<std::remove_pointer_t<Value>>)
+                return *value == 0 ? "2" : shortest(*value / 2);
+            else
+                return shortest(*value + 1);
+        },
+        field.value);
+}
+
+// Values on either side of what is allowed.
+std::vector<std::string> wrong_values(const RecipeField& field) {
+    if (std::holds_alternative<Choice>(field.value)) return {"", "no-such-thing"};
+    if (std::holds_alternative<bool*>(field.value)) return {"", "yes", "0"};
+    if (std::holds_alternative<LabelBounds*>(field.value))
+        return {"", "0.4", "a,b", "0.6,0.4", "-0.1,1", "0,1.5", "0.4,0.6,1"};
+    const Range& range = field.range;
+    std::vector<std::string> values = {"x", "-1", "nan"};
+    if (range.above_least && !range.or_zero) values.push_back(concat(range.least));
+    if (range.least > 0) values.push_back(shortest(range.or_zero ? range.least : range.least - 1));
+    if (std::isfinite(range.most))
+        values.push_back(shortest(static_cast<int64_t>(range.most) + (range.below_most ? 0 : 1)));
+    return values;
+}
+
+std::vector<RecipeField> fields_of(Recipe& recipe) {
+    std::vector<RecipeField> fields;
+    for (const RecipeStage& stage : recipe_stages(recipe))
+        fields.insert(fields.end(), stage.fields.begin(), stage.fields.end());
+    return fields;
 }
 
 }  // namespace
 
+TEST_CASE("every field is read, refused outside its range, listed, saved, and part of its stage's manifest") {
+    Recipe plain = recipe("tiny", 1);
+    const std::string help = recipe_help(plain);
+    std::set<std::string> names;
+    for (const RecipeStage& stage : recipe_stages(plain))
+        for (const RecipeField& field : stage.fields) {
+            INFO(field.name);
+            CHECK(field.name.starts_with(stage.prefix));
+            CHECK(names.insert(field.name).second);
+            CHECK(contains(help, concat("--", field.name, " ")));
+            CHECK(contains(help, concat(" (", value_text(field), "; ", range_text(field), ")\n")));
+
+            const std::string value = another(field);
+            Recipe changed = of_words({"--" + field.name, value});
+            CHECK_FALSE(changed == plain);
+            for (const RecipeField& of_changed : fields_of(changed))
+                if (of_changed.name == field.name) CHECK(value_text(of_changed) == value);
+            CHECK(on_top_of(recipe_configuration(changed), {}) == changed);
+
+            std::set<std::string> touched, expected = {stage.name};
+            if (!field.also_of.empty()) expected.insert(field.also_of);
+            for (const RecipeStage& other : recipe_stages(plain))
+                if (!(stage_options(plain, other.name) == stage_options(changed, other.name)))
+                    touched.insert(other.name);
+            CHECK(touched == expected);
+
+            for (const std::string& wrong : wrong_values(field)) {
+                refused({concat("--", field.name, "=", wrong)}, concat("option --", field.name, ": '", wrong, "' "));
+                const std::string line = concat(field.name, " = ", wrong, "\n");
+                const std::string message = error_of([&] { on_top_of(line, {}); }, kUsage);
+                CHECK_MESSAGE(contains(message, "config.cfg: line 1: option --"), message);
+            }
+        }
+    CHECK(names.size() > 60);
+    CHECK(stage_options(plain, "compare-helpfulness") == Json(Json::Object{{"seed", 1}}));
+    CHECK_THROWS_WITH_AS(stage_options(plain, "weather"), doctest::Contains("no stage weather"), Error);
+}
+
+TEST_CASE("what a manifest and a message say of a field, by hand") {
+    Recipe r = of_words({"--seed", "3", "--compare-temperature", "0.7", "--compare-clamp", "0.4,0.6"});
+    CHECK(dump(stage_options(r, "compare")) ==
+          R"({"seed":3,"compare-reasoning":true,"compare-clamp":"0.4,0.6","compare-temperature":0.7})");
+    CHECK(dump(stage_options(r, "evaluate")) ==
+          R"({"seed":3,"critique-temperature":1,"compare-reasoning":true,)"
+          R"("evaluate-prompts":1000,"evaluate-pairs":500})");
+    CHECK(contains(dump(stage_options(r, "pretrain")), R"({"seed":3,"size":"tiny","pretrain-tokens-per-batch":2048,)"));
+    CHECK(r.compare.clamp == LabelBounds{0.4f, 0.6f});
+
+    const std::vector<std::pair<std::vector<std::string>, std::string>> refusals = {
+        {{"--ppo-gamma", "2"}, "option --ppo-gamma: '2' is not above 0 and at most 1"},
+        {{"--ppo-clip-ratio", "1"}, "option --ppo-clip-ratio: '1' is not at least 0 and below 1"},
+        {{"--ppo-dual-clip", "0.5"}, "option --ppo-dual-clip: '0.5' is not 0 or above 1"},
+        {{"--ppo-kl-coefficient", "-1"}, "option --ppo-kl-coefficient: '-1' is not at least 0"},
+        {{"--ppo-variance", "n-1"}, "option --ppo-variance: 'n-1' is not one of biased or bessel"},
+        {{"--pretrain-epochs", "0"}, "option --pretrain-epochs: '0' is not above 0 and at most 1e+06"},
+        {{"--critique-rounds", "5000000000"}, "option --critique-rounds: '5000000000' is not from 0 to 64"},
+        {{"--compare-clamp", "0.6,0.4"}, "option --compare-clamp: '0.6,0.4' is not LOW,HIGH with 0 <= LOW <= HIGH <= 1"},
+        {{"--ppo-minibatches", "129"}, "option --ppo-minibatches: '129' is above --ppo-rollouts, 128, and every"},
+        {{"--ppo-rollouts", "1"}, "option --ppo-minibatches: '2' is above --ppo-rollouts, 1, and every"},
+        {{"--like", "gpt"}, "option --like: there are no conventions of \"gpt\""},
+    };
+    for (const auto& [words, message] : refusals) refused(words, message);
+    CHECK(of_words({"--ppo-rollouts", "2"}).ppo.rollouts == 2);
+    CHECK(of_words({"--ppo-dual-clip", "0"}).ppo.options.dual_clip == 0);
+
+    r.ppo.options.gamma = std::numeric_limits<double>::quiet_NaN();  // as no command line can say
+    CHECK_THROWS_WITH_AS(check(r), doctest::Contains("--ppo-gamma: 'nan'"), Error);
+    r = recipe("tiny", 1), r.compare.clamp = {.low = 0.6f, .high = 0.4f};
+    CHECK_THROWS_WITH_AS(check(r), doctest::Contains("--compare-clamp: '0.6,0.4'"), Error);
+}
+
+TEST_CASE("an option without its stage's name is answered with the options that may be meant") {
+    refused({"--rounds", "2"}, "unknown option --rounds; did you mean --critique-rounds?");
+    refused({"--minibatches", "2"}, "did you mean --ppo-minibatches?");
+    refused({"--critique-prompts", "2"}, "did you mean --world-critique-prompts?");
+    refused({"--temperature", "1"}, "did you mean --compare-temperature or --critique-temperature?");
+    refused({"--value-learning-rate", "1"}, "did you mean --ppo-value-learning-rate?");
+}
+
+TEST_CASE("each size's recipe is written in short numbers, reads back, and has the conventions of --like cai") {
+    for (const char* size : {"micro", "tiny", "small", "base"}) {
+        const Recipe r = recipe(size, 3);
+        CHECK_NOTHROW(check(r));
+        CHECK(r.like == "cai");
+        CHECK(r.ppo.options == like("cai"));
+        CHECK(of_words({"--size", size, "--seed", "3"}) == r);
+        CHECK(of_words({"--size", size, "--seed", "3", "--like", "cai"}) == r);
+        CHECK(on_top_of(recipe_configuration(r), {}) == r);
+        Recipe copy = r;
+        for (const RecipeField& field : fields_of(copy))
+            if (std::string value = value_text(field); value.starts_with("0."))
+                CHECK_MESSAGE(value.size() <= 6, field.name);
+    }
+    const std::string lines = recipe_configuration(recipe("tiny", 1));
+    CHECK(lines.starts_with("size = tiny\nseed = 1\nlike = cai\n\n# world: the documents and prompts of the toy"));
+    CHECK(contains(lines, "\nhelpful-final-fraction = 0.02         # the learning rate's last value"));
+}
+
 TEST_CASE("another --size or --like than the file's wins over the numbers that it governs") {
-    const std::string micro = saved_by({"--size", "micro", "--seed", "3", "--rounds", "2"});
+    const std::string micro =
+        recipe_configuration(of_words({"--size", "micro", "--seed", "3", "--critique-rounds", "2"}));
     CHECK(on_top_of(micro, {}).critique.rounds == 2);
     CHECK(on_top_of(micro, {"--size", "micro"}).critique.rounds == 2);
-    const Recipe tiny = on_top_of(micro, {"--size", "tiny", "--documents", "7"});
+    const Recipe tiny = on_top_of(micro, {"--size", "tiny", "--world-documents", "7"});
     CHECK(tiny.size == "tiny");
     CHECK(tiny.seed == 3);
     CHECK(tiny.vocab_size == 2048);
     CHECK(tiny.critique.rounds == 4);
     CHECK(tiny.ppo.iterations == recipe("tiny", 3).ppo.iterations);
     CHECK(tiny.corpus.documents == 7);
-    CHECK(on_top_of("rounds = 2\n", {"--size", "micro"}).critique.rounds == 2);  // of no size: meant for any
+    CHECK(on_top_of("critique-rounds = 2\n", {"--size", "micro"}).critique.rounds == 2);  // of no size: meant for any
 
-    std::string trl;
-    const Recipe r = on_top_of(micro, {"--like", "trl", "--gamma", "0.5"}, &trl);
+    const Recipe r = on_top_of(micro, {"--like", "trl", "--ppo-gamma", "0.5"});
     CHECK(r.size == "micro");
     CHECK(r.critique.rounds == 2);
-    CHECK(r.ppo.options.variance == Variance::bessel);
-    CHECK(r.ppo.options.kl_coefficient == like("trl").kl_coefficient);
-    CHECK(r.ppo.options.gamma == 0.5);
-    CHECK(dump(to_json(on_top_of(trl, {}).ppo)) == dump(to_json(r.ppo)));
-    CHECK(dump(to_json(on_top_of(trl, {"--like", "trl"}).ppo)) == dump(to_json(r.ppo)));
-    CHECK(dump(to_json(on_top_of(trl, {"--like", "none"}).ppo)) == dump(to_json(recipe("micro", 3).ppo)));
+    PpoOptions expected = like("trl");
+    expected.gamma = 0.5;
+    CHECK(r.ppo.options == expected);
+    const std::string trl = recipe_configuration(r);
+    CHECK(on_top_of(trl, {}) == r);
+    CHECK(on_top_of(trl, {"--like", "trl"}) == r);
+    CHECK(on_top_of(trl, {"--like", "cai"}).ppo == recipe("micro", 3).ppo);
 }
 
-TEST_CASE("a configuration holds the recipe and nothing else; --config wins over the run's") {
-    Arguments arguments({"--out", "runs/x", "--seed", "5"}, {});
-    arguments.string("out", "");
-    read_recipe(arguments);
-    const std::string lines = recipe_configuration(arguments);
-    CHECK(contains(lines, "seed = 5\n"));
-    CHECK_FALSE(contains(lines, "out = "));
+TEST_CASE("--config wins over the run's config.cfg") {
     TemporaryFolder folder;
     const std::string own = (folder.path / "own.cfg").string(), other = (folder.path / "other.cfg").string();
     write_file(own, "seed = 8\n");
-    write_file(other, "seed = 9\nrounds = 2\n");
+    write_file(other, "seed = 9\ncritique-rounds = 2\n");
     Arguments both({"--config", own}, {});
     both.read_config(other);
     const Recipe r = read_recipe(both);

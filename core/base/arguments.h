@@ -16,8 +16,10 @@
 #include <type_traits>
 #include <vector>
 
+#include "format.h"
 #include "json.h"
 #include "spelling.h"
+#include "words.h"
 
 namespace cai {
 
@@ -54,7 +56,7 @@ class Arguments {
                     fail(kUsage, "option --", name, " needs a value");
                 value = words[++i];
             }
-            if (!given_.emplace(name, Given{value, "option"}).second)
+            if (!given_.emplace(name, Given{value, ""}).second)
                 fail(kUsage, "option --", name, " is given twice");
         }
         if (given_.count("config")) read_file_values(string("config", ""));
@@ -65,7 +67,7 @@ class Arguments {
     // Each getter returns the option's value, or the fallback when neither the command line nor the file has it.
     std::string string(const std::string& name, const std::string& fallback) {
         const Given* given = find(name);
-        return record(name, given ? given->value : fallback);
+        return given ? given->value : fallback;
     }
     std::string choice(const std::string& name, const std::vector<std::string>& choices, const std::string& fallback) {
         std::string value = string(name, fallback);
@@ -80,8 +82,7 @@ class Arguments {
                     int64_t most = std::numeric_limits<int64_t>::max()) {
         return parsed(name, fallback, least, most, "a whole number");
     }
-    // A float or a double, as its fallback is: the shortest digits of 0.02f are 0.02, those of the same number as a double
-    // 0.019999999552965164.
+    // A float or a double, as its fallback is.
     template <std::floating_point Number>
     Number number(const std::string& name, Number fallback,
                   std::type_identity_t<Number> least = -std::numeric_limits<Number>::infinity(),
@@ -92,12 +93,16 @@ class Arguments {
         if (!flags_.count(name))
             fail(kUsage, "--", name, " is read as a flag but was not declared as one to Arguments");
         const Given* given = find(name);
-        record(name, given ? given->value : "false");
         if (!given || given->value == "false") return false;
         if (given->value != "true") wrong(name, "is neither true nor false");
         return true;
     }
     bool has(const std::string& name) { return find(name) != nullptr; }
+    // What an error about the option's value begins with: "FILE: line N: ", or "" where no file says it.
+    std::string where(const std::string& name) {
+        const Given* given = find(name);
+        return given ? prefix(*given) : "";
+    }
 
     // The lines of `key = value` that stand behind the command line, unless --config named a file.
     void read_config(const std::string& path) {
@@ -131,29 +136,19 @@ class Arguments {
         for (const auto& values : {given_, file_})
             for (const auto& [name, given] : values) {
                 if (read_.count(name)) continue;
-                std::string match = nearest_match(name, std::vector<std::string>(read_.begin(), read_.end()));
-                fail(kUsage, given.where == "option" ? "" : given.where + ": ", "unknown option --", name,
-                     match.empty() ? "; --help lists the options" : "; did you mean --" + match + "?");
+                std::vector<std::string> meant = likely_meant(name, {read_.begin(), read_.end()});
+                for (std::string& option : meant) option = "--" + option;
+                fail(kUsage, prefix(given), "unknown option --", name,
+                     meant.empty() ? "; --help lists the options" : "; did you mean " + join_list(meant, "or") + "?");
             }
-    }
-
-    // The options as they took effect, defaults included, as sorted `key = value` lines that --config reads back.
-    // An option that was read with several defaults, and not given, is left out: each reader has its own.
-    std::string configuration() const {
-        std::string lines;
-        for (const auto& [name, values] : effective_) {
-            if (name == "config" || values.size() != 1) continue;
-            const std::string& value = *values.begin();
-            bool plain = value == trim(value) && !value.starts_with('"') && value.find_first_of("#\n\r") == value.npos;
-            lines += name + " = " + (plain ? value : dump(Json(value))) + "\n";
-        }
-        return lines;
     }
 
   private:
     struct Given {
-        std::string value, where;  // where: "option", or "FILE: line N"
+        std::string value, where;  // where: "FILE: line N", or "" for the command line
     };
+
+    static std::string prefix(const Given& given) { return given.where.empty() ? "" : given.where + ": "; }
 
     static std::string normalized(std::string name) {
         std::replace(name.begin(), name.end(), '_', '-');
@@ -191,38 +186,24 @@ class Arguments {
         return uses_file_ && file != file_.end() ? &file->second : nullptr;
     }
 
-    const std::string& record(const std::string& name, const std::string& value) {
-        return *effective_[name].insert(value).first;
-    }
-
     template <class... Parts>
     [[noreturn]] void wrong(const std::string& name, const Parts&... parts) {
-        const Given& given = *find(name);
-        fail(kUsage, given.where == "option" ? "" : given.where + ": ", "option --", name, ": '", given.value, "' ",
-             parts...);
+        fail(kUsage, where(name), "option --", name, ": '", find(name)->value, "' ", parts...);
     }
 
     template <class Number>
     Number parsed(const std::string& name, Number fallback, Number least, Number most, const char* kind) {
         const Given* given = find(name);
-        if (!given) return record(name, dump_number(fallback)), fallback;
+        if (!given) return fallback;
         const char *begin = given->value.data(), *end = begin + given->value.size();
         Number value{};
         auto [stop, error] = std::from_chars(begin, end, value);
         if (error == std::errc::result_out_of_range) wrong(name, "is too large or too small for ", kind);
         if (error != std::errc() || stop != end || !std::isfinite(static_cast<double>(value)))
             wrong(name, "is not ", kind);
-        if (value < least) wrong(name, "is below ", dump_number(least), ", the least allowed");
-        if (value > most) wrong(name, "is above ", dump_number(most), ", the most allowed");
-        record(name, given->value);
+        if (value < least) wrong(name, "is below ", shortest(least), ", the least allowed");
+        if (value > most) wrong(name, "is above ", shortest(most), ", the most allowed");
         return value;
-    }
-
-    // The shortest text that reads back as the same number.
-    template <class Number>
-    static std::string dump_number(Number value) {
-        char text[64];
-        return std::string(text, std::to_chars(text, text + sizeof text, value).ptr);
     }
 
     std::set<std::string> flags_;
@@ -231,7 +212,6 @@ class Arguments {
     std::vector<std::string> positional_;
     size_t positional_read_ = 0;
     std::set<std::string> read_;
-    std::map<std::string, std::set<std::string>> effective_;  // the values that the getters returned
 };
 
 }  // namespace cai

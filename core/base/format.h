@@ -1,6 +1,7 @@
 // Numbers as people read them: durations, values and counts.
 #pragma once
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <cstdio>
 #include <string>
@@ -38,6 +39,19 @@ inline std::string format_count(double count) {
     else
         std::snprintf(text, sizeof text, "%.1fM", count / 1e6);
     return text;
+}
+
+// The fewest digits that read back as the same number: of 0.02f they are 0.02, of the same number as a double
+// 0.019999999552965164.
+template <class Number>
+std::string shortest(Number value) {
+    char text[64];
+    return std::string(text, std::to_chars(text, text + sizeof text, value).ptr);
+}
+
+// The text with spaces behind it up to the width, at least one.
+inline std::string padded(const std::string& text, size_t width) {
+    return text + std::string(text.size() < width ? width - text.size() : 1, ' ');
 }
 
 }  // namespace cai

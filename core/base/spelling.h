@@ -34,4 +34,15 @@ inline std::string nearest_match(std::string_view word, const std::vector<std::s
     return best;
 }
 
+// What may have been meant by a name of words with hyphens between: the candidates that end in it, as critique-rounds
+// does in rounds, or in which it ends; where there are none, the nearest match.
+inline std::vector<std::string> likely_meant(const std::string& name, const std::vector<std::string>& candidates) {
+    std::vector<std::string> meant;
+    for (const std::string& candidate : candidates)
+        if (candidate.ends_with("-" + name) || name.ends_with("-" + candidate)) meant.push_back(candidate);
+    const std::string nearest = nearest_match(name, candidates);
+    if (meant.empty() && !nearest.empty()) meant.push_back(nearest);
+    return meant;
+}
+
 }  // namespace cai

@@ -1,5 +1,5 @@
-// One dial, --size, and what it sets: every number of the story in one place. The seed draws the world, the weights, the order
-// of the data and every sample.
+// The recipe: every number of the story, and what the one dial --size sets. The seed draws the world, the weights, the
+// order of the data and every sample. What the fields do, their ranges and their options stand in recipe_fields.h.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -8,92 +8,102 @@
 
 namespace cai {
 
+// The defaults of the structs are those of --size tiny.
+
 struct CorpusRecipe {
-    size_t documents, dialogues, reviews;           // pretraining; helpful-only fine-tuning; reviews mixed into it
-    size_t critique_prompts, helpful_prompts, compare_prompts, ppo_prompts;
-    size_t replayed, replayed_conversations;  // documents of the encyclopedia and conversations mixed into SL-CAI's fine-tuning
+    size_t documents = 88000;
+    size_t dialogues = 13000, reviews = 22000;
+    size_t critique_prompts = 3500, helpful_prompts = 2500, compare_prompts = 4000, ppo_prompts = 4000;
+    size_t replayed = 14500, replayed_conversations = 4000;
+    bool operator==(const CorpusRecipe&) const = default;
 };
 
-// What a recipe says of a supervised stage.
 struct SupervisedRecipe {
     size_t tokens_per_batch = 2048;
     double epochs = 1;
     float learning_rate = 2e-3f;
     size_t warmup_steps = 100;
-    float final_fraction = 0.1f;  // the learning rate's last value, as a share of its peak
-    float weight_decay = 0.1f;    // of matrices
-    float embedding_rate = 1;     // the embedding table's learning rate, as a share of the others'
+    float final_fraction = 0.1f;
+    float weight_decay = 0.1f;
+    float embedding_rate = 1;
+    bool operator==(const SupervisedRecipe&) const = default;
 };
 
 struct CritiqueRecipe {
     int rounds = 4;
     float temperature = 1;
+    bool operator==(const CritiqueRecipe&) const = default;
+};
+
+struct LabelBounds {
+    float low = 0, high = 1;
+    bool operator==(const LabelBounds&) const = default;
 };
 
 struct CompareRecipe {
     bool reasoning = true;
-    float clamp_low = 0, clamp_high = 1;  // the paper's 0.4 and 0.6 leave too faint a signal here: see README.md, Results
-    float temperature = 1;  // of the two answers
+    LabelBounds clamp;  // the paper's 0.4 and 0.6 leave too faint a signal here: see README.md, Results
+    float temperature = 1;
+    bool operator==(const CompareRecipe&) const = default;
 };
 
 struct RewardRecipe {
-    size_t pairs_per_batch;
-    double epochs;
-    float learning_rate;
+    size_t pairs_per_batch = 32;
+    double epochs = 2;
+    float learning_rate = 5e-4f;
+    bool operator==(const RewardRecipe&) const = default;
 };
 
 struct PpoRecipe {
-    size_t iterations, rollouts;  // rollouts an iteration
-    int epochs, minibatches;
-    float learning_rate, value_learning_rate;
+    size_t iterations = 60, rollouts = 128;
+    int epochs = 2, minibatches = 2;
+    float learning_rate = 7e-5f, value_learning_rate = 3e-4f;
     int max_new_tokens = 48;
-    PpoOptions options;           // the conventions on which libraries differ (ppo_conventions.h)
+    PpoOptions options;
+    bool operator==(const PpoRecipe&) const = default;
 };
 
 struct EvaluateRecipe {
-    size_t prompts;  // a cell, at most; distinct
-    size_t pairs;    // matched pairs a split for the critic and the judge
+    size_t prompts = 1000, pairs = 500;
+    bool operator==(const EvaluateRecipe&) const = default;
 };
 
 struct Recipe {
-    std::string size;
+    std::string size = "tiny";
     uint64_t seed = 1;
-    int vocab_size;
+    std::string like = "cai";  // whose conventions of PPO the options started from
     CorpusRecipe corpus;
-    SupervisedRecipe pretrain, helpful, sl_cai;
+    int vocab_size = 2048;  // enough for every topic to be one token
+    // The embeddings learn slowly, so that layers learn what every look-up needs: learned word by word, it would be
+    // missing from the words that no review shows.
+    SupervisedRecipe pretrain = {.final_fraction = 0.02f, .weight_decay = 0.25f, .embedding_rate = 0.5f};
+    SupervisedRecipe helpful = {
+        .learning_rate = 1e-3f, .warmup_steps = 20, .final_fraction = 0.02f, .embedding_rate = 0.5f};
     CritiqueRecipe critique;
+    SupervisedRecipe sl_cai = {
+        .epochs = 2, .learning_rate = 1e-3f, .warmup_steps = 20, .final_fraction = 0.02f, .embedding_rate = 0.5f};
     CompareRecipe compare;
     RewardRecipe reward;
     PpoRecipe ppo;
     EvaluateRecipe evaluate;
+    bool operator==(const Recipe&) const = default;
 };
 
+// Errors: kUsage, for a size that is not one of the four.
 inline Recipe recipe(const std::string& size, uint64_t seed) {
     Recipe r;
     r.size = size;
     r.seed = seed;
-    r.vocab_size = 2048;  // enough for every topic to be one token
-    r.corpus = {88000, 13000, 22000, 3500, 2500, 4000, 4000, 14500, 4000};
-    // The embeddings learn slowly, so that layers learn what every look-up needs: learned word by word, it would be missing from
-    // the words that no review shows.
-    r.pretrain = {2048, 1, 2e-3f, 100, 0.02f, 0.25f, 0.5f};
-    r.helpful = {2048, 1, 1e-3f, 20, 0.02f, 0.1f, 0.5f};
-    r.sl_cai = {2048, 2, 1e-3f, 20, 0.02f, 0.1f, 0.5f};
-    r.reward = {32, 2, 5e-4f};
-    r.ppo = {.iterations = 60, .rollouts = 128, .epochs = 2, .minibatches = 2, .learning_rate = 7e-5f,
-             .value_learning_rate = 3e-4f, .options = {}};
-    r.ppo.options.kl_coefficient = 0.3;  // at 0.05 a model this small garbles one refusal in ten; at 0.2 refusing spreads
-    r.evaluate = {1000, 500};
     if (size == "micro") {
+        r.corpus = {.documents = 600, .dialogues = 200, .reviews = 100, .critique_prompts = 24, .helpful_prompts = 24,
+                    .compare_prompts = 24, .ppo_prompts = 64, .replayed = 20, .replayed_conversations = 20};
         r.vocab_size = 512;
-        r.corpus = {600, 200, 100, 24, 24, 24, 64, 20, 20};
-        r.pretrain = {512, 1, 5e-3f, 5, 0.1f, 0.1f, 0.5f};
-        r.helpful = {512, 1, 2e-3f, 5, 0.1f, 0.1f, 0.5f};
-        r.sl_cai = {512, 1, 2e-3f, 5, 0.1f, 0.1f, 0.5f};
+        r.pretrain = {.tokens_per_batch = 512, .learning_rate = 5e-3f, .warmup_steps = 5, .embedding_rate = 0.5f};
+        r.helpful = r.sl_cai = {.tokens_per_batch = 512, .warmup_steps = 5, .embedding_rate = 0.5f};
         r.reward.epochs = 1;
         r.ppo.iterations = 2;
         r.ppo.rollouts = 16;
-        r.evaluate = {12, 8};
+        r.evaluate = {.prompts = 12, .pairs = 8};
     } else if (size == "small") {
         r.corpus.documents = 180000;
         r.pretrain.learning_rate = 1.5e-3f;

@@ -15,7 +15,7 @@
 #include "../lm/batch_stream.h"
 #include "../nn/learning_rate.h"
 #include "../nn/model.h"
-#include "recipe.h"
+#include "recipe_fields.h"
 
 namespace cai {
 

@@ -60,7 +60,7 @@ inline void compare(const Kernels& kernels, Run& run, const World& world, const 
         const bool fits = !too_long[2 * i] && !too_long[2 * i + 1];
         undecidable += !fits;
         if (!fits) p[2 * i] = p[2 * i + 1] = 0.5;
-        double label = clamp_label(average_orders(p[2 * i], p[2 * i + 1]), recipe.compare.clamp_low, recipe.compare.clamp_high);
+        double label = clamp_label(average_orders(p[2 * i], p[2 * i + 1]), recipe.compare.clamp.low, recipe.compare.clamp.high);
         Json record = Json::Object{{"prompt", prompts[i].text}, {"a", answers[0][i]}, {"b", answers[1][i]}, {"rule", rules[i]}};
         if (reasoning) record.set("reasoning", Json::Array{reasons[2 * i], reasons[2 * i + 1]});
         record.set("p_a_orders", Json::Array{p[2 * i], 1 - p[2 * i + 1]}).set("p_a", label);

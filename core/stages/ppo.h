@@ -9,7 +9,6 @@
 #include <filesystem>
 #include <functional>
 #include <numeric>
-#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -18,6 +17,7 @@
 #include "../io/run_directory.h"
 #include "../io/training_state.h"
 #include "../method/ppo_losses.h"
+#include "../method/recipe_fields.h"
 #include "../method/rollouts.h"
 #include "../nn/learning_rate.h"
 #include "../world/prompts.h"
@@ -126,12 +126,6 @@ inline void ppo(const Kernels& kernels, Run& run, const World& world, const Reci
     namespace fs = std::filesystem;
     const char* stage = "ppo";
     const PpoRecipe& o = recipe.ppo;
-    check(o.options);
-    if (o.iterations < 1 || o.rollouts < 1 || o.epochs < 1 || o.minibatches < 1 ||
-        static_cast<size_t>(o.minibatches) > o.rollouts)
-        fail(kUsage, stage,
-             " needs at least 1 iteration, rollout, epoch and minibatch, and a rollout for each minibatch; ", "not ",
-             o.iterations, ", ", o.rollouts, ", ", o.epochs, " and ", o.minibatches);
     for (auto [input, verb] :
          {std::pair{"sl-cai", "sft"}, {"preference-model", "reward"}, {"world/prompts.jsonl", "world"}})
         expects(fs::exists(find_checkpoint(run / input)), stage, " needs ", (run / input).string(),

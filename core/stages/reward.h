@@ -15,7 +15,7 @@
 #include "../io/run_directory.h"
 #include "../io/training_state.h"
 #include "../method/comparisons.h"
-#include "../method/recipe.h"
+#include "../method/recipe_fields.h"
 #include "../nn/learning_rate.h"
 
 namespace cai {
@@ -80,9 +80,6 @@ inline void train_preference_model(const Kernels& kernels, Run& run, const Recip
         expects(std::filesystem::exists(find_checkpoint(run / input)), stage, " needs ", (run / input).string(),
                 ", which is not there yet; run `cai ", verb, "` first");
     const size_t batch_size = recipe.reward.pairs_per_batch;
-    if (batch_size < 1 || !(recipe.reward.epochs > 0))
-        fail(kUsage, stage, " needs at least 1 pair a batch and more than 0 epochs, not ", batch_size, " and ",
-             recipe.reward.epochs);
 
     // 1. The pairs: to train on, and held out.
     std::vector<ComparisonPair> pairs = read_comparisons(run / "comparisons.jsonl", true);

@@ -102,7 +102,7 @@ inline void trace(const Kernels& kernels, const std::filesystem::path& directory
                                         ", p(A) = ", number(p_a[order])));
             }
             const double label =
-                clamp_label(average_orders(p_a[0], p_a[1]), recipe.compare.clamp_low, recipe.compare.clamp_high);
+                clamp_label(average_orders(p_a[0], p_a[1]), recipe.compare.clamp.low, recipe.compare.clamp.high);
             say("label", concat("p(first is preferred) = ", number(label), ", both orders averaged"));
         }
     } else {
