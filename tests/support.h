@@ -7,10 +7,12 @@
 #include <cstring>
 #include <filesystem>
 #include <functional>
+#include <stdexcept>
 #include <string>
 #include <utility>
 
 #include "../core/base/progress.h"
+#include "../core/nn/kernels.h"
 
 namespace cai {
 
@@ -47,6 +49,18 @@ inline std::string error_of(const std::function<void()>& action, int status = kB
         return error.what();
     }
     return "no error";
+}
+
+// The CPU's kernels, but the optimizer is killed at a call after this many.
+inline size_t calls_left = 0;
+inline Kernels mortal_kernels(size_t calls) {
+    calls_left = calls;
+    Kernels kernels = cpu_kernels;
+    kernels.adamw = [](auto... arguments) {
+        if (calls_left-- == 0) throw std::runtime_error("killed");
+        cpu_kernels.adamw(arguments...);
+    };
+    return kernels;
 }
 
 inline bool contains(const std::string& text, const std::string& part) { return text.find(part) != text.npos; }

@@ -4,7 +4,7 @@
 #include <numeric>
 #include <doctest/doctest.h>
 
-#include "../core/nn/model.h"
+#include "../core/nn/train_step.h"
 #include "fixtures/model_golden.h"
 #include "support.h"
 
@@ -142,10 +142,9 @@ TEST_CASE("outputs, loss, entropies and gradients are PyTorch's") {
         for (size_t i = 0; i < got.size(); i++)
             CHECK(near(got[i], expected["outputs"][i / width][i % width], tolerance));
         if (!c.config.score_head) {
-            std::vector<float> entropy;
-            token_logprobs(model, batch, a, c.temperature, &entropy);
-            REQUIRE(entropy.size() == a.n);
-            for (size_t i = 0; i < a.n; i++) CHECK(near(entropy[i], expected["entropy"][0][i], tolerance));
+            const std::vector<float> entropies = outputs_of(model, batch, a, c.temperature).entropies;
+            REQUIRE(entropies.size() == a.n);
+            for (size_t i = 0; i < a.n; i++) CHECK(near(entropies[i], expected["entropy"][0][i], tolerance));
         }
 
         golden::loss_and_gradients(c, model, batch, a, gradients);
@@ -234,7 +233,6 @@ TEST_CASE("a fresh model knows nothing: its loss is near log(vocabulary), its sc
     score.initialize(1);
     Batch scored;
     scored.add_scored(tokens.data(), tokens.size(), {0, 199});
-    forward(score, scored, a);
     CHECK(scores(score, scored, a) == std::vector<float>{0, 0});
 }
 
@@ -277,14 +275,19 @@ TEST_CASE("a sequence has the same bits alone, in a batch, for training and not"
         const Model model = golden::make_model(cpu_kernels, c.config);
         const Batch batch = golden::make_batch(c.config);
         Activations a, lean;
-        lean.for_training = false;
-        forward(model, batch, a);
+        Gradients gradients(model);
+        const Loss none = [](const Outputs&) { return std::nullopt; };
+        CHECK_FALSE(train_step(model, gradients, batch, a, none));
+        CHECK(norm(gradients.values.download()) == 0);
         const std::vector<float> together = outputs(model, a);
         std::vector<float> apart;
         for (size_t s = 0; s < 3; s++) {  // the same activations again, smaller
             Batch one;
             golden::add_sequence(one, c.config, s);
-            forward(model, one, s == 1 ? lean : a);
+            if (s == 1)
+                forward(model, one, lean);
+            else
+                train_step(model, gradients, one, a, none);
             const std::vector<float> more = outputs(model, s == 1 ? lean : a);
             apart.insert(apart.end(), more.begin(), more.end());
         }
@@ -349,7 +352,6 @@ TEST_CASE("lanes of generation share rows and output rows out evenly; the larges
     batch.add_scored(tokens.data(), 100, {99});
     for (int s = 0; s < 60; s++) batch.add_scored(tokens.data(), 1, {0});
     Activations lean;
-    lean.for_training = false;
     cpu_kernels.set_threads(2);
     forward(model, batch, lean);
     REQUIRE(lean.lanes.size() == 2);
@@ -362,7 +364,7 @@ TEST_CASE("lanes of generation share rows and output rows out evenly; the larges
     for (size_t length : {250, 250, 250, 230, 250, 250, 40, 30}) uneven.add(tokens.data(), length);
     Activations a;
     Gradients gradients(model);
-    cross_entropy_gradients(model, gradients, uneven, a);
+    cross_entropy_step(model, gradients, uneven, a);
     REQUIRE(a.lanes.size() == 2);
     const auto rows = [&](size_t lane) {
         return std::accumulate(a.lanes[lane].begin(), a.lanes[lane].end(), size_t{0},
@@ -392,27 +394,29 @@ TEST_CASE("a batch of many parts: threads change no bit, nor does backward part 
         for (Batch* to : {&batch, &alone.back()}) to->add(tokens.data(), tokens.size(), learn.data());
     }
     const float share = -1.0f / static_cast<float>(batch.rows.size());
-    const std::vector<float> derivative(batch.rows.size(), share);
+    const Loss mean_cross_entropy = [&](const Outputs& outputs) {
+        return std::vector<float>(outputs.logprobs.size(), share);
+    };
     Activations a, lean;
-    lean.for_training = false;
 
     cpu_kernels.set_threads(1);
     Gradients expected(model);
-    const double loss = cross_entropy_gradients(model, expected, batch, a);
+    const double loss = cross_entropy_step(model, expected, batch, a);
     REQUIRE(a.lanes.size() > 1);
     REQUIRE(a.lanes[0].size() > 1);
-    forward(model, batch, a);
-    const std::vector<float> logprobs = token_logprobs(model, batch, a), logits = outputs(model, a);
+    const std::vector<float> logprobs = token_logprobs(model, batch, lean), logits = outputs(model, lean);
     CHECK(near(loss, -std::accumulate(logprobs.begin(), logprobs.end(), 0.0) / static_cast<double>(logprobs.size()), 1e-12));
     for (int threads : {1, 2, 3}) {
         CAPTURE(threads);
         cpu_kernels.set_threads(threads);
         Gradients together(model), apart(model);
-        CHECK(cross_entropy_gradients(model, together, batch, a) == loss);
+        CHECK(cross_entropy_step(model, together, batch, a) == loss);
         CHECK(together.values.download() == expected.values.download());
-        forward(model, batch, a);
-        CHECK(outputs(model, a) == logits);
-        backward_from_logprobs(model, apart, batch, a, derivative);
+        train_step(model, apart, batch, a, [&](const Outputs& all) {
+            CHECK(all.logprobs == logprobs);
+            CHECK(outputs(model, a) == logits);
+            return mean_cross_entropy(all);
+        });
         CHECK(apart.values.download() == expected.values.download());
         forward(model, batch, lean);
         CHECK(lean.lanes.size() == static_cast<size_t>(threads));
@@ -421,10 +425,7 @@ TEST_CASE("a batch of many parts: threads change no bit, nor does backward part 
     cpu_kernels.set_threads(0);
 
     Gradients sum(model);  // of the sequences one by one, in float like the batch's own
-    for (const Batch& one : alone) {
-        forward(model, one, a);
-        backward_from_logprobs(model, sum, one, a, std::vector<float>(one.rows.size(), share));
-    }
+    for (const Batch& one : alone) train_step(model, sum, one, a, mean_cross_entropy);
     const std::vector<float> actual = expected.values.download(), other = sum.values.download();
     std::vector<float> difference(actual.size());
     for (size_t i = 0; i < actual.size(); i++) difference[i] = actual[i] - other[i];
@@ -466,11 +467,13 @@ TEST_CASE("after its attention the last layer computes the rows whose outputs ar
         Gradients gradients(model);
         forward(model, all, a);
         const std::vector<float> every = outputs(model, a);
-        for (bool for_training : {true, false}) {
+        for (bool training : {true, false}) {
             Activations wanted;
-            wanted.for_training = for_training;
             swiglu_rows = 0;
-            forward(model, some, wanted);
+            if (training)
+                train_step(model, gradients, some, wanted, [](const Outputs&) { return std::nullopt; });
+            else
+                forward(model, some, wanted);
             CHECK(swiglu_rows == (L - 1) * 5 + 2);
             const std::vector<float> two = outputs(model, wanted);
             REQUIRE(two.size() == 2 * V);
@@ -478,7 +481,7 @@ TEST_CASE("after its attention the last layer computes the rows whose outputs ar
             CHECK(std::equal(two.begin() + V, two.end(), every.begin() + 4 * V));
         }
         swiglu_rows = 0;
-        cross_entropy_gradients(model, gradients, some, a);
+        cross_entropy_step(model, gradients, some, a);
         CHECK(swiglu_rows == 2 * ((L - 1) * 5 + 2));
     }
 }
@@ -492,9 +495,8 @@ TEST_CASE("a batch without output rows is lawful and moves nothing") {
     batch.add(tokens.data(), tokens.size(), learn.data());
     Activations a;
     Gradients gradients(model);
-    forward(model, batch, a);
     CHECK(token_logprobs(model, batch, a).empty());
-    backward_from_logprobs(model, gradients, batch, a, {});
+    CHECK(train_step(model, gradients, batch, a, [](const Outputs& outputs) { return outputs.logprobs; }));
     CHECK(norm(gradients.values.download()) == 0);
 }
 
@@ -502,21 +504,23 @@ TEST_CASE("misuse is refused") {
     const golden::Case c = golden::cases()[0];
     Model model = golden::make_model(cpu_kernels, c.config);
     Batch batch = golden::make_batch(c.config);
-    Activations a, lean;
-    lean.for_training = false;
+    Activations a;
     Gradients gradients(model);
-    const std::vector<float> derivative(batch.rows.size(), -1.0f);
 
-    CHECK(contains(error([&] { backward_from_logprobs(model, gradients, batch, a, derivative); }), "needs a forward"));
-    CHECK(contains(error([&] { token_logprobs(model, batch, a); }), "needs a forward"));
-    forward(model, batch, a);
     CHECK(contains(error([&] { scores(model, batch, a); }), "no scores"));
-    CHECK(contains(error([&] { backward_from_logprobs(model, gradients, batch, a, {1.0f}); }), "was given 1"));
-    CHECK(contains(error([&] { backward_from_scores(model, gradients, batch, a, derivative); }), "score head"));
-    backward_from_logprobs(model, gradients, batch, a, derivative);
-    CHECK(contains(error([&] { backward_from_logprobs(model, gradients, batch, a, derivative); }), "needs a forward"));
-    forward(model, batch, lean);
-    CHECK(contains(error([&] { backward_from_logprobs(model, gradients, batch, lean, derivative); }), "for_training"));
+    const Loss short_loss = [](const Outputs&) { return std::vector<float>{1}; };
+    CHECK(contains(error([&] { train_step(model, gradients, batch, a, short_loss); }), "gave 1 derivatives"));
+    const Loss none = [](const Outputs&) { return std::nullopt; };
+    CHECK(contains(error([&] { train_step(model, gradients, batch, a, none, 0); }), "a temperature above 0"));
+    Batch aimless = batch;
+    aimless.targets.clear();
+    CHECK(contains(error([&] { token_logprobs(model, aimless, a); }), "has 0 targets"));
+    CHECK(contains(error([&] { cross_entropy_step(model, gradients, aimless, a); }), "has 0 targets"));
+    const golden::Case scoring = golden::cases()[2];
+    const Model score = golden::make_model(cpu_kernels, scoring.config);
+    const Batch scored = golden::make_batch(scoring.config);
+    CHECK(contains(error([&] { token_logprobs(score, scored, a); }), "no log-probabilities"));
+    CHECK(contains(error([&] { cross_entropy_step(score, gradients, scored, a); }), "language-model head"));
 
     batch.tokens[2] = c.config.vocab_size;
     CHECK(contains(error([&] { forward(model, batch, a); }), "token 37 is not in a vocabulary of 37"));

@@ -88,26 +88,15 @@ void copy_template(const fs::path& to) {
         fs::copy(template_run() / name, to / name, fs::copy_options::recursive);
 }
 
-double value_of(const NamedValues& values, const std::string& name) {
-    for (const auto& [key, value] : values)
-        if (key == name) return value;
-    FAIL("no metric named ", name);
-    return 0;
-}
+double value_of(const Json& metrics, const std::string& name) { return metrics[name].number(); }
 
 // Runs PPO in a fresh copy of the template and returns the metrics of each iteration.
-std::vector<NamedValues> run_ppo(const Recipe& recipe, const Kernels& kernels = cpu_kernels) {
+std::vector<Json> run_ppo(const Recipe& recipe, const Kernels& kernels = cpu_kernels) {
     TemporaryFolder scratch;
     copy_template(scratch.path);
     Run run(scratch.path);
-    std::vector<NamedValues> metrics;
-    PpoControl control;
-    control.on_iteration = [&](size_t iteration, const NamedValues& values) {
-        metrics.push_back(values);
-        CHECK(iteration == metrics.size());
-    };
-    ppo(kernels, run, world(), recipe, dump(stage_options(recipe, "ppo")), control);
-    return metrics;
+    ppo(kernels, run, world(), recipe, dump(stage_options(recipe, "ppo")));
+    return read_jsonl(run / "metrics.jsonl");
 }
 
 std::string outcome(const fs::path& run) {
@@ -121,12 +110,9 @@ TEST_CASE("ppo: a planted score rises, and the KL starts at exactly 0") {
     TemporaryFolder scratch;
     copy_template(scratch.path);
     Run run(scratch.path);
-    std::vector<NamedValues> metrics;
-    PpoControl control;
-    control.on_iteration = [&](size_t, const NamedValues& values) { metrics.push_back(values); };
-    Recipe recipe = small_recipe(8, 32);
-    ppo(cpu_kernels, run, world(), recipe, dump(stage_options(recipe, "ppo")), control);
+    ppo(cpu_kernels, run, world(), small_recipe(8, 32), "fingerprint");
 
+    const std::vector<Json> metrics = read_jsonl(run / "metrics.jsonl");
     CHECK(metrics.size() == 8);
     CHECK(value_of(metrics.front(), "objective/kl") == 0);  // the policy is the reference, to the bit
     CHECK(value_of(metrics.back(), "objective/kl") > 0.05);
@@ -151,7 +137,6 @@ TEST_CASE("ppo: a planted score rises, and the KL starts at exactly 0") {
             Batch batch;
             batch.add(document.tokens.data(), document.tokens.size(), document.learn.data());
             Activations activations;
-            forward(model, batch, activations);
             double logprob = 0;
             for (float x : token_logprobs(model, batch, activations)) logprob += x;
             sum += std::exp(logprob);
@@ -160,8 +145,7 @@ TEST_CASE("ppo: a planted score rises, and the KL starts at exactly 0") {
     };
     CHECK(logprob_of_blue("rl-cai") > logprob_of_blue("sl-cai") + 0.1);
     CHECK(load_model(cpu_kernels, run / "value-model").config.score_head);
-    CHECK_FALSE(fs::exists(run / "rl-cai.state"));
-    CHECK(read_jsonl(run / "metrics.jsonl").size() == 8);
+    CHECK_FALSE(fs::exists(run / "rl-cai.training"));
 }
 
 TEST_CASE("ppo: a sampler that disagrees with the trainer by one rounding is caught at the first minibatch") {
@@ -183,34 +167,35 @@ TEST_CASE("ppo: the same bits with one thread and with two, and after an interru
     for (const char* name : {"one", "two", "killed"}) copy_template(scratch.path / name);
     Recipe recipe = small_recipe(4);
     recipe.ppo.options.kl_target = 0.01, recipe.ppo.options.kl_horizon = 100;  // beta is part of the state
-    auto ppo_in = [&](const std::string& name, size_t killed_after) {
+    auto ppo_in = [&](const std::string& name, const Kernels& kernels = cpu_kernels, double save_every_seconds = 0) {
         Run run(scratch.path / name);
         PpoControl control;
-        control.save_every_seconds = killed_after == 3 ? 60 : 0;
-        control.on_iteration = [&](size_t iteration, const NamedValues&) {
-            if (iteration == killed_after) throw std::runtime_error("killed");
-        };
-        ppo(cpu_kernels, run, world(), recipe, dump(stage_options(recipe, "ppo")), control);
+        control.save_every_seconds = save_every_seconds;
+        ppo(kernels, run, world(), recipe, dump(stage_options(recipe, "ppo")), control);
         return outcome(run.directory);
     };
+    const size_t updates = 2 * 2 * 2 * 3;  // calls of adamw in an iteration: epochs, minibatches, models, groups of parameters
     cpu_kernels.set_threads(1);
-    std::string one = ppo_in("one", 0);
+    std::string one = ppo_in("one");
     cpu_kernels.set_threads(2);
-    CHECK(one == ppo_in("two", 0));
+    CHECK(one == ppo_in("two"));
 
-    CHECK_THROWS_WITH(ppo_in("killed", 2), "killed");
-    CHECK(read_json(scratch.path / "killed/rl-cai.state/state.json")["iteration"].integer() == 2);
-    CHECK_THROWS_WITH(ppo_in("killed", 3), "killed");  // without a new state: goes on from the one after 2 again
-    CHECK(one == ppo_in("killed", 0));
-    CHECK_FALSE(fs::exists(scratch.path / "killed/rl-cai.state"));
+    const Kernels third = mortal_kernels(2 * updates);
+    CHECK_THROWS_WITH(ppo_in("killed", third), "killed");
+    CHECK(read_json(scratch.path / "killed/rl-cai.training/state.json")["step"].integer() == 2);
+    const Kernels fourth = mortal_kernels(updates);
+    CHECK_THROWS_WITH(ppo_in("killed", fourth, 60), "killed");  // without a new state: goes on from the one after 2 again
+    CHECK(one == ppo_in("killed"));
+    CHECK_FALSE(fs::exists(scratch.path / "killed/rl-cai.training"));
 
     // A state made with other options is left alone: the run starts again and ends like any other.
     fs::remove_all(scratch.path / "killed");
     copy_template(scratch.path / "killed");
     recipe.ppo.options.gamma = 0.9;
-    CHECK_THROWS_WITH(ppo_in("killed", 2), "killed");
+    const Kernels other = mortal_kernels(2 * updates);
+    CHECK_THROWS_WITH(ppo_in("killed", other), "killed");
     recipe.ppo.options.gamma = 1;
-    CHECK(one == ppo_in("killed", 0));
+    CHECK(one == ppo_in("killed"));
 }
 
 TEST_CASE("ppo: the KL penalty holds the policy back, and target_kl stops an iteration early") {
@@ -220,7 +205,7 @@ TEST_CASE("ppo: the KL penalty holds the policy back, and target_kl stops an ite
     auto late_kl = [](double beta) {
         Recipe recipe = small_recipe(12, 32);
         recipe.ppo.options.kl_coefficient = beta;
-        std::vector<NamedValues> metrics = run_ppo(recipe);
+        const std::vector<Json> metrics = run_ppo(recipe);
         double sum = 0;
         for (size_t i = 8; i < 12; i++) sum += value_of(metrics[i], "objective/kl");
         return sum / 4;

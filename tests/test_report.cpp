@@ -50,6 +50,18 @@ TEST_CASE("progress into a file: no line before its time, one at the end, no con
     CHECK(count(out.str(), "\r") + count(out.str(), "\x1b") == 0);
 }
 
+TEST_CASE("progress into a file: no line twice, neither the last one nor where a stage ends by an error") {
+    for (const size_t last : {3, 2}) {
+        std::ostringstream out;
+        {
+            Progress progress("compare", 3, out, false, /*seconds_between_lines=*/0);
+            for (size_t step = 1; step <= last; step++) progress.update(step, {});
+        }
+        CHECK(count(out.str(), "\n") == last);
+        CHECK(count(out.str(), concat("compare ", last, "/3  ")) == 1);
+    }
+}
+
 TEST_CASE("progress on a terminal: redrawn in place, at most ten times a second, ended by a line end") {
     std::ostringstream out;
     {
@@ -108,6 +120,24 @@ TEST_CASE("metrics: flat objects, step, time and stage first, appended to what i
     Metrics(folder.path / "other" / "metrics.jsonl");  // nothing logged, nothing made
     CHECK_FALSE(std::filesystem::exists(folder.path / "other"));
     CHECK_THROWS_AS(Metrics("/dev/null/metrics.jsonl").log("sft", 1, {}), Error);
+}
+
+TEST_CASE("metrics: rows that will be written again are taken out, and so is a line that a crash cut off") {
+    TemporaryFolder folder;
+    const std::filesystem::path path = folder.path / "metrics.jsonl";
+    Metrics metrics(path);
+    metrics.drop_after("sft", 0);  // of no file
+    CHECK_FALSE(std::filesystem::exists(path));
+    for (size_t step : {1, 2, 3}) metrics.log("sft", step, {{"loss", 0.1}}), metrics.log("ppo", step, {});
+    const std::string before = read_file(path);
+    metrics.drop_after("sft", 3);
+    CHECK(read_file(path) == before);
+    write_file(path, before + R"({"step":4,"ti)");
+    metrics.drop_after("sft", 1);
+    metrics.log("sft", 2, {{"loss", 0.2}});
+    std::string rows;
+    for (const Json& row : read_jsonl(path)) rows += row["stage"].string() + dump(row["step"]) + " ";
+    CHECK(rows == "sft1 ppo1 ppo2 ppo3 sft2 ");
 }
 
 TEST_CASE("metrics: a full disk is an error" * doctest::skip(!std::filesystem::exists("/dev/full"))) {

@@ -53,18 +53,6 @@ void planted(std::vector<Json>& comparisons, std::vector<Json>& helpfulness, siz
     }
 }
 
-// The CPU's kernels, but the optimizer is killed at its n-th call.
-size_t calls_left = 0;
-Kernels mortal_kernels(size_t calls) {
-    calls_left = calls;
-    Kernels kernels = cpu_kernels;
-    kernels.adamw = [](auto... arguments) {
-        if (calls_left-- == 0) throw std::runtime_error("killed");
-        cpu_kernels.adamw(arguments...);
-    };
-    return kernels;
-}
-
 }  // namespace
 
 TEST_CASE("reward: a planted preference is learned and holds on prompts not seen") {
@@ -186,9 +174,9 @@ TEST_CASE("reward: the same bits with one thread and with two, and after an inte
 
     Kernels mortal = mortal_kernels(3 * 5);  // an update calls adamw three times
     CHECK_THROWS_WITH(train_in("killed", mortal), "killed");
-    CHECK(read_json(scratch.path / "killed/preference-model/state.json")["optimizer_step"].integer() == 5);
+    CHECK(read_json(scratch.path / "killed/preference-model.training/state.json")["step"].integer() == 5);
     CHECK(one == train_in("killed", cpu_kernels));
-    CHECK_FALSE(fs::exists(scratch.path / "killed/preference-model/state.json"));
+    CHECK_FALSE(fs::exists(scratch.path / "killed/preference-model.training"));
 }
 
 TEST_CASE("reward: a state made from other comparisons is not resumed") {

@@ -130,7 +130,6 @@ TEST_CASE("sampler: log-probabilities equal the trainer's to the last bit") {
                 sampled.insert(sampled.end(), completions[i].logprobs.begin(), completions[i].logprobs.end());
             }
             Activations activations;
-            forward(model, batch, activations);
             CHECK(token_logprobs(model, batch, activations, temperature) == sampled);
             CHECK(sampled.size() > 150);
             CHECK(*std::min_element(sampled.begin(), sampled.end()) < -1);  // not all certain

@@ -29,7 +29,7 @@ struct Setting {
         model.initialize(1);
         BatchStream stream(documents, 256, 40, 1);
         Metrics metrics(folder / "metrics.jsonl");
-        double tail = train(model, stream, options, "test", metrics, folder / "state", tokenizer);
+        double tail = train(model, stream, options, "test", metrics, folder / "model", tokenizer);
         if (loss) *loss = tail;
         return model.parameters.download();
     }
@@ -45,7 +45,8 @@ TEST_CASE("training learns by heart what there is to learn") {
     options.steps = 60, options.warmup_steps = 5;
     s.trained(folder.path, options, &loss);
     CHECK(loss < 1.0);  // from log(280) = 5.6
-    CHECK(!fs::exists(folder.path / "state"));  // nothing was due to be saved
+    CHECK(fs::exists(folder.path / "model"));
+    CHECK(!fs::exists(folder.path / "model.training"));
 }
 
 TEST_CASE("weight decay shrinks what training does not hold in place") {
@@ -95,10 +96,19 @@ TEST_CASE("an interrupted training goes on to the same bits") {
     CHECK(s.trained(cut.path, options) == expected);
 }
 
+TEST_CASE("the steps of so many epochs are rounded down at the end, not before") {
+    CHECK(training_steps(50, 1200, 2048) == 29);
+    CHECK(training_steps(2, 3000, 2048) == 2);
+    CHECK(training_steps(1, 20479, 2048) == 9);
+    CHECK(training_steps(0.5, 20479, 2048) == 4);
+    CHECK(training_steps(1, 1200, 2048) == 1);
+    CHECK(training_steps(0, 20479, 2048) == 1);
+}
+
 TEST_CASE("a training that diverges says so") {
     Setting s;
     TemporaryFolder folder;
     TrainingOptions options;
     options.steps = 50, options.warmup_steps = 0, options.learning_rate = 1e30f;
-    CHECK(contains(error_of([&] { s.trained(folder.path, options); }, kDiverged), "test with --test-learning-rate 1e+30: "));
+    CHECK(contains(error_of([&] { s.trained(folder.path, options); }, kDiverged), " with --test-learning-rate 1e+30: "));
 }

@@ -37,6 +37,19 @@ class Metrics {
         expects(written, "cannot append to ", path_.string(), ": ", std::strerror(errno));
     }
 
+    // Takes out the rows of a stage after this step: those that a loop is about to write again, resumed there or, at step 0, begun
+    // anew. A line that a crash cut off goes with them.
+    void drop_after(const std::string& stage, size_t step) {
+        if (!std::filesystem::is_regular_file(path_)) return;
+        file_.reset();
+        const std::string text = read_file(path_);
+        std::vector<Json> rows = parse_jsonl(text.substr(0, text.rfind('\n') + 1), path_.string());
+        std::erase_if(rows, [&](const Json& row) {
+            return row["stage"].string() == stage && row["step"].integer() > static_cast<int64_t>(step);
+        });
+        if (std::string kept = dump_jsonl(rows); kept != text) write_file(path_, kept);
+    }
+
   private:
     void open() {
         std::error_code error;

@@ -50,7 +50,15 @@ inline void warn(const std::string& text, std::ostream& out = std::cerr, bool co
 class Progress {
   public:
     Progress(std::string stage, size_t steps, std::ostream& out = std::cerr, bool live = terminal_is_live())
-        : stage_(std::move(stage)), steps_(steps), out_(out), live_(live), started_(Clock::now()), printed_(started_) {}
+        : Progress(std::move(stage), steps, out, live, live ? 0.1 : 5.0) {}
+    Progress(std::string stage, size_t steps, std::ostream& out, bool live, double seconds_between_lines)
+        : stage_(std::move(stage)),
+          steps_(steps),
+          out_(out),
+          live_(live),
+          seconds_between_lines_(seconds_between_lines),
+          started_(Clock::now()),
+          printed_(started_) {}
     Progress(const Progress&) = delete;
     Progress& operator=(const Progress&) = delete;
     ~Progress() { done(); }
@@ -59,19 +67,19 @@ class Progress {
     // since this Progress was made; 0 leaves their rate out.
     void update(size_t step, const NamedValues& values, size_t tokens_done = 0) {
         if (!updated_) first_step_ = step > 0 ? step - 1 : 0;
-        step_ = step, values_ = values, tokens_ = tokens_done, updated_ = true;
-        double since = seconds(printed_);
-        if (quiet || since < (live_ ? 0.1 : 5.0)) return;
+        step_ = step, values_ = values, tokens_ = tokens_done, updated_ = true, told_ = false;
+        if (quiet || seconds(printed_) < seconds_between_lines_) return;
         printed_ = Clock::now();
+        told_ = !live_;
         if (!live_) return print_line(out_, line());
         std::string text = line();
         out_ << '\r' << text.substr(0, std::min(text.size(), terminal_width() - 1)) << "\x1b[K" << std::flush;
         live_line_open = true;
     }
 
-    // Leaves the line's last state on the screen. The destructor does it too, for stages that end by an exception.
+    // Leaves the line's last state on the screen, or in the file where it is not there yet. The destructor does it too, for stages that end by an exception.
     void done() {
-        if (std::exchange(closed_, true) || quiet || !updated_) return;
+        if (std::exchange(closed_, true) || quiet || !updated_ || told_) return;
         print_line(out_, line());
     }
 
@@ -95,7 +103,8 @@ class Progress {
     size_t steps_, step_ = 0, first_step_ = 0, tokens_ = 0;
     NamedValues values_;
     std::ostream& out_;
-    bool live_, updated_ = false, closed_ = false;
+    bool live_, updated_ = false, told_ = false, closed_ = false;  // told: the file has a line of the last update
+    double seconds_between_lines_;
     Clock::time_point started_, printed_;
 };
 

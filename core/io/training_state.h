@@ -39,14 +39,4 @@ inline Json load_training_state(std::filesystem::path directory, const Model& mo
     return state;
 }
 
-// Saves a model in training, all of it in one step. A stage with two models puts them together itself:
-// replace_directory with write_model and write_training_state.
-inline void save_checkpoint(const std::filesystem::path& directory, const Model& model, const Tokenizer& tokenizer,
-                            const AdamW& optimizer, const Json& state) {
-    replace_directory(directory, [&](const auto& temporary) {
-        write_model(temporary, model, tokenizer);
-        write_training_state(temporary, model, optimizer, state);
-    });
-}
-
 }  // namespace cai

@@ -17,7 +17,6 @@ inline std::vector<std::vector<float>> next_token_logprobs(const Model& model,
     check_candidates(model, candidates);
     std::vector<std::vector<float>> result(prompts.size(), std::vector<float>(candidates.size()));
     Activations activations;
-    activations.for_training = false;
     for (size_t first = 0; first < prompts.size();) {
         check_stop_signal();
         Batch batch;

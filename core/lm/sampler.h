@@ -146,7 +146,6 @@ inline std::vector<Completion> generate(const Model& model, const std::vector<st
     const size_t positions = std::min(context, longest + max_new_tokens - 1), capacity = (positions + 15) / 16 * 16;
     KeyValueCache cache(model, slots, capacity);
     Activations activations;
-    activations.for_training = false;
 
     Batch batch;                       // the rows of a step
     std::vector<int32_t> batch_slots;  // whose rows they are

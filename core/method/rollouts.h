@@ -114,9 +114,7 @@ inline void judge_rollouts(Rollouts& r, const Model& reference, const Model& pre
     };
     for (size_t part = 0; part < parts; part++) {
         const Batch batch = rollout_batch(r, part_of(order, part, parts));
-        forward(reference, batch, activations);
         append(r.reference_logprobs, token_logprobs(reference, batch, activations));
-        forward(value, batch, activations);
         append(r.values, scores(value, batch, activations));
     }
     for (float score : score_answers(preference, tokenizer, r.prompts, r.answers, score_mean))

@@ -33,11 +33,9 @@ inline std::vector<float> score_answers(const Model& model, const Tokenizer& tok
     expects(prompts.size() == answers.size(), "there are ", answers.size(), " answers to ", prompts.size(),
             " prompts; give one to each");
     Activations activations;
-    activations.for_training = false;
     std::vector<float> result;
     Batch batch;
     auto flush = [&] {
-        forward(model, batch, activations);
         for (float score : scores(model, batch, activations)) result.push_back(static_cast<float>(score - mean));
         batch = Batch();
     };

@@ -1,4 +1,4 @@
-// The loop that every supervised stage shares: draw a batch, forward, backward, update; report, save, resume.
+// What every supervised stage shares: draw a batch, forward, backward, update.
 #pragma once
 #include <algorithm>
 #include <bit>
@@ -9,27 +9,26 @@
 #include <utility>
 #include <vector>
 
-#include "../base/autosave.h"
 #include "../io/run_directory.h"
-#include "../io/training_state.h"
 #include "../lm/batch_stream.h"
 #include "../nn/learning_rate.h"
-#include "../nn/model.h"
-#include "recipe_fields.h"
+#include "../nn/train_step.h"
+#include "recipe.h"
+#include "resumable_loop.h"
 
 namespace cai {
 
 struct TrainingOptions : SupervisedRecipe {
     size_t steps = 0;
-    std::string made_from;           // what decides the outcome: a state that was made from anything else is not resumed
-    double save_every_seconds = 60;  // of the resumable state
+    std::string fingerprint;  // of what decides the outcome
+    double save_every_seconds = 60;
 };
 
-// Trains on the tokens that the stream's documents mark as learned, with mean cross-entropy per token. Where
-// `checkpoint` holds the state of an interrupted run, it goes on from there, to the same last bit as an uninterrupted one.
-// Returns the mean loss of the last tenth of the steps. Throws kDiverged at the first loss that is not finite.
+// Trains on the tokens that the stream's documents mark as learned, with mean cross-entropy per token, and saves the model in
+// `directory`; the resumable state lies in directory.training meanwhile. Returns the mean loss of the last tenth of the steps.
+// Throws kDiverged at the first loss that is not finite.
 inline double train(Model& model, BatchStream& stream, const TrainingOptions& options, const std::string& stage,
-                    Metrics& metrics, const std::filesystem::path& checkpoint, const Tokenizer& tokenizer) {
+                    Metrics& metrics, const std::filesystem::path& directory, const Tokenizer& tokenizer) {
     AdamW optimizer(model);
     optimizer.weight_decay = options.weight_decay;
     optimizer.embedding_rate = options.embedding_rate;
@@ -37,56 +36,50 @@ inline double train(Model& model, BatchStream& stream, const TrainingOptions& op
     Activations activations;
     double tail_loss = 0;
     size_t tail_steps = 0;
-    if (has_training_state(checkpoint) &&
-        read_json(find_checkpoint(checkpoint) / "state.json")["made_from"].string() == options.made_from) {
-        model = load_model(*model.kernels, checkpoint);
-        Json state = load_training_state(checkpoint, model, optimizer);
-        stream.restore({static_cast<size_t>(state["epoch"].integer()), static_cast<size_t>(state["index"].integer())});
-        tail_loss = state["tail_loss"].number();
-        tail_steps = static_cast<size_t>(state["tail_steps"].integer());
-        note(stage, concat("resumes at step ", optimizer.step, " of ", options.steps));
-    }
-    const std::string what = concat(stage, " with --", stage.substr(stage.starts_with("sft-") ? 4 : 0), "-learning-rate ",
-                                    options.learning_rate);  // for the messages
-    Progress progress(stage, options.steps);
-    size_t tokens = 0;
-    Autosave autosave{options.save_every_seconds};
-    for (size_t step = static_cast<size_t>(optimizer.step); step < options.steps; step++) {
-        Batch batch = stream.next();
-        const double loss = cross_entropy_gradients(model, gradients, batch, activations);
-        if (!std::isfinite(loss))
-            fail(kDiverged, what, ": the loss is ", loss, " at step ", step + 1, "; lower the learning rate and start again");
-        float learning_rate =
+    ResumableLoop loop;
+    loop.stage = stage, loop.steps = options.steps, loop.log_every = 20;
+    loop.learning_rate = concat("--", stage.substr(stage.starts_with("sft-") ? 4 : 0), "-learning-rate ", options.learning_rate);
+    loop.fingerprint = options.fingerprint;
+    loop.directory = with_suffix(directory, ".training");
+    loop.save_every_seconds = options.save_every_seconds;
+    loop.step = [&](size_t step) {
+        const Batch batch = stream.next();
+        const double loss = cross_entropy_step(model, gradients, batch, activations);
+        if (!std::isfinite(loss)) fail(kDiverged, "the loss is ", loss, "; lower the learning rate and start again");
+        const float learning_rate =
             learning_rate_at(step, options.steps, options.learning_rate, options.warmup_steps, options.final_fraction);
-        float norm;
-        try {
-            norm = optimizer.update(model, gradients, learning_rate);
-        } catch (const Error& error) {
-            fail(error.status, what, ": ", error.what());
-        }
-        tokens += batch.tokens.size();
+        const float norm = optimizer.update(model, gradients, learning_rate);
         if (step * 10 >= options.steps * 9) {
             tail_loss += loss;
             tail_steps++;
         }
-        progress.update(step + 1, {{"loss", loss}}, tokens);
-        if (step < 10 || (step + 1) % 20 == 0 || step + 1 == options.steps)  // the first ones, to compare devices and programs by
-            metrics.log(stage, step + 1, {{"loss", loss},
-                                          {"learning_rate", learning_rate},
-                                          {"grad_norm", norm},
-                                          {"num_tokens", static_cast<double>(tokens)}});
-        autosave.after(stage, "step", step + 1, options.steps, [&] {
-            BatchStream::Position position = stream.position();
-            save_checkpoint(checkpoint, model, tokenizer, optimizer,
-                            Json::Object{{"made_from", options.made_from},
-                                         {"epoch", position.epoch},
-                                         {"index", position.index},
-                                         {"tail_loss", tail_loss},
-                                         {"tail_steps", tail_steps}});
-        });
-    }
-    progress.done();
+        return StepReport{{{"loss", loss}},
+                          {{"loss", loss}, {"learning_rate", learning_rate}, {"grad_norm", norm}},
+                          batch.tokens.size()};
+    };
+    loop.save = [&](const std::filesystem::path& temporary, Json state) {
+        const BatchStream::Position position = stream.position();
+        state.set("epoch", position.epoch).set("index", position.index);
+        state.set("tail_loss", tail_loss).set("tail_steps", tail_steps);
+        write_model(temporary, model, tokenizer);
+        write_training_state(temporary, model, optimizer, state);
+    };
+    loop.restore = [&](const std::filesystem::path& found) {
+        model = load_model(*model.kernels, found);
+        const Json state = load_training_state(found, model, optimizer);
+        stream.restore({static_cast<size_t>(state["epoch"].integer()), static_cast<size_t>(state["index"].integer())});
+        tail_loss = state["tail_loss"].number();
+        tail_steps = static_cast<size_t>(state["tail_steps"].integer());
+    };
+    loop.finish = [&] { save_model(directory, model, tokenizer); };
+    run_loop(loop, metrics);
     return tail_steps ? tail_loss / static_cast<double>(tail_steps) : 0;
+}
+
+// The full batches in so many epochs, and at least one.
+inline size_t training_steps(double epochs, size_t tokens_per_epoch, size_t tokens_per_batch) {
+    const double tokens = epochs * static_cast<double>(tokens_per_epoch);
+    return std::max<size_t>(1, static_cast<size_t>(tokens / static_cast<double>(tokens_per_batch)));
 }
 
 // The transcripts of a jsonl file, as tokens. What is learned is what the roles say: a model is trained to write answers, critiques
@@ -100,18 +93,13 @@ inline std::vector<Document> read_documents(const std::filesystem::path& path, c
     return documents;
 }
 
-// Trains `model` on the documents and saves it as RUN/name; the resumable state lies in RUN/name.training meanwhile.
-// Returns the mean loss of the last tenth of the steps.
+// Trains `model` on the documents and saves it as RUN/name. Returns the mean loss of the last tenth of the steps.
 inline double train_and_save(Model& model, std::vector<Document> documents, const Tokenizer& tokenizer, Run& run,
                              const std::string& stage, const std::string& name, const SupervisedRecipe& recipe,
                              uint64_t seed, const std::string& fingerprint) {
     BatchStream stream(std::move(documents), static_cast<size_t>(model.config.context), recipe.tokens_per_batch, seed, stage);
-    const double batches = static_cast<double>(stream.tokens_per_epoch() / recipe.tokens_per_batch);
-    const TrainingOptions options{recipe, std::max<size_t>(1, static_cast<size_t>(recipe.epochs * batches)), fingerprint};
-    double loss = train(model, stream, options, stage, run.metrics, run / (name + ".training"), tokenizer);
-    save_model(run / name, model, tokenizer);
-    std::filesystem::remove_all(run / (name + ".training"));
-    return loss;
+    const size_t steps = training_steps(recipe.epochs, stream.tokens_per_epoch(), recipe.tokens_per_batch);
+    return train(model, stream, {recipe, steps, fingerprint}, stage, run.metrics, run / name, tokenizer);
 }
 
 }  // namespace cai

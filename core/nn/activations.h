@@ -44,8 +44,9 @@ struct Part {
     float* attention_rows = nullptr;  // (n,H·D) its attention at the output rows
     float* normed = nullptr;          // (n,C) the norm of its output
     float* rstd = nullptr;            // (n)
-    float* logits = nullptr;          // (n,V), or (n,1) from a score head; backward overwrites it with its gradient
-    float* logprob = nullptr;         // (n), or its gradient
+    float* logits = nullptr;          // (n,V), or (n,1) from a score head; backward overwrites (n,V) with its gradient
+    float* logprob = nullptr;         // (n)
+    float* derivative = nullptr;      // (n) of the loss with respect to each log-probability or score
 
     // Backward's own.
     float* dx = nullptr;  // (N,C) the gradient of the residual stream
@@ -81,22 +82,19 @@ inline std::vector<size_t> cut(const std::vector<int32_t>& work, size_t first, s
 
 // One block of memory that grows to the largest batch seen and is used again by every step.
 struct Activations {
-    bool for_training = true;  // to be set before the first forward; without it backward is refused
     std::vector<std::vector<Part>> lanes;
-    size_t N = 0, n = 0;  // rows and output rows of the last forward
+    size_t N = 0, n = 0;  // rows and output rows of the batch
 
-    // Of all output rows in their order; not kept part by part.
-    float* logits = nullptr;   // (n,V), or (n,1) from a score head
-    float* logprob = nullptr;  // (n)
-    float* entropy = nullptr;  // (n)
+    // Of all output rows in their order.
+    float* logits = nullptr;      // (n,V), or (n,1) from a score head; not kept part by part
+    float* logprob = nullptr;     // (n)
+    float* entropy = nullptr;     // (n)
+    float* derivative = nullptr;  // (n) of the loss with respect to each log-probability or score
     const int32_t* targets = nullptr;
-
-    bool holds_forward = false;  // true from a forward to the backward that uses it up
 
     // Cuts the batch, makes room for it and uploads it.
     void load(const Model& model, const Batch& batch, Walk walk) {
         N = batch.tokens.size(), n = batch.rows.size();
-        holds_forward = false;
         std::vector<int32_t> host = batch.tokens;
         host.insert(host.end(), batch.positions.begin(), batch.positions.end());
         make_parts(*model.kernels, batch, walk, host);
@@ -177,8 +175,8 @@ struct Activations {
             pointer = memory ? memory + next : nullptr;
             next += (count + 15) / 16 * 16;
         };
-        const size_t O = static_cast<size_t>(c.outputs()), HD = H * D, kept = walk == Walk::part_by_part ? 0 : n;
-        view(logits, kept * O), view(logprob, kept), view(entropy, kept);
+        const size_t O = static_cast<size_t>(c.outputs()), HD = H * D;
+        view(logits, walk == Walk::part_by_part ? 0 : n * O), view(logprob, n), view(entropy, n), view(derivative, n);
         // The parts of a lane get their room one after the other or, where they share it, in the same place.
         const auto each_part = [&](std::vector<Part>& lane, bool shared, auto place) {
             const size_t begin = next;
@@ -201,11 +199,11 @@ struct Activations {
                     view(layer.swiglu, N * F), view(layer.out, N * C);
                 }
                 view(p.x_rows, n * C), view(p.attention_rows, n * HD), view(p.normed, n * C), view(p.rstd, n);
-                if (walk == Walk::part_by_part) {
-                    view(p.logits, n * O), view(p.logprob, n);
-                } else if (memory) {
-                    p.logits = logits + p.first_output * O, p.logprob = logprob + p.first_output;
-                }
+                if (walk == Walk::part_by_part)
+                    view(p.logits, n * O);
+                else if (memory)
+                    p.logits = logits + p.first_output * O;
+                if (memory) p.logprob = logprob + p.first_output, p.derivative = derivative + p.first_output;
             });
             if (walk == Walk::inference) continue;
             each_part(lane, true, [&](Part& p, size_t N, size_t n) {

@@ -1,15 +1,14 @@
 // The model: a decoder of the Llama family (Touvron et al. 2023) as a list of kernel calls, and its backward pass by
 // hand. RMSNorm, rotary positions, grouped-query attention, SwiGLU, no biases; the head gives the logits of the next
 // token, or one score a row (preference and value models). Shapes are in the alphabet of kernels.h; n is the number of
-// output rows. This file knows no files, no text and no loss: a caller hands backward the derivative of its loss with
-// respect to each log-probability or score, so that fine-tuning, preference training and PPO share one backward.
+// output rows. This file knows no files, no text and no loss: backward begins with the derivative of the loss with respect to
+// each log-probability or score, so that fine-tuning, preference training and PPO share it (train_step.h).
 #pragma once
 #include <cstdint>
 #include <functional>
 #include <vector>
 
 #include "activations.h"
-#include "gradients.h"
 
 namespace cai {
 
@@ -86,63 +85,24 @@ inline void forward(const Model& model, Part& part, const Attention& attention =
     k.matmul_forward(part.logits, part.normed, model.packed.head, nullptr, n, C, model.config.outputs());
 }
 
-// Cuts the batch and makes room; what every walk through a batch begins with.
-inline void load(const Model& model, const Batch& batch, Activations& a, Walk walk) {
-    expects(!model.packed_is_old, "the model's parameters changed after the last pack(): call model.pack() first");
-    check_batch(model.config, batch);
-    a.load(model, batch, walk);
-}
-
-// Fills a.logits: (n,V), or the scores (n) of a score head, of the rows in batch.rows.
-inline void forward(const Model& model, const Batch& batch, Activations& a, const Attention& attention = {}) {
-    load(model, batch, a, a.for_training ? Walk::forward_first : Walk::inference);
-    a.each_lane(*model.kernels, [&](size_t lane) {
-        for (Part& part : a.lanes[lane]) forward(model, part, attention);
-    });
-    a.holds_forward = true;
-}
-
-// After forward: log p(batch.targets) of each output row at a temperature, and, where asked for, the entropy in nats.
-inline std::vector<float> token_logprobs(const Model& model, const Batch& batch, Activations& a, float temperature = 1,
-                                         std::vector<float>* entropy = nullptr) {
-    expects(a.holds_forward && a.n == batch.rows.size(),
-            "token_logprobs needs a forward of the same batch just before");
-    expects(batch.targets.size() == a.n, "a batch of ", a.n, " output rows has ", batch.targets.size(), " targets");
-    expects(!model.config.score_head, "a score head has no log-probabilities: use scores()");
-    const Kernels& k = *model.kernels;
-    k.logprob_forward(a.logprob, entropy ? a.entropy : nullptr, a.logits, a.targets, a.n, model.config.vocab_size,
-                      temperature);
-    std::vector<float> logprobs(a.n);
-    k.download(logprobs.data(), a.logprob, a.n * sizeof(float));
-    if (entropy) {
-        entropy->resize(a.n);
-        k.download(entropy->data(), a.entropy, a.n * sizeof(float));
-    }
-    return logprobs;
-}
-
-// After forward: the score of each output row, from a model with a score head.
-inline std::vector<float> scores(const Model& model, const Batch& batch, const Activations& a) {
-    expects(a.holds_forward && a.n == batch.rows.size(), "scores needs a forward of the same batch just before");
-    expects(model.config.score_head, "a language-model head has no scores: use token_logprobs()");
-    std::vector<float> host(a.n);
-    model.kernels->download(host.data(), a.logits, a.n * sizeof(float));
-    return host;
-}
-
 // ---- backward
 
 // The passes of forward in reverse under the same numbers; each comment repeats the formula that is differentiated.
-// On entry part.logits holds dlogits. part.dx is the gradient of the residual stream at the place that the passes have
-// reached. Adds to dweights.
-inline void backward(const Model& model, const Weights& dweights, Part& part) {
+// On entry part.derivative holds the derivative of the loss with respect to each log-probability at this temperature, or to
+// each score. part.dx is the gradient of the residual stream at the place that the passes have reached. Adds to dweights.
+inline void backward(const Model& model, const Weights& dweights, Part& part, float temperature = 1) {
     const Kernels& k = *model.kernels;
     const auto [L, C, H, K, D, Q, F, V] = alphabet(model.config);
     const size_t N = part.N, n = part.n, O = model.config.outputs();
     const Weights& weights = model.weights;
-    const float* dlogits = part.logits;
+    const float* dlogits = part.derivative;  // of a score head, whose logits are the scores
     float *dx = part.dx_rows, *dnormed = part.dnormed;  // dnormed: also of the norms within the layers
 
+    // 13. logprob = log softmax(logits / temperature)[targets]    (dlogits takes the place of the logits)
+    if (!model.config.score_head) {
+        k.logprob_backward(part.logits, part.derivative, part.logits, part.targets, n, V, temperature);
+        dlogits = part.logits;
+    }
     // 12. logits = normed · headᵀ
     k.matmul_backward_input(dnormed, dlogits, weights.head, n, C, O);
     k.matmul_backward_weight(dweights.head, dlogits, part.normed, n, C, O);
@@ -193,71 +153,56 @@ inline void backward(const Model& model, const Weights& dweights, Part& part) {
     k.embedding_backward(dweights.embed_tokens, dx, part.tokens, N, C, V);
 }
 
-// Lets work(part, dweights) add the gradients of every part, each lane's into its own, and adds those up in order.
-template <class Work>
-void sum_gradients(const Model& model, Gradients& gradients, Activations& a, Work work) {
-    gradients.open_lanes(a.lanes.size());
+// ---- a whole batch
+
+// Cuts the batch, makes room for it and uploads it.
+inline void load(const Model& model, const Batch& batch, Activations& a, Walk walk) {
+    expects(!model.packed_is_old, "the model's parameters changed after the last pack(): call model.pack() first");
+    check_batch(model.config, batch);
+    a.load(model, batch, walk);
+}
+
+// Fills a.logits: (n,V), or the scores (n) of a score head, of the rows in batch.rows.
+inline void forward(const Model& model, const Batch& batch, Activations& a, const Attention& attention = {}) {
+    load(model, batch, a, Walk::inference);
     a.each_lane(*model.kernels, [&](size_t lane) {
-        for (Part& part : a.lanes[lane]) work(part, gradients.lane(lane));
+        for (Part& part : a.lanes[lane]) forward(model, part, attention);
     });
-    gradients.sum_lanes(a.lanes.size());
-    a.holds_forward = false;
 }
 
-inline void check_backward(const Batch& batch, const Activations& a, bool head_fits, size_t derivatives) {
-    expects(a.for_training, "backward needs Activations with for_training = true");
-    expects(a.holds_forward && a.N == batch.tokens.size() && a.n == batch.rows.size(),
-            "backward needs a forward of the same batch just before");
-    expects(head_fits, "log-probabilities belong to a language-model head, scores to a score head");
-    expects(derivatives == a.n, "backward of ", a.n, " output rows was given ", derivatives, " derivatives");
-}
+// What a loss is a function of, one value for each output row.
+struct Outputs {
+    std::vector<float> logprobs;   // log p(target) of a language-model head
+    std::vector<float> entropies;  // of its distributions, in nats
+    std::vector<float> scores;     // of a score head
+};
 
-// Adds to the gradients, given dlogprob (n), host: the derivative of the loss with respect to each value of
-// token_logprobs at this temperature. Uses the activations up.
-inline void backward_from_logprobs(const Model& model, Gradients& gradients, const Batch& batch, Activations& a,
-                                   const std::vector<float>& dlogprob, float temperature = 1) {
-    check_backward(batch, a, !model.config.score_head, dlogprob.size());
-    expects(temperature > 0, "log-probabilities need a temperature above 0, not ", temperature);
+// The outputs of a batch whose logits have been filled.
+inline Outputs outputs_of(const Model& model, const Batch& batch, const Activations& a, float temperature = 1) {
     const Kernels& k = *model.kernels;
-    k.upload(a.logprob, dlogprob.data(), a.n * sizeof(float));
-    sum_gradients(model, gradients, a, [&](Part& part, const Weights& dweights) {
-        // logprob = log softmax(logits / temperature)[targets]
-        k.logprob_backward(part.logits, part.logprob, part.logits, part.targets, part.n, alphabet(model.config).V, temperature);
-        backward(model, dweights, part);
-    });
+    const auto downloaded = [&](const float* values) {
+        std::vector<float> host(a.n);
+        k.download(host.data(), values, a.n * sizeof(float));
+        return host;
+    };
+    if (model.config.score_head) return {{}, {}, downloaded(a.logits)};
+    expects(batch.targets.size() == a.n, "a batch of ", a.n, " output rows has ", batch.targets.size(), " targets");
+    k.logprob_forward(a.logprob, a.entropy, a.logits, a.targets, a.n, alphabet(model.config).V, temperature);
+    return {downloaded(a.logprob), downloaded(a.entropy), {}};
 }
 
-// The same, given dscore (n), host: the derivative of the loss with respect to each score.
-inline void backward_from_scores(const Model& model, Gradients& gradients, const Batch& batch, Activations& a,
-                                 const std::vector<float>& dscore) {
-    check_backward(batch, a, model.config.score_head, dscore.size());
-    model.kernels->upload(a.logits, dscore.data(), a.n * sizeof(float));
-    sum_gradients(model, gradients, a, [&](Part& part, const Weights& dweights) { backward(model, dweights, part); });
+// log p(batch.targets) of each output row, without training.
+inline std::vector<float> token_logprobs(const Model& model, const Batch& batch, Activations& a, float temperature = 1) {
+    expects(!model.config.score_head, "a score head has no log-probabilities: use scores()");
+    forward(model, batch, a);
+    return outputs_of(model, batch, a, temperature).logprobs;
 }
 
-// Mean cross-entropy: adds its gradients and returns it, in nats. Its derivative with respect to each log-probability is -1/n
-// whatever the logits are, so that backward can follow part by part, while a part's activations are in the cache.
-inline double cross_entropy_gradients(const Model& model, Gradients& gradients, const Batch& batch, Activations& a) {
-    expects(!model.config.score_head, "cross-entropy needs a language-model head, not a score head");
-    expects(batch.targets.size() == batch.rows.size(), "a batch of ", batch.rows.size(), " output rows has ",
-            batch.targets.size(), " targets");
-    load(model, batch, a, Walk::part_by_part);
-    const Kernels& k = *model.kernels;
-    const size_t V = alphabet(model.config).V, n = batch.rows.size();
-    const std::vector<float> derivative(n, -1.0f / static_cast<float>(n));
-    std::vector<float> logprobs(n);
-    sum_gradients(model, gradients, a, [&](Part& part, const Weights& dweights) {
-        const size_t bytes = part.n * sizeof(float);
-        forward(model, part);
-        k.logprob_forward(part.logprob, nullptr, part.logits, part.targets, part.n, V, 1);
-        k.download(logprobs.data() + part.first_output, part.logprob, bytes);
-        k.upload(part.logprob, derivative.data(), bytes);
-        k.logprob_backward(part.logits, part.logprob, part.logits, part.targets, part.n, V, 1);
-        backward(model, dweights, part);
-    });
-    double loss = 0;
-    for (float logprob : logprobs) loss -= logprob;
-    return loss / static_cast<double>(n);
+// The score of each output row, from a model with a score head, without training.
+inline std::vector<float> scores(const Model& model, const Batch& batch, Activations& a) {
+    expects(model.config.score_head, "a language-model head has no scores: use token_logprobs()");
+    forward(model, batch, a);
+    return outputs_of(model, batch, a).scores;
 }
 
 }  // namespace cai

@@ -75,6 +75,7 @@ inline void compare(const Kernels& kernels, Run& run, const World& world, const 
         note("compare", concat(undecidable, " of ", n, " comparisons do not fit the context of ", judge.config.context,
                                " tokens; they stay undecided"));
     }
+    run.metrics.drop_after("compare", 0);
     run.metrics.log("compare", n, values);
     write_file(run / "comparisons.jsonl", dump_jsonl(records));
 }

@@ -28,6 +28,7 @@ inline void critique_and_revise(const Kernels& kernels, Run& run, const World& w
     const int rounds = constitution.lines.empty() ? 0 : recipe.critique.rounds;
     if (rounds == 0) warn("the constitution is empty: no critiques and no revisions; the model stays as helpful as it is");
     Progress progress("critique", static_cast<size_t>(rounds) + 1);
+    run.metrics.drop_after("critique", 0);
 
     auto answer_all = [&](const std::vector<Prompt>& to, const std::string& purpose) {
         std::vector<Transcript> transcripts;

@@ -13,13 +13,12 @@
 #include <utility>
 #include <vector>
 
-#include "../base/autosave.h"
 #include "../io/run_directory.h"
-#include "../io/training_state.h"
 #include "../method/ppo_losses.h"
-#include "../method/recipe_fields.h"
+#include "../method/resumable_loop.h"
 #include "../method/rollouts.h"
 #include "../nn/learning_rate.h"
+#include "../nn/train_step.h"
 #include "../world/prompts.h"
 
 namespace cai {
@@ -28,8 +27,7 @@ struct PpoControl {
     // Of both learning rates, at the end of a linear fall. 0 as in OAI, N+ and TRL: iteration i of n, from 0, has
     // (1 - i / n) of the peak, so the last one still learns, with 1 / n. 1: constant, as in verl.
     float final_fraction = 0;
-    double save_every_seconds = 60;                                                  // of the resumable state
-    std::function<void(size_t iteration, const NamedValues& metrics)> on_iteration;  // after each, counted from 1
+    double save_every_seconds = 60;  // of the resumable state
 };
 
 // A model that learns, with all that it takes. No weight decay: it would pull the policy away from the reference.
@@ -73,40 +71,43 @@ inline UpdateMeans update_on_rollouts(Learner& policy, Learner& value, const Rol
             const std::vector<double> weights = token_weights(offsets, options);
 
             // 1. The policy.
-            forward(policy.model, batch, activations);
-            std::vector<float> entropy;
-            const std::vector<float> logprobs = token_logprobs(policy.model, batch, activations, 1, &entropy);
             const std::vector<float> old_logprobs = choose(r.logprobs, r, chosen);
             std::vector<double> advantages = choose(r.estimate.advantages, r, chosen);
             if (options.advantage_whitening == Whitening::minibatch)
                 whiten(advantages, options.variance, true, options.whiten_epsilon);
-            const PolicyLoss policy_out = policy_loss(*policy.model.kernels, logprobs, old_logprobs, advantages, weights, options);
-            expects(
-                means.minibatches > 0 || policy_out.max_ratio_error == 0,
-                "before the first update the trainer's log-probabilities must equal the sampler's, but a probability ",
-                "ratio is off 1 by ", policy_out.max_ratio_error,
-                "; a kernel computes a row differently in another batch: run `make test`");
-            if ((stopped = stop_early(policy_out.approx_kl_k2, options))) break;
-            backward_from_logprobs(policy.model, policy.gradients, batch, activations, policy_out.gradient);
+            PolicyLoss policy_out;
+            double ratio = 0, entropy = 0;
+            const Loss loss_of_policy = [&](const Outputs& outputs) -> std::optional<std::vector<float>> {
+                policy_out = policy_loss(*policy.model.kernels, outputs.logprobs, old_logprobs, advantages, weights, options);
+                expects(means.minibatches > 0 || policy_out.max_ratio_error == 0,
+                        "before the first update the trainer's log-probabilities must equal the sampler's, but a ",
+                        "probability ratio is off 1 by ", policy_out.max_ratio_error,
+                        "; a kernel computes a row differently in another batch: run `make test`");
+                if (stop_early(policy_out.approx_kl_k2, options)) return {};
+                for (size_t t = 0; t < weights.size(); t++) {
+                    ratio += weights[t] * std::exp(static_cast<double>(outputs.logprobs[t]) - old_logprobs[t]);
+                    entropy += weights[t] * outputs.entropies[t];
+                }
+                return policy_out.gradient;
+            };
+            stopped = !train_step(policy.model, policy.gradients, batch, activations, loss_of_policy);
+            if (stopped) break;
             policy.optimizer.update(policy.model, policy.gradients, rate_fraction * recipe.ppo.learning_rate);
 
             // 2. The value model. Adam divides value_coefficient away again, all but its effect on the clipping by
             // norm.
-            forward(value.model, batch, activations);
-            ValueLoss value_out = value_loss(*value.model.kernels, scores(value.model, batch, activations), choose(r.values, r, chosen),
-                                             choose(r.estimate.returns, r, chosen), weights, options);
-            for (float& gradient : value_out.gradient) gradient *= static_cast<float>(options.value_coefficient);
-            backward_from_scores(value.model, value.gradients, batch, activations, value_out.gradient);
+            ValueLoss value_out;
+            train_step(value.model, value.gradients, batch, activations, [&](const Outputs& outputs) {
+                value_out = value_loss(*value.model.kernels, outputs.scores, choose(r.values, r, chosen),
+                                       choose(r.estimate.returns, r, chosen), weights, options);
+                for (float& gradient : value_out.gradient) gradient *= static_cast<float>(options.value_coefficient);
+                return value_out.gradient;
+            });
             value.optimizer.update(value.model, value.gradients, rate_fraction * recipe.ppo.value_learning_rate);
 
-            double ratio = 0, mean_entropy = 0;
-            for (size_t t = 0; t < weights.size(); t++) {
-                ratio += weights[t] * std::exp(static_cast<double>(logprobs[t]) - old_logprobs[t]);
-                mean_entropy += weights[t] * entropy[t];
-            }
             means.policy_loss += policy_out.loss, means.value_loss += value_out.loss;
             means.approx_kl += policy_out.approx_kl_k2, means.clip_fraction += policy_out.clip_fraction;
-            means.value_clip_fraction += value_out.clip_fraction, means.entropy += mean_entropy;
+            means.value_clip_fraction += value_out.clip_fraction, means.entropy += entropy;
             means.ratio += ratio, means.ratio_square += ratio * ratio;
             means.minibatches++;
         }
@@ -119,8 +120,8 @@ inline UpdateMeans update_on_rollouts(Learner& policy, Learner& value, const Rol
 }
 
 // Reads sl-cai/ (policy and reference), preference-model/ (reward, and where the value model starts) and the prompts of
-// the set "ppo"; makes rl-cai/ and value-model/. While it runs, rl-cai.state/ holds all that it takes to go on after an
-// interruption, to the same last bit. Errors: kDiverged, with the iteration, at the first number that is not finite.
+// the set "ppo"; makes rl-cai/ and value-model/. While it runs, rl-cai.training/ holds its state. Errors:
+// kDiverged at the first number that is not finite.
 inline void ppo(const Kernels& kernels, Run& run, const World& world, const Recipe& recipe,
                 const std::string& fingerprint, const PpoControl& control = {}) {
     namespace fs = std::filesystem;
@@ -141,59 +142,34 @@ inline void ppo(const Kernels& kernels, Run& run, const World& world, const Reci
     for (Prompt& prompt : read_prompts(run / "world/prompts.jsonl", world, "ppo"))
         prompts.push_back(std::move(prompt.text));
     Learner policy(load_model(kernels, run / "sl-cai")), value(load_model(kernels, run / "preference-model"));
-    Activations activations, frozen_activations;
-    frozen_activations.for_training = false;
+    Activations activations;
 
-    // 1. Resume, unless the state was made from something else.
-    const fs::path state_path = run / "rl-cai.state";
     const PpoOptions& p = o.options;
     double beta = p.kl_coefficient;
-    size_t first = 0;
-    if (has_training_state(state_path)) {
-        const fs::path found = find_checkpoint(state_path);
-        if (read_json(found / "state.json")["made_from"].string() == fingerprint) {
-            policy.model = load_model(kernels, found);
-            value.model = load_model(kernels, found / "value");
-            const Json state = load_training_state(found, policy.model, policy.optimizer);
-            load_training_state(found / "value", value.model, value.optimizer);
-            first = static_cast<size_t>(state["iteration"].integer());
-            beta = state["kl_coefficient"].number();
-            note(stage, concat("resumes at iteration ", first, " of ", o.iterations));
-        }
-    }
-    auto save_state = [&](size_t iteration) {
-        replace_directory(state_path, [&](const fs::path& temporary) {
-            fs::create_directories(temporary / "value");
-            write_model(temporary, policy.model, tokenizer);
-            write_model(temporary / "value", value.model, tokenizer);
-            write_training_state(temporary / "value", value.model, value.optimizer, Json::Object{});
-            write_training_state(
-                temporary, policy.model, policy.optimizer,
-                Json::Object{{"iteration", iteration}, {"kl_coefficient", beta}, {"made_from", fingerprint}});
-        });
-    };
-
-    Progress progress(stage, o.iterations);
-    size_t tokens = 0;
-    Autosave autosave{control.save_every_seconds};
-    auto iterate = [&](size_t iteration) {
-        // 2. Experience.
+    ResumableLoop loop;
+    loop.stage = stage, loop.unit = "iteration", loop.steps = o.iterations;
+    loop.learning_rate = concat("--ppo-learning-rate ", o.learning_rate);
+    loop.fingerprint = fingerprint;
+    loop.directory = run / "rl-cai.training";
+    loop.save_every_seconds = control.save_every_seconds;
+    loop.step = [&](size_t iteration) {
+        // 1. Experience.
         std::vector<std::string> dealt;
         for (size_t i : deal_prompts(prompts.size(), iteration, o.rollouts, recipe.seed)) dealt.push_back(prompts[i]);
         Rollouts r = sample_rollouts(policy.model, tokenizer, std::move(dealt), iteration, recipe);
         judge_rollouts(r, reference, preference, value.model, tokenizer, score_mean, static_cast<size_t>(o.minibatches),
-                       frozen_activations);
+                       activations);
 
-        // 3. Rewards and advantages.
+        // 2. Rewards and advantages.
         std::vector<double> shaped;
         for (size_t s = 0; s < r.size(); s++) shaped.push_back(shape_score(r.scores[s], r.ended[s], p));
         r.estimate = estimate_advantages(kernels, shaped, r.logprobs, r.reference_logprobs, r.values, r.offsets, beta, p);
 
-        // 4. Updates.
+        // 3. Updates.
         const float rate_fraction = learning_rate_at(iteration, o.iterations, 1, 0, control.final_fraction);
         const UpdateMeans means = update_on_rollouts(policy, value, r, iteration, recipe, rate_fraction, activations);
 
-        // 5. What happened. objective/* are sums over the tokens of a response, averaged over responses.
+        // 4. What happened. objective/* are sums over the tokens of a response, averaged over responses.
         const double n = static_cast<double>(r.size());
         const double score = std::accumulate(r.scores.begin(), r.scores.end(), 0.0) / n;
         const double shaped_score = std::accumulate(shaped.begin(), shaped.end(), 0.0) / n;
@@ -204,9 +180,9 @@ inline void ppo(const Kernels& kernels, Run& run, const World& world, const Reci
              token_rewards(std::vector<double>(r.size(), 0), r.logprobs, r.reference_logprobs, r.offsets, beta, p))
             penalty += reward / n;
         const Monitors monitors = monitor(r);
-        for (const auto& sequence : r.sequences) tokens += sequence.size();
-        progress.update(iteration + 1, {{"score", score}, {"kl", kl}, {"entropy", means.entropy}}, tokens);
-        const NamedValues values = {
+        StepReport report{{{"score", score}, {"kl", kl}, {"entropy", means.entropy}}, {}, 0};
+        for (const auto& sequence : r.sequences) report.tokens += sequence.size();
+        report.metrics = {
             {"objective/kl", kl},
             {"objective/entropy", entropy},
             {"objective/scores", score},
@@ -227,24 +203,27 @@ inline void ppo(const Kernels& kernels, Run& run, const World& world, const Reci
             {"monitor/common_opening", monitors.common_opening_share},
             {"lr", rate_fraction * o.learning_rate},
             {"episode", static_cast<double>((iteration + 1) * o.rollouts)}};
-        run.metrics.log(stage, iteration + 1, values);
         beta = adapt_kl_coefficient(beta, kl, r.size(), p);
-        return values;
+        return report;
     };
-    for (size_t iteration = first; iteration < o.iterations; iteration++) {
-        NamedValues values;
-        try {
-            values = iterate(iteration);
-        } catch (const Error& error) {
-            fail(error.status, stage, ", iteration ", iteration + 1, ": ", error.what());
-        }
-        autosave.after(stage, "iteration", iteration + 1, o.iterations, [&] { save_state(iteration + 1); });
-        if (control.on_iteration) control.on_iteration(iteration + 1, values);
-    }
-    progress.done();
-    save_model(run / "value-model", value.model, tokenizer);
-    save_model(run / "rl-cai", policy.model, tokenizer);
-    fs::remove_all(state_path);
+    loop.save = [&](const fs::path& temporary, Json state) {
+        fs::create_directories(temporary / "value");
+        write_model(temporary, policy.model, tokenizer);
+        write_training_state(temporary, policy.model, policy.optimizer, state.set("kl_coefficient", beta));
+        write_model(temporary / "value", value.model, tokenizer);
+        write_training_state(temporary / "value", value.model, value.optimizer, Json::Object{});
+    };
+    loop.restore = [&](const fs::path& found) {
+        policy.model = load_model(kernels, found);
+        value.model = load_model(kernels, found / "value");
+        beta = load_training_state(found, policy.model, policy.optimizer)["kl_coefficient"].number();
+        load_training_state(found / "value", value.model, value.optimizer);
+    };
+    loop.finish = [&] {
+        save_model(run / "value-model", value.model, tokenizer);
+        save_model(run / "rl-cai", policy.model, tokenizer);
+    };
+    run_loop(loop, run.metrics);
 }
 
 }  // namespace cai

@@ -11,12 +11,12 @@
 #include <utility>
 #include <vector>
 
-#include "../base/autosave.h"
 #include "../io/run_directory.h"
-#include "../io/training_state.h"
 #include "../method/comparisons.h"
-#include "../method/recipe_fields.h"
+#include "../method/recipe.h"
+#include "../method/resumable_loop.h"
 #include "../nn/learning_rate.h"
+#include "../nn/train_step.h"
 
 namespace cai {
 
@@ -71,7 +71,7 @@ inline Json report_scores(Run& run, const Model& model, const Tokenizer& tokeniz
 
 // Reads sl-cai/, comparisons.jsonl and helpfulness.jsonl; makes preference-model/ with score.json in it:
 //   {"mean", "std", "held_out": {"ai": figures, "helpfulness": figures}}
-// The learning rate falls linearly to 0. An interrupted run goes on from the state in preference-model/.
+// The learning rate falls linearly to 0. While it runs, preference-model.training/ holds its state.
 inline void train_preference_model(const Kernels& kernels, Run& run, const Recipe& recipe, const std::string& fingerprint,
                                    double save_every_seconds = 60) {
     const char* stage = "reward";
@@ -103,17 +103,9 @@ inline void train_preference_model(const Kernels& kernels, Run& run, const Recip
     Gradients gradients(model);
     Activations activations;
 
-    const std::filesystem::path checkpoint = run / "preference-model";
-    if (has_training_state(checkpoint) &&
-        read_json(find_checkpoint(checkpoint) / "state.json")["made_from"].string() == fingerprint) {
-        model = load_model(kernels, checkpoint);
-        load_training_state(checkpoint, model, optimizer);
-        note(stage, concat("resumes at step ", optimizer.step, " of ", steps));
-    }
-
     // 3. Training. Pair number i of all that are seen is number i % size in the order of its epoch.
     std::vector<size_t> order(training.size());
-    size_t ordered_epoch = SIZE_MAX, tokens = 0;
+    size_t ordered_epoch = SIZE_MAX;
     auto pair_number = [&](size_t i) {
         if (const size_t epoch = i / training.size(); epoch != ordered_epoch) {
             std::iota(order.begin(), order.end(), size_t{0});
@@ -122,58 +114,66 @@ inline void train_preference_model(const Kernels& kernels, Run& run, const Recip
         }
         return training[order[i % training.size()]];
     };
-    Progress progress(stage, steps);
-    Autosave autosave{save_every_seconds};
-    for (size_t step = static_cast<size_t>(optimizer.step); step < steps; step++) {
+    ResumableLoop loop;
+    loop.stage = stage, loop.steps = steps, loop.log_every = 10;
+    loop.learning_rate = concat("--reward-learning-rate ", recipe.reward.learning_rate);
+    loop.fingerprint = fingerprint;
+    loop.directory = run / "preference-model.training";
+    loop.save_every_seconds = save_every_seconds;
+    loop.step = [&](size_t step) {
         std::vector<const ComparisonPair*> batch_pairs;
         for (size_t i = step * batch_size; i < std::min((step + 1) * batch_size, total); i++)
             batch_pairs.push_back(pair_number(i));
         const Batch batch = pair_batch(model, tokenizer, batch_pairs);
-        forward(model, batch, activations);
-        const std::vector<float> score = scores(model, batch, activations);
-        const PreferenceLoss loss = preference_loss(kernels, score, labels_of(batch_pairs));
-        const PreferenceFigures figures = preference_figures(batch_pairs, score, loss.loss);
-
-        std::vector<float> dscore(score.size());
-        for (size_t i = 0; i < batch_pairs.size(); i++) {
-            dscore[2 * i] = static_cast<float>(loss.gradient[i] / static_cast<double>(batch_pairs.size()));
-            dscore[2 * i + 1] = -dscore[2 * i];
-        }
-        backward_from_scores(model, gradients, batch, activations, dscore);
+        std::vector<float> scores;
+        PreferenceFigures figures;
+        train_step(model, gradients, batch, activations, [&](const Outputs& outputs) {
+            scores = outputs.scores;
+            const PreferenceLoss loss = preference_loss(kernels, scores, labels_of(batch_pairs));
+            figures = preference_figures(batch_pairs, scores, loss.loss);
+            std::vector<float> derivative(scores.size());
+            for (size_t i = 0; i < batch_pairs.size(); i++) {
+                derivative[2 * i] = static_cast<float>(loss.gradient[i] / static_cast<double>(batch_pairs.size()));
+                derivative[2 * i + 1] = -derivative[2 * i];
+            }
+            return derivative;
+        });
         const float learning_rate = learning_rate_at(step, steps, recipe.reward.learning_rate, 0, 0);
         const float norm = optimizer.update(model, gradients, learning_rate);
 
-        tokens += batch.tokens.size();
         const double above_floor = figures.loss - figures.floor;
-        progress.update(step + 1,
-                        {{"loss", figures.loss}, {"above floor", above_floor}, {"accuracy", figures.accuracy}}, tokens);
-        if (step < 10 || (step + 1) % 10 == 0 || step + 1 == steps) {
-            auto [least, most] = std::minmax_element(score.begin(), score.end());
-            const double sum = std::accumulate(score.begin(), score.end(), 0.0);
-            run.metrics.log(
-                stage, step + 1,
-                {{"loss", figures.loss},
-                 {"loss_above_floor", above_floor},
-                 {"accuracy", figures.accuracy},
-                 {"margin", figures.margin},
-                 {"min_reward", *least},
-                 {"mean_reward", sum / static_cast<double>(score.size())},
-                 {"max_reward", *most},
-                 {"learning_rate", learning_rate},
-                 {"grad_norm", norm},
-                 {"epoch", static_cast<double>((step + 1) * batch_size) / static_cast<double>(training.size())}});
-        }
-        autosave.after(stage, "step", step + 1, steps, [&] {
-            save_checkpoint(checkpoint, model, tokenizer, optimizer, Json::Object{{"made_from", fingerprint}});
-        });
-    }
-    progress.done();
-
-    const Json report = report_scores(run, model, tokenizer, training, held_out, recipe.seed, steps);
-    replace_directory(checkpoint, [&](const std::filesystem::path& temporary) {
+        const auto [least, most] = std::minmax_element(scores.begin(), scores.end());
+        const double sum = std::accumulate(scores.begin(), scores.end(), 0.0);
+        return StepReport{
+            {{"loss", figures.loss}, {"above floor", above_floor}, {"accuracy", figures.accuracy}},
+            {{"loss", figures.loss},
+             {"loss_above_floor", above_floor},
+             {"accuracy", figures.accuracy},
+             {"margin", figures.margin},
+             {"min_reward", *least},
+             {"mean_reward", sum / static_cast<double>(scores.size())},
+             {"max_reward", *most},
+             {"learning_rate", learning_rate},
+             {"grad_norm", norm},
+             {"epoch", static_cast<double>((step + 1) * batch_size) / static_cast<double>(training.size())}},
+            batch.tokens.size()};
+    };
+    loop.save = [&](const std::filesystem::path& temporary, const Json& state) {
         write_model(temporary, model, tokenizer);
-        write_file(temporary / "score.json", dump(report, 2) + "\n");
-    });
+        write_training_state(temporary, model, optimizer, state);
+    };
+    loop.restore = [&](const std::filesystem::path& found) {
+        model = load_model(kernels, found);
+        load_training_state(found, model, optimizer);
+    };
+    loop.finish = [&] {
+        const Json report = report_scores(run, model, tokenizer, training, held_out, recipe.seed, steps);
+        replace_directory(run / "preference-model", [&](const std::filesystem::path& temporary) {
+            write_model(temporary, model, tokenizer);
+            write_file(temporary / "score.json", dump(report, 2) + "\n");
+        });
+    };
+    run_loop(loop, run.metrics);
 }
 
 }  // namespace cai

@@ -6,6 +6,7 @@
 
 #include "../lm/sampler.h"
 #include "../nn/optimizer.h"
+#include "../nn/train_step.h"
 
 namespace cai {
 
@@ -105,7 +106,7 @@ struct TrainingWork {
 
     // Returns the mean cross-entropy in nats, before the update.
     double step() {
-        const double loss = cross_entropy_gradients(model, gradients, batch, activations);
+        const double loss = cross_entropy_step(model, gradients, batch, activations);
         optimizer.update(model, gradients, kLearningRate);
         return loss;
     }

@@ -1,0 +1,86 @@
+// The loop of every training: it resumes where it was interrupted, reports each step, and saves its state every so often.
+#pragma once
+#include <chrono>
+#include <filesystem>
+#include <functional>
+#include <string>
+
+#include "../base/interrupt.h"
+#include "../base/progress.h"
+#include "../io/training_state.h"
+
+namespace cai {
+
+struct StepReport {
+    NamedValues progress, metrics;  // for the line of progress, and for metrics.jsonl
+    size_t tokens;                  // that the step went through
+};
+
+struct ResumableLoop {
+    std::string stage;
+    const char* unit = "step";  // what the messages call a step
+    size_t steps = 0;
+    size_t log_every = 1;       // steps from one row of metrics.jsonl to the next; the first ten and the last have one anyway
+    std::string learning_rate;  // the option and its value, for the message of a training that diverges
+    std::string fingerprint;    // of all that decides the outcome: a state with another one is not resumed
+    std::filesystem::path directory;  // of the state
+    double save_every_seconds = 60;
+    std::function<StepReport(size_t step)> step;  // counted from 0
+    // Writes into a directory all that the steps to come depend on, with this state.json, to which it may add.
+    std::function<void(const std::filesystem::path& directory, Json state)> save;
+    std::function<void(const std::filesystem::path& directory)> restore;
+    std::function<void()> finish;  // saves what the loop has made; the state is removed after it
+};
+
+// An interrupted loop goes on to the same last bit as one that was not. Where a signal asks to stop, saves the state and throws
+// stopped_by(). An error of a step is told with the step's number.
+inline void run_loop(const ResumableLoop& loop, Metrics& metrics) {
+    size_t first = 0, tokens = 0;
+    const std::filesystem::path found = find_checkpoint(loop.directory);
+    if (has_training_state(found)) {
+        const Json state = read_json(found / "state.json");
+        const Json* fingerprint = state.find("fingerprint");
+        if (fingerprint && fingerprint->string() == loop.fingerprint) {
+            loop.restore(found);
+            first = static_cast<size_t>(state["step"].integer());
+            tokens = static_cast<size_t>(state["num_tokens"].integer());
+            note(loop.stage, concat("resumes at ", loop.unit, " ", first, " of ", loop.steps));
+        }
+    }
+    metrics.drop_after(loop.stage, first);
+
+    using Clock = std::chrono::steady_clock;
+    Clock::time_point saved = Clock::now();
+    const size_t tokens_before = tokens;
+    Progress progress(loop.stage, loop.steps);
+    for (size_t step = first + 1; step <= loop.steps; step++) {
+        StepReport report;
+        try {
+            report = loop.step(step - 1);
+        } catch (const Error& error) {
+            fail(error.status, loop.stage, ", ", loop.unit, " ", step,
+                 error.status == kDiverged ? " with " + loop.learning_rate : "", ": ", error.what());
+        }
+        tokens += report.tokens;
+        progress.update(step, report.progress, tokens - tokens_before);
+        if (step <= 10 || step % loop.log_every == 0 || step == loop.steps) {  // the first ten, to compare devices by
+            report.metrics.emplace_back("num_tokens", tokens);
+            metrics.log(loop.stage, step, report.metrics);
+        }
+        if (step == loop.steps) break;  // what the loop has made is about to be saved for good
+        const bool due = std::chrono::duration<double>(Clock::now() - saved).count() >= loop.save_every_seconds;
+        if (!due && !stop_signal) continue;
+        replace_directory(loop.directory, [&](const std::filesystem::path& temporary) {
+            loop.save(temporary, Json::Object{{"fingerprint", loop.fingerprint}, {"step", step}, {"num_tokens", tokens}});
+        });
+        saved = Clock::now();
+        if (stop_signal)
+            fail(stopped_by(), loop.stage, ": interrupted after ", loop.unit, " ", step, " of ", loop.steps,
+                 "; the same command goes on from there");
+    }
+    progress.done();
+    loop.finish();
+    std::filesystem::remove_all(find_checkpoint(loop.directory));
+}
+
+}  // namespace cai
