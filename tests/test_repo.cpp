@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cstdlib>
 #include <filesystem>
 #include <functional>
@@ -29,6 +30,7 @@ using Faults = std::vector<std::string>;
 // no line here, only a room.
 const std::vector<std::string> kRooms = {"base", "nn", "lm", "io", "world", "method", "eval", "stages", "", "tools"};
 constexpr size_t kCeiling = 600;  // lines: a file that reaches it is worth a thought
+constexpr size_t kReadmeCeiling = 150;  // lines: what a newcomer reads at a sitting
 
 // The honesty rule: of the stages only evaluation, and the named stand-in for the paper's human helpfulness comparisons, may see
 // what knows the truth.
@@ -201,6 +203,98 @@ Faults ceiling_faults(const Files& files, size_t ceiling) {
     return faults;
 }
 
+// A heading as GitHub names it in links: small letters, without punctuation, with a dash for each space.
+std::string anchor(std::string_view heading) {
+    std::string name;
+    for (char c : trim(heading)) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (c == ' ' || c == '-') name += '-';
+        if (std::isalnum(byte) || c == '_' || byte >= 128) name += static_cast<char>(std::tolower(byte));
+    }
+    return name;
+}
+
+// A page without its code blocks, which hold neither headings nor links, and the anchors of its headings.
+struct Page {
+    std::string prose;
+    std::set<std::string> anchors;
+};
+Page read_page(const std::string& text) {
+    Page page;
+    bool code = false;
+    for (const std::string& line : split_lines(text)) {
+        if (line.starts_with("```")) code = !code;
+        if (code || line.starts_with("```")) continue;
+        page.prose += line + "\n";
+        const size_t title = line.find_first_not_of('#');
+        if (title != 0 && title != line.npos) page.anchors.insert(anchor(line.substr(title)));
+    }
+    return page;
+}
+
+// What stands between `open` and `close`, again and again.
+std::vector<std::string> between(const std::string& text, const std::string& open, const std::string& close) {
+    std::vector<std::string> found;
+    for (size_t begin = text.find(open); begin != text.npos;) {
+        begin += open.size();
+        const size_t end = text.find(close, begin);
+        if (end == text.npos) break;
+        found.push_back(text.substr(begin, end - begin));
+        begin = text.find(open, end + close.size());
+    }
+    return found;
+}
+
+bool names_a_file(const std::string& code) {
+    static const std::set<std::string> endings = {".h", ".cpp", ".cu", ".md", ".txt", ".py", ".sh"};
+    return !folder(code).empty() && kTopLevel.count(folder(code)) && code.find_first_of(" *") == code.npos &&
+           endings.count(fs::path(code).extension().string());
+}
+
+// Pages for readers: the files that they name, and the files and headings that they link to, exist. The lab notebook
+// (notebooks_md/9*) may name files of its day.
+Faults link_faults(const Files& files) {
+    Faults faults;
+    for (const auto& [path, text] : files) {
+        if (!path.ends_with(".md")) continue;
+        const std::string prose = read_page(text).prose;
+        for (const std::string& code : between(prose, "`", "`")) {
+            if (names_a_file(code) && !files.count(code) && !path.starts_with("notebooks_md/9"))
+                faults.push_back(concat(path, " names ", code, ", which does not exist"));
+        }
+        for (const std::string& link : between(prose, "](", ")")) {
+            if (link.find("://") != link.npos) continue;
+            const size_t hash = std::min(link.find('#'), link.size());
+            const fs::path linked = fs::path(path).parent_path() / link.substr(0, hash);
+            const std::string target = hash == 0 ? path : linked.lexically_normal().generic_string();
+            const auto file = files.lower_bound(target);  // of a folder, the first file in it
+            const bool in_folder = target.ends_with('/') && file != files.end() && file->first.starts_with(target);
+            if (!files.count(target) && !in_folder)
+                faults.push_back(concat(path, " links to ", link, ", which does not exist"));
+            else if (hash < link.size() && !read_page(file->second).anchors.count(link.substr(hash + 1)))
+                faults.push_back(concat(path, " links to ", link, ", but ", target, " has no such heading"));
+        }
+    }
+    return faults;
+}
+
+// README.md is short, and has one line that builds, which .ci/run runs; the map leads to every chapter.
+Faults page_faults(const std::string& readme, const std::string& map, const Files& files) {
+    Faults faults;
+    if (line_count(readme) > kReadmeCeiling)
+        faults.push_back(concat("README.md has ", line_count(readme), " lines, more than ", kReadmeCeiling,
+                                ": move what a newcomer does not need to notebooks_md/"));
+    const size_t builds = between("\n" + readme, "\ng++ ", "\n").size();
+    if (builds != 1)
+        faults.push_back(concat("README.md has ", builds, " lines that begin with g++: .ci/run wants one, to run it"));
+    for (const auto& [path, text] : files) {
+        if (path.starts_with("notebooks_md/") && path != "notebooks_md/00_map.md" &&
+            map.find("](" + fs::path(path).filename().string() + ")") == map.npos)
+            faults.push_back(path + " is not in the list of chapters in notebooks_md/00_map.md");
+    }
+    return faults;
+}
+
 // The first sentence of the comment that opens a file: what the file is. "" when no comment opens it.
 std::string purpose(const std::string& text) {
     std::string comment;
@@ -289,7 +383,7 @@ bool one_fault(const Faults& faults, const std::string& words) {
 }  // namespace
 
 TEST_CASE("the tree was found") {
-    CHECK(tree().count("core/kernels.h"));
+    CHECK(tree().count("core/nn/kernels.h"));
     CHECK(tree().count("tests/test_repo.cpp"));
     CHECK(tree().count("Makefile"));
     for (const auto& [path, text] : tree()) CHECK_FALSE(path.starts_with("build/"));
@@ -298,6 +392,10 @@ TEST_CASE("the tree was found") {
 TEST_CASE("includes keep to the rooms") { check_none(include_faults(tree())); }
 TEST_CASE("words that do not belong in the tree") { check_none(wording_faults(tree())); }
 TEST_CASE("files stay short enough to be one idea") { check_none(ceiling_faults(tree(), kCeiling)); }
+TEST_CASE("links and names of files lead somewhere") { check_none(link_faults(tree())); }
+TEST_CASE("README.md is short, and the map lists every chapter") {
+    check_none(page_faults(tree().at("README.md"), tree().at("notebooks_md/00_map.md"), tree()));
+}
 TEST_CASE("every file of the product says what it is") { check_none(purpose_faults(tree())); }
 TEST_CASE("the top level holds what the design allows") {
     std::vector<std::string> names;
@@ -377,6 +475,39 @@ TEST_CASE("planted faults: words, places, lengths, purposes") {
     CHECK(one_fault(ceiling_faults({{"core/a.h", "1\n2\n3\n4"}}, 3), "4 lines"));
     CHECK(ceiling_faults({{"data/a.txt", "1\n2\n3\n4\n"}}, 3).empty());
     CHECK(one_fault(purpose_faults({{"core/a.h", "#pragma once\n"}}), "core/a.h"));
+}
+
+TEST_CASE("planted faults: links") {
+    const Files files = {{"README.md",
+                          "# The `a.json` of it\n[one](notebooks_md/01_a.md#the-aim), [up](#the-ajson-of-it),\n"
+                          "[data](data/), [paper](https://a.b/c), `data/README.md`, `build/cai`, `cpu/*.cpp`\n"
+                          "```\n[code](nowhere.md)\n# no heading\n```\n"},
+                         {"notebooks_md/01_a.md", "## The aim\n[home](../README.md), `model.h`, `a/b.h`\n"},
+                         {"data/README.md", "a\n"}};
+    CHECK(link_faults(files).empty());
+    auto faults_with = [&](const std::string& path, const std::string& more) {
+        Files changed = files;
+        changed[path] += more;
+        return link_faults(changed);
+    };
+    CHECK(one_fault(faults_with("README.md", "[x](notebooks_md/02_b.md)"), "links to notebooks_md/02_b.md, which"));
+    CHECK(one_fault(faults_with("README.md", "[x](cuda/)"), "cuda/, which does not"));
+    CHECK(one_fault(faults_with("README.md", "[x](#no-heading)"), "README.md has no such heading"));
+    CHECK(one_fault(faults_with("notebooks_md/01_a.md", "[x](README.md)"), "links to README.md, which does not"));
+    CHECK(one_fault(faults_with("notebooks_md/01_a.md", "[x](../README.md#the-aim)"), "no such heading"));
+    CHECK(one_fault(faults_with("data/README.md", "[x](../lost.txt)"), "data/README.md links to ../lost.txt"));
+    CHECK(one_fault(faults_with("data/README.md", "`core/nn/gone.h`"), "data/README.md names core/nn/gone.h"));
+    CHECK(faults_with("notebooks_md/90_b.md", "`core/nn/gone.h`").empty());
+}
+
+TEST_CASE("planted faults: the README's length and build, the list of chapters") {
+    const std::string readme = "# Cai\n```\ng++ a\n```\n", map = "[A](01_a.md)\n";
+    const Files chapters = {{"notebooks_md/00_map.md", map}, {"notebooks_md/01_a.md", "A.\n"}};
+    CHECK(page_faults(readme + std::string(146, '\n'), map, chapters).empty());
+    CHECK(one_fault(page_faults(readme + std::string(147, '\n'), map, chapters), "has 151 lines"));
+    CHECK(one_fault(page_faults(readme + "g++ b\n", map, chapters), "2 lines that begin"));
+    CHECK(one_fault(page_faults("# Cai\n", map, chapters), "0 lines that begin"));
+    CHECK(one_fault(page_faults(readme, "01_a.md\n", chapters), "01_a.md is not in the list"));
 }
 
 TEST_CASE("the map: purposes, order, sums") {
