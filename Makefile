@@ -184,4 +184,5 @@ $(BUILD)/flags: always
 
 -include $(shell find $(BUILD)/objects -name "*.d" 2>/dev/null)
 
+.SECONDARY:
 .PHONY: all story test test-cuda mutants-cuda test-gdb test-widths nvcc-check debug asan map bench-peers deps clean always

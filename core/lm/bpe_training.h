@@ -10,7 +10,6 @@
 #include <utility>
 #include <vector>
 
-#include "../base/words.h"
 #include "tokenizer.h"
 
 namespace cai {

@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "../lm/next_token_logprobs.h"
-#include "../world/teacher_texts.h"
 #include "preference.h"
 #include "writing.h"
 

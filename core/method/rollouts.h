@@ -13,7 +13,6 @@
 
 #include "../lm/sampler.h"
 #include "ppo_advantages.h"
-#include "preference.h"
 #include "recipe.h"
 #include "score_answers.h"
 

@@ -12,7 +12,6 @@
 #include <vector>
 
 #include "../base/autosave.h"
-#include "../eval/minimal_pairs.h"
 #include "../io/run_directory.h"
 #include "../io/training_state.h"
 #include "../method/comparisons.h"

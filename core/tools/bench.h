@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "../base/progress.h"
 #include "../base/table.h"
-#include "../stages/compare.h"
 #include "profile.h"
 #include "workloads.h"
 

@@ -3,8 +3,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "../method/ppo_losses.h"
-#include "../method/preference.h"
+#include "../nn/kernels.h"
 #include "timing.h"
 
 namespace cai {
