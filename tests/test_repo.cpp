@@ -289,7 +289,7 @@ bool one_fault(const Faults& faults, const std::string& words) {
 }  // namespace
 
 TEST_CASE("the tree was found") {
-    CHECK(tree().count("core/kernels.h"));
+    CHECK(tree().count("core/nn/kernels.h"));
     CHECK(tree().count("tests/test_repo.cpp"));
     CHECK(tree().count("Makefile"));
     for (const auto& [path, text] : tree()) CHECK_FALSE(path.starts_with("build/"));
