@@ -14,8 +14,8 @@ namespace cai::plain {
 // out, q (D), each key and value (D).
 // Forward and decode both call it and it is never inlined: that makes their results equal to the last bit.
 template <class Real>
-[[gnu::noinline]] Real attend(Real* out, const Real* q, const Real* keys, const Real* values, size_t stride, size_t seen,
-                              size_t D) {
+[[gnu::noinline]] Real attention_row(Real* out, const Real* q, const Real* keys, const Real* values, size_t stride,
+                                     size_t seen, size_t D) {
     const Real scale = 1 / std::sqrt(static_cast<Real>(D));
     std::vector<Real> p(seen);
     for (size_t j = 0; j < seen; j++) {
@@ -52,7 +52,7 @@ void attention_forward(Real* out, Real* logsumexp, const Real* qkv, const int32_
                 const Real* q = qkv + n * row + h * D;
                 const Real* keys = qkv + begin * row + (H + h / (H / K)) * D;
                 const Real* values = keys + K * D;
-                logsumexp[n * H + h] = attend(out + n * H * D + h * D, q, keys, values, row, seen, D);
+                logsumexp[n * H + h] = attention_row(out + n * H * D + h * D, q, keys, values, row, seen, D);
             }
 }
 
@@ -117,7 +117,7 @@ void attention_decode(Real* out, const Real* qkv, const Real* keys, const Real* 
     for (size_t n = 0; n < N; n++)
         for (size_t h = 0; h < H; h++) {
             const size_t at = (slots[n] * K + h / (H / K)) * capacity * D, seen = positions[n] + 1;
-            attend(out + n * H * D + h * D, qkv + n * row + h * D, keys + at, values + at, D, seen, D);
+            attention_row(out + n * H * D + h * D, qkv + n * row + h * D, keys + at, values + at, D, seen, D);
         }
 }
 
