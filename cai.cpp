@@ -416,7 +416,7 @@ struct Verb {
 };
 
 const Option kThreads = {"threads", "N", "as many as the machine has; results do not depend on it"},
-             kDevice = {"device", "NAME", "cpu, plain (its kernels as loops to be read and stepped through: slow) or cuda (cpu)"},
+             kDevice = {"device", "NAME", "cpu, plain (loops to be read and stepped through, slow) or cuda (cpu)"},
              kPrecision = {"precision", "NAME", "of matmul with --device cuda: fp32, or bf16 on tensor cores (fp32)"},
              kQuiet = {"quiet", "", "no progress and no notes on stderr"};
 const std::vector<Option> kShared = {

@@ -1,5 +1,5 @@
-// The plain backend: every kernel as the loops of its formula (plain/), one number after the other, on one thread. It is slow, to
-// be read and stepped through first, and in double it is what the tests hold the other backends against.
+// The plain backend: every kernel as the loops of its formula (plain/), one number after the other, on one thread. It
+// is slow, to be read and stepped through first; in double it is what the tests hold the other backends against.
 #include <cstdlib>
 #include <cstring>
 

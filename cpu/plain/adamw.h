@@ -23,12 +23,13 @@ double sum_of_squares(const Real* x, size_t n) {
 }
 
 // With g = gradient · gradient_scale (Loshchilov & Hutter 2019, algorithm 2, with PyTorch's placement of eps):
-// m = beta1 m + (1 - beta1) g,  v = beta2 v + (1 - beta2) g²; both began at 0, so after `step` steps they are too small by
-// the factors 1 - beta^step;  parameter -= learning_rate (m̂ / (sqrt(v̂) + eps) + weight_decay parameter).
+// m = beta1 m + (1 - beta1) g,  v = beta2 v + (1 - beta2) g²,
+// m̂ = m / (1 - beta1^step),  v̂ = v / (1 - beta2^step), since both began at 0 and are too small by these factors,
+// parameter -= learning_rate (m̂ / (sqrt(v̂) + eps) + weight_decay parameter).
 // parameters, m, v, gradients (n); step counts from 1.
 template <class Real>
-void adamw(Real* parameters, Real* m, Real* v, const Real* gradients, size_t n, Real learning_rate, Real beta1, Real beta2,
-           Real eps, Real weight_decay, Real gradient_scale, int step) {
+void adamw(Real* parameters, Real* m, Real* v, const Real* gradients, size_t n, Real learning_rate, Real beta1,
+           Real beta2, Real eps, Real weight_decay, Real gradient_scale, int step) {
     const Real correction1 = 1 - std::pow(static_cast<double>(beta1), step);
     const Real correction2 = 1 - std::pow(static_cast<double>(beta2), step);
     for (size_t i = 0; i < n; i++) {

@@ -42,8 +42,8 @@ template <class Real>
 // A row of qkv holds H query heads, then K key heads, then K value heads; query head h reads key-value head h / (H/K).
 // out (N,H·D), logsumexp (N,H), qkv (N,(H+2K)·D), offsets (S+1).
 template <class Real>
-void attention_forward(Real* out, Real* logsumexp, const Real* qkv, const int32_t* offsets, size_t S, size_t H, size_t K,
-                       size_t D) {
+void attention_forward(Real* out, Real* logsumexp, const Real* qkv, const int32_t* offsets, size_t S, size_t H,
+                       size_t K, size_t D) {
     const size_t row = (H + 2 * K) * D;
     for (size_t s = 0; s < S; s++)
         for (int32_t n = offsets[s]; n < offsets[s + 1]; n++)

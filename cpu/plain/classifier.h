@@ -1,4 +1,4 @@
-// The end of the network by its formulas: log p = logits / temperature - log Σ exp(logits / temperature), and drawing from p.
+// The end of the network by its formulas: log p = logits / temperature - log Σ exp(logits / temperature); draws from p.
 #pragma once
 #include <algorithm>
 #include <cmath>
@@ -14,8 +14,8 @@
 
 namespace cai::plain {
 
-// log Σ_j exp(logits_j / temperature) of one row, logits (V). The largest logit is taken out of the sum: e^x overflows from
-// x = 89 on. Trainer and sampler both come here: that makes their log-probabilities equal to the last bit.
+// log Σ_j exp(logits_j / temperature) of one row, logits (V). The largest logit is taken out of the sum: e^x overflows
+// from x = 89 on. Trainer and sampler both come here: that makes their log-probabilities equal to the last bit.
 template <class Real>
 [[gnu::noinline]] Real log_sum_exp(const Real* logits, size_t V, Real temperature) {
     Real largest = -std::numeric_limits<Real>::infinity();

@@ -1,4 +1,4 @@
-// Rows taken from a table by index, and their gradients added back: the embedding, and the rows whose logits are wanted.
+// Rows taken from a table by index, and their gradients added back: the embedding, and rows whose logits are wanted.
 #pragma once
 #include <cstddef>
 #include <cstdint>

@@ -1,5 +1,5 @@
-// What RL-CAI learns from, by its formulas: advantages, and the losses of PPO and of the preference model, each with its
-// derivative. Losses and gradients are double, whatever the numbers that they are made of.
+// What RL-CAI learns from, by its formulas: advantages, and the losses of PPO and of the preference model, each with
+// its derivative. Losses and gradients are double, whatever the numbers that they are made of.
 #pragma once
 #include <algorithm>
 #include <cmath>
@@ -12,8 +12,8 @@ namespace cai::plain {
 // delta_t = r_t + gamma V_{t+1} - V_t,  A_t = delta_t + gamma lambda A_{t+1},  return_t = A_t + V_t.
 // advantages, returns, rewards, values (T), offsets (R+1).
 template <class Real>
-void gae(double* advantages, double* returns, const double* rewards, const Real* values, const int32_t* offsets, size_t R,
-         double gamma, double lambda) {
+void gae(double* advantages, double* returns, const double* rewards, const Real* values, const int32_t* offsets,
+         size_t R, double gamma, double lambda) {
     for (size_t r = 0; r < R; r++) {
         double next_value = 0, next_advantage = 0;
         for (int32_t t = offsets[r + 1] - 1; t >= offsets[r]; t--) {
@@ -27,11 +27,11 @@ void gae(double* advantages, double* returns, const double* rewards, const Real*
 }
 
 // loss = max(-A ratio, -A clip(ratio, 1 ± clip_ratio)), ratio = exp(logprob - old_logprob); where A < 0, at most
-// -A dual_clip. d ratio / d logprob = ratio, so the gradient is -A ratio, and 0 where a bound decides. A clip of 0 is off.
-// All (T).
+// -A dual_clip. d ratio / d logprob = ratio, so the gradient is -A ratio, and 0 where a bound decides. A clip of 0 is
+// off.    All (T).
 template <class Real>
-void policy_loss(double* loss, double* gradient, const Real* logprobs, const Real* old_logprobs, const double* advantages,
-                 size_t T, double clip_ratio, double dual_clip) {
+void policy_loss(double* loss, double* gradient, const Real* logprobs, const Real* old_logprobs,
+                 const double* advantages, size_t T, double clip_ratio, double dual_clip) {
     for (size_t t = 0; t < T; t++) {
         const double A = advantages[t], ratio = std::exp(static_cast<double>(logprobs[t]) - old_logprobs[t]);
         loss[t] = gradient[t] = -A * ratio;
@@ -46,8 +46,8 @@ void policy_loss(double* loss, double* gradient, const Real* logprobs, const Rea
 // loss = ½ max((V - R)², (clip(V, V_old ± clip_value) - R)²); the gradient is V - R, and 0 where the clip decides.
 // All (T).
 template <class Real>
-void value_loss(double* loss, double* gradient, const Real* values, const Real* old_values, const double* returns, size_t T,
-                double clip_value) {
+void value_loss(double* loss, double* gradient, const Real* values, const Real* old_values, const double* returns,
+                size_t T, double clip_value) {
     for (size_t t = 0; t < T; t++) {
         const double value = values[t], old = old_values[t], error = value - returns[t];
         loss[t] = 0.5 * error * error;

@@ -10,7 +10,7 @@ namespace cai::plain {
 inline double multiply_adds(size_t rounds) {
     float sum = 1;
     for (size_t round = 0; round < rounds; round++) sum = sum * 0.5f + 1;  // draws towards 2
-    expects(sum > 0, "multiply-adds came to ", sum);                       // what nobody reads, the compiler would not compute
+    expects(sum > 0, "multiply-adds came to ", sum);  // what nobody reads, the compiler would not compute
     return 2.0 * static_cast<double>(rounds);
 }
 

@@ -16,8 +16,8 @@ void rmsnorm_forward(Real* out, Real* rstd, const Real* x, const Real* weight, s
     }
 }
 
-// x[n,c] acts twice: directly, and through rstd on the whole row. With g = dout · weight and d rstd / d x_c = -rstd³ x_c / C:
-// dx_c += rstd g_c - x_c rstd³ mean(g x),    dweight_c += Σ_n dout x rstd.
+// x[n,c] acts twice: directly, and on the whole row through rstd, by d rstd / d x_c = -rstd³ x_c / C.
+// With g = dout · weight:  dx_c += rstd (g_c - x_c rstd² mean(g x)),  dweight_c += Σ_n dout x rstd.
 // dx, dout, x (N,C), dweight, weight (C), rstd (N).
 template <class Real>
 void rmsnorm_backward(Real* dx, Real* dweight, const Real* dout, const Real* x, const Real* rstd, const Real* weight,
