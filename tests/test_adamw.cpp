@@ -1,7 +1,6 @@
 // AdamW against numbers by hand and against the plain loop in double; the gradient's norm.
-#include "../cpu/plain/adamw.h"
-
 #include "../core/nn/kernels.h"
+#include "../cpu/plain/adamw.h"
 #include "check.h"
 
 using namespace cai;
@@ -47,8 +46,8 @@ TEST_CASE("ten steps of adamw against the plain loop in double") {
             for (int t = 1; t <= 10; ++t) {
                 const auto g = normals(n, 100 + t);
                 s = step(*k, s, g, 1e-2f, 0.1f, 0.25f, t);
-                plain::adamw<double>(p.data(), m.data(), v.data(), to_double(g).data(), n, 1e-2f, 0.9f, 0.95f, 1e-8f, 0.1f, 0.25,
-                                     t);
+                plain::adamw<double>(p.data(), m.data(), v.data(), to_double(g).data(), n, 1e-2f, 0.9f, 0.95f, 1e-8f,
+                                     0.1f, 0.25, t);
             }
             CHECK_CLOSE(s.parameters, p, (Tolerance{1e-6, 1e-5, "ten steps, each rounded to float"}));
             CHECK_CLOSE(s.m, m, (Tolerance{1e-6, 1e-5, "ten steps, each rounded to float"}));

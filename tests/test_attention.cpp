@@ -1,4 +1,5 @@
-// Attention against the plain loops in double, those against numbers by hand and central differences, and decoding against forward.
+// Attention against the plain loops in double, those against numbers by hand and central differences, and decoding
+// against forward.
 #include "../cpu/plain/attention.h"
 #include "check.h"
 
@@ -35,8 +36,8 @@ Reference plain_forward(const std::vector<double>& qkv, const Shape& s) {
 std::vector<double> plain_backward(const std::vector<double>& dout, const std::vector<double>& qkv, const Shape& s) {
     const Reference r = plain_forward(qkv, s);
     std::vector<double> dqkv(qkv.size(), kNaN);
-    plain::attention_backward(dqkv.data(), dout.data(), r.out.data(), r.logsumexp.data(), qkv.data(), s.offsets.data(), s.S(),
-                              s.H, s.K, s.D);
+    plain::attention_backward(dqkv.data(), dout.data(), r.out.data(), r.logsumexp.data(), qkv.data(), s.offsets.data(),
+                              s.S(), s.H, s.K, s.D);
     return dqkv;
 }
 
@@ -103,8 +104,8 @@ TEST_CASE("attention: the plain gradient is the slope of plain forward") {
     for (const Shape& s : small) {
         INFO("N ", s.N(), ", H ", s.H, ", K ", s.K, ", D ", s.D);
         const auto qkv = to_double(normals(s.N() * s.row(), 2)), dout = to_double(normals(s.N() * s.H * s.D, 3));
-        const auto slopes =
-            central_differences([&](const std::vector<double>& v) { return inner(dout, plain_forward(v, s).out); }, qkv);
+        const auto slopes = central_differences(
+            [&](const std::vector<double>& v) { return inner(dout, plain_forward(v, s).out); }, qkv);
         CHECK_CLOSE(plain_backward(dout, qkv, s), slopes, kDifferences);
     }
 }

@@ -1,8 +1,8 @@
-// Log-probabilities against the plain loops in double, those against numbers by hand and central differences; the sampler's choices.
-#include "../cpu/plain/classifier.h"
-
+// Log-probabilities against the plain loops in double, those against numbers by hand and central differences; the
+// sampler's choices.
 #include <algorithm>
 
+#include "../cpu/plain/classifier.h"
 #include "check.h"
 
 using namespace cai;
@@ -17,14 +17,15 @@ std::vector<double> plain_forward(const std::vector<double>& logits, const std::
                                   double temperature, std::vector<double>* entropy = nullptr) {
     std::vector<double> logprob(targets.size(), kNaN);
     if (entropy) entropy->assign(targets.size(), kNaN);
-    plain::logprob_forward(logprob.data(), entropy ? entropy->data() : nullptr, logits.data(), targets.data(), targets.size(), V,
-                           temperature);
+    plain::logprob_forward(logprob.data(), entropy ? entropy->data() : nullptr, logits.data(), targets.data(),
+                           targets.size(), V, temperature);
     return logprob;
 }
 std::vector<double> plain_backward(const std::vector<double>& dlogprob, const std::vector<double>& logits,
                                    const std::vector<Token>& targets, size_t V, double temperature) {
     std::vector<double> dlogits(logits.size(), kNaN);
-    plain::logprob_backward(dlogits.data(), dlogprob.data(), logits.data(), targets.data(), targets.size(), V, temperature);
+    plain::logprob_backward(dlogits.data(), dlogprob.data(), logits.data(), targets.data(), targets.size(), V,
+                            temperature);
     return dlogits;
 }
 
@@ -106,7 +107,10 @@ TEST_CASE("logprob: the plain gradient is the slope of plain forward") {
             const auto logits = to_double(normals(N * V, 1, 3)), dlogprob = to_double(normals(N, 2));
             const auto targets = targets_of(N, V);
             const auto slopes = central_differences(
-                [&](const std::vector<double>& v) { return inner(dlogprob, plain_forward(v, targets, V, temperature)); }, logits);
+                [&](const std::vector<double>& v) {
+                    return inner(dlogprob, plain_forward(v, targets, V, temperature));
+                },
+                logits);
             CHECK_CLOSE(plain_backward(dlogprob, logits, targets, V, temperature), slopes, kDifferences);
         }
 }
@@ -125,7 +129,8 @@ TEST_CASE("logprob, entropy and gradient against the plain loops in double") {
                 CHECK_CLOSE(r.logprob, expected, sums);
                 CHECK_CLOSE(r.entropy, entropy, sums);
                 const auto apart = backward(*k, dlogprob, logits, targets, V, temperature, false);
-                CHECK_CLOSE(apart, plain_backward(to_double(dlogprob), to_double(logits), targets, V, temperature), sums);
+                CHECK_CLOSE(apart, plain_backward(to_double(dlogprob), to_double(logits), targets, V, temperature),
+                            sums);
                 CHECK_BITS(backward(*k, dlogprob, logits, targets, V, temperature, true), apart);
             }
 }

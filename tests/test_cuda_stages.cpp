@@ -1,5 +1,5 @@
-// Each stage of a small story on the CUDA backend, started from the files that the CPU's stages left: its first losses and the
-// tokens it samples are those of the CPU.
+// Each stage of a small story on the other backends, started from the files that the CPU's stages left: its first losses and
+// the tokens it samples are those of the CPU.
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -152,7 +152,8 @@ TEST_CASE("each stage on the other backends, from the CPU's files: the same firs
     // What ppo and evaluate sample stands in no file: the sampler itself, on the models they use.
     const Tokenizer tokenizer = read_tokenizer(cpu / "tokenizer");
     for (const char* name : {"sl-cai", "rl-cai"}) {
-        const std::vector<std::vector<Token>> prompts(32, encode_prompt(tokenizer, dialogue_prompt("How do I brush the goat?")));
+        const std::vector<std::vector<Token>> prompts(
+            32, encode_prompt(tokenizer, dialogue_prompt("How do I brush the goat?")));
         GenerateOptions options;
         options.max_new_tokens = 20;
         const auto sample = [&](const Kernels& kernels) {

@@ -1,8 +1,7 @@
 // Rows by index: embedding, its gradient with repeated tokens, gather and scatter.
-#include "../cpu/plain/embedding.h"
-
 #include "../core/base/rng.h"
 #include "../core/nn/kernels.h"
+#include "../cpu/plain/embedding.h"
 #include "check.h"
 
 using namespace cai;

@@ -1,9 +1,8 @@
-// The advantages and the losses of RL-CAI, number by number on every backend: by hand, and against the plain loops in double, whose
-// gradients are held against central differences.
-#include "../cpu/plain/losses.h"
-
+// The advantages and the losses of RL-CAI, number by number on every backend: by hand, and against the plain loops in
+// double, whose gradients are held against central differences.
 #include "../core/base/rng.h"
 #include "../core/nn/kernels.h"
+#include "../cpu/plain/losses.h"
 #include "check.h"
 
 using namespace cai;
@@ -48,12 +47,12 @@ Terms preference_terms(const Kernels& k, const std::vector<float>& scores, const
 Terms plain_policy(const std::vector<double>& logprobs, const std::vector<double>& old_logprobs,
                    const std::vector<double>& advantages, double clip_ratio, double dual_clip) {
     Terms t = {nothing(logprobs.size()), nothing(logprobs.size())};
-    plain::policy_loss(t.loss.data(), t.gradient.data(), logprobs.data(), old_logprobs.data(), advantages.data(), logprobs.size(),
-                       clip_ratio, dual_clip);
+    plain::policy_loss(t.loss.data(), t.gradient.data(), logprobs.data(), old_logprobs.data(), advantages.data(),
+                       logprobs.size(), clip_ratio, dual_clip);
     return t;
 }
-Terms plain_value(const std::vector<double>& values, const std::vector<double>& old_values, const std::vector<double>& returns,
-                  double clip_value) {
+Terms plain_value(const std::vector<double>& values, const std::vector<double>& old_values,
+                  const std::vector<double>& returns, double clip_value) {
     Terms t = {nothing(values.size()), nothing(values.size())};
     plain::value_loss(t.loss.data(), t.gradient.data(), values.data(), old_values.data(), returns.data(), values.size(),
                       clip_value);
@@ -125,14 +124,17 @@ TEST_CASE("losses: the plain gradients are the slopes of the plain losses") {
                 [&](const auto& v) { return total(plain_policy(v, old, targets, clip, dual_clip).loss); }, now);
             CHECK_CLOSE(plain_policy(now, old, targets, clip, dual_clip).gradient, slopes, kDifferences);
         }
-        const auto slopes = central_differences([&](const auto& v) { return total(plain_value(v, old, targets, clip).loss); }, now);
+        const auto slopes =
+            central_differences([&](const auto& v) { return total(plain_value(v, old, targets, clip).loss); }, now);
         CHECK_CLOSE(plain_value(now, old, targets, clip).gradient, slopes, kDifferences);
     }
-    // The gradient of the preference loss is by the difference of the two scores: that by the first, less that by the second, halved.
+    // The gradient of the preference loss is by the difference of the two scores: that by the first, less that by the
+    // second, halved.
     const auto scores = to_double(normals(2 * n, 4));
     std::vector<double> labels(n), by_difference(n);
     for (size_t i = 0; i < n; ++i) labels[i] = uniform01(mix(i));
-    const auto by_score = central_differences([&](const auto& v) { return total(plain_preference(v, labels).loss); }, scores);
+    const auto by_score =
+        central_differences([&](const auto& v) { return total(plain_preference(v, labels).loss); }, scores);
     for (size_t i = 0; i < n; ++i) by_difference[i] = (by_score[2 * i] - by_score[2 * i + 1]) / 2;
     CHECK_CLOSE(plain_preference(scores, labels).gradient, by_difference, kDifferences);
 }

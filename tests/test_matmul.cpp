@@ -20,7 +20,8 @@ const Shape kShapes[] = {{1, 1, 1},    {1, 64, 64},   {2, 3, 5},     {7, 31, 67}
 std::vector<double> plain_forward(const std::vector<double>& x, const std::vector<double>& weight,
                                   const std::vector<double>& residual, Shape s) {
     std::vector<double> out(s.N * s.O, kNaN);
-    plain::matmul_forward(out.data(), x.data(), weight.data(), residual.empty() ? nullptr : residual.data(), s.N, s.I, s.O);
+    plain::matmul_forward(out.data(), x.data(), weight.data(), residual.empty() ? nullptr : residual.data(), s.N, s.I,
+                          s.O);
     return out;
 }
 std::vector<double> plain_backward_input(const std::vector<double>& dout, const std::vector<double>& weight, Shape s) {
@@ -99,7 +100,8 @@ TEST_CASE("matmul's gradients against the plain loops in double; dweight adds") 
             const auto dweight = plain_backward_weight(to_double(dout), to_double(x), s);
             std::vector<double> twice(s.O * s.I);
             for (size_t i = 0; i < twice.size(); ++i) twice[i] = before[i] + 2 * dweight[i];
-            CHECK_CLOSE(backward_input(*k, dout, weight, s), plain_backward_input(to_double(dout), to_double(weight), s), kFloatSums);
+            CHECK_CLOSE(backward_input(*k, dout, weight, s),
+                        plain_backward_input(to_double(dout), to_double(weight), s), kFloatSums);
             CHECK_CLOSE(backward_weight(*k, dout, x, std::vector<float>(s.O * s.I), s), dweight, kFloatSums);
             CHECK_CLOSE(backward_weight(*k, dout, x, before, s, 2), twice, kFloatSums);
         }
@@ -109,8 +111,10 @@ TEST_CASE("matmul: the plain gradients are the slopes of plain forward") {
     const Shape s = {5, 7, 19};
     const auto numbers = [](size_t n, uint64_t seed) { return to_double(normals(n, seed)); };
     const auto x = numbers(s.N * s.I, 8), weight = numbers(s.O * s.I, 9), dout = numbers(s.N * s.O, 10);
-    const auto by_x = central_differences([&](const auto& v) { return inner(dout, plain_forward(v, weight, {}, s)); }, x);
-    const auto by_weight = central_differences([&](const auto& v) { return inner(dout, plain_forward(x, v, {}, s)); }, weight);
+    const auto by_x =
+        central_differences([&](const auto& v) { return inner(dout, plain_forward(v, weight, {}, s)); }, x);
+    const auto by_weight =
+        central_differences([&](const auto& v) { return inner(dout, plain_forward(x, v, {}, s)); }, weight);
     CHECK_CLOSE(plain_backward_input(dout, weight, s), by_x, kDifferences);
     CHECK_CLOSE(plain_backward_weight(dout, x, s), by_weight, kDifferences);
 }

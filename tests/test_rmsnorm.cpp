@@ -1,6 +1,5 @@
 // RMSNorm against the plain loops in double, and those against numbers by hand and central differences.
 #include "../cpu/plain/rmsnorm.h"
-
 #include "check.h"
 
 using namespace cai;
@@ -14,23 +13,27 @@ constexpr float kEps = 1e-5f;
 struct Plain {
     std::vector<double> out, rstd, dx, dweight;
 };
-Plain plain_loops(const std::vector<double>& x, const std::vector<double>& weight, const std::vector<double>& dout, double eps) {
+Plain plain_loops(const std::vector<double>& x, const std::vector<double>& weight, const std::vector<double>& dout,
+                  double eps) {
     const size_t C = weight.size(), N = x.size() / C;
-    Plain p = {std::vector<double>(N * C, kNaN), std::vector<double>(N, kNaN), std::vector<double>(N * C), std::vector<double>(C)};
+    Plain p = {std::vector<double>(N * C, kNaN), std::vector<double>(N, kNaN), std::vector<double>(N * C),
+               std::vector<double>(C)};
     plain::rmsnorm_forward(p.out.data(), p.rstd.data(), x.data(), weight.data(), N, C, eps);
     plain::rmsnorm_backward(p.dx.data(), p.dweight.data(), dout.data(), x.data(), p.rstd.data(), weight.data(), N, C);
     return p;
 }
 
-// dx = rstd (g - x rstd² mean(g x)), g = dout · weight, is a difference of two numbers, each rounded a few times, and with eps near 0
-// and C = 1 nothing but eps keeps them apart: what float can promise is a few roundings of 2^-24 of rstd g, however small dx is.
+// dx = rstd (g - x rstd² mean(g x)), g = dout · weight, is a difference of two numbers, each rounded a few times, and
+// with eps near 0 and C = 1 nothing but eps keeps them apart: what float can promise is a few roundings of 2^-24 of
+// rstd g, however small dx is.
 Tolerance of_difference(const Plain& p, const std::vector<float>& dout, const std::vector<float>& weight) {
     double terms = 0, differences = 0;
     for (size_t i = 0; i < p.dx.size(); ++i) {
         terms += std::pow(p.rstd[i / weight.size()] * dout[i] * weight[i % weight.size()], 2);
         differences += p.dx[i] * p.dx[i];
     }
-    return {8 * 0x1p-24 * std::sqrt(terms / differences), 1e-5, "eight roundings of the larger of two numbers that nearly cancel"};
+    return {8 * 0x1p-24 * std::sqrt(terms / differences), 1e-5,
+            "eight roundings of the larger of two numbers that nearly cancel"};
 }
 
 struct Result {
@@ -85,10 +88,12 @@ TEST_CASE("rmsnorm: the plain gradients are the slopes of plain forward") {
     for (const auto& [N, C] : kSizes) {
         if (N * C > 1000) continue;  // central differences cost (N C)²
         INFO("N ", N, ", C ", C);
-        const auto x = to_double(normals(N * C, 1)), weight = to_double(normals(C, 2)), dout = to_double(normals(N * C, 3));
+        const auto x = to_double(normals(N * C, 1)), weight = to_double(normals(C, 2)),
+                   dout = to_double(normals(N * C, 3));
         const double eps = 0.1;  // large enough for a slope where C = 1
         const Plain p = plain_loops(x, weight, dout, eps);
-        const auto by_x = central_differences([&](const auto& v) { return inner(dout, plain_loops(v, weight, dout, eps).out); }, x);
+        const auto by_x =
+            central_differences([&](const auto& v) { return inner(dout, plain_loops(v, weight, dout, eps).out); }, x);
         const auto by_weight =
             central_differences([&](const auto& v) { return inner(dout, plain_loops(x, v, dout, eps).out); }, weight);
         CHECK_CLOSE(p.dx, by_x, kDifferences);

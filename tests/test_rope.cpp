@@ -1,10 +1,9 @@
-// RoPE against the plain loops in double, and those against complex numbers: the pair (x[i], x[i + D/2]) is one of them, turned by
-// e^{i angle}.
-#include "../cpu/plain/rope.h"
-
+// RoPE against the plain loops in double, and those against complex numbers: the pair (x[i], x[i + D/2]) is one of
+// them, turned by e^{i angle}.
 #include <complex>
 
 #include "../core/nn/kernels.h"
+#include "../cpu/plain/rope.h"
 #include "check.h"
 
 using namespace cai;
@@ -50,8 +49,9 @@ std::vector<double> turned_complex(std::vector<double> x, Shape s) {
 
 // The plain loops in double.
 std::vector<double> plain_turn(std::vector<double> x, Shape s, bool back = false) {
-    (back ? plain::rope_backward<double> : plain::rope_forward<double>)(x.data(), positions_of(s.N).data(), table_of(s.D).data(),
-                                                                        s.N, s.heads, s.D, s.stride);
+    (back ? plain::rope_backward<double> : plain::rope_forward<double>)(x.data(), positions_of(s.N).data(),
+                                                                        table_of(s.D).data(), s.N, s.heads, s.D,
+                                                                        s.stride);
     return x;
 }
 

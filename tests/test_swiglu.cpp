@@ -13,7 +13,8 @@ std::vector<double> plain_forward(const std::vector<double>& gate_up, size_t N, 
     plain::swiglu_forward(out.data(), gate_up.data(), N, F);
     return out;
 }
-std::vector<double> plain_backward(const std::vector<double>& dout, const std::vector<double>& gate_up, size_t N, size_t F) {
+std::vector<double> plain_backward(const std::vector<double>& dout, const std::vector<double>& gate_up, size_t N,
+                                   size_t F) {
     std::vector<double> dgate_up(2 * N * F, kNaN);
     plain::swiglu_backward(dgate_up.data(), dout.data(), gate_up.data(), N, F);
     return dgate_up;
@@ -50,8 +51,8 @@ TEST_CASE("swiglu: the plain gradient is the slope of plain forward") {
     for (const auto& [N, F] : kSizes) {
         INFO("N ", N, ", F ", F);
         const auto gate_up = to_double(normals(2 * N * F, 1, 2)), dout = to_double(normals(N * F, 2));
-        const auto slopes =
-            central_differences([&](const std::vector<double>& v) { return inner(dout, plain_forward(v, N, F)); }, gate_up);
+        const auto slopes = central_differences(
+            [&](const std::vector<double>& v) { return inner(dout, plain_forward(v, N, F)); }, gate_up);
         CHECK_CLOSE(plain_backward(dout, gate_up, N, F), slopes, kDifferences);
     }
 }
