@@ -32,7 +32,7 @@ constexpr const char* kVersion = "0.1.0";
 // ---- what every verb needs
 
 const Kernels& kernels_for(Arguments& arguments, int& threads) {
-    std::string device = arguments.choice("device", {"cpu", "cuda"}, "cpu");
+    std::string device = arguments.choice("device", {"cpu", "plain", "cuda"}, "cpu");
 #ifdef _OPENMP
     int most = omp_get_max_threads();
 #else
@@ -42,7 +42,10 @@ const Kernels& kernels_for(Arguments& arguments, int& threads) {
     std::string precision = arguments.choice("precision", {"fp32", "bf16"}, "fp32");
     if (precision == "bf16" && device != "cuda")
         fail(kUsage, "--precision bf16 is for tensor cores: say --device cuda too, or leave it out");
-    const Kernels& kernels = device == "cpu" ? cpu_kernels : precision == "bf16" ? cuda_bf16_kernels : cuda_kernels;
+    const Kernels& kernels = device == "cpu"       ? cpu_kernels
+                             : device == "plain"   ? plain_kernels
+                             : precision == "bf16" ? cuda_bf16_kernels
+                                                   : cuda_kernels;
     kernels.device();
     kernels.set_threads(threads);
     return kernels;
@@ -359,7 +362,7 @@ int bench(Arguments& arguments, const fs::path&) {
 
 int info(Arguments& arguments, const fs::path& program) {
     int threads;
-    kernels_for(arguments, threads);
+    const Kernels& kernels = kernels_for(arguments, threads);
     arguments.finish();
     std::cout << "cai " << kVersion << "\nprogram    " << fs::weakly_canonical(program).string() << "\ncompiler   "
 #ifdef __clang__
@@ -367,7 +370,7 @@ int info(Arguments& arguments, const fs::path& program) {
 #else
               << "g++ " << __VERSION__
 #endif
-              << "\nthreads    " << threads
+              << "\ndevice     " << kernels.name << ": " << kernels.device() << "\nthreads    " << threads
 #ifdef _OPENMP
               << " (OpenMP)"
 #else
@@ -402,7 +405,7 @@ struct Verb {
 };
 
 const Option kThreads = {"threads", "N", "as many as the machine has; results do not depend on it"},
-             kDevice = {"device", "NAME", "cpu or cuda (cpu)"},
+             kDevice = {"device", "NAME", "cpu, plain (loops to be read and stepped through, slow) or cuda (cpu)"},
              kPrecision = {"precision", "NAME", "of matmul with --device cuda: fp32, or bf16 on tensor cores (fp32)"},
              kQuiet = {"quiet", "", "no progress and no notes on stderr"};
 const std::vector<Option> kShared = {

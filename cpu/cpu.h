@@ -79,9 +79,6 @@ void parallel_blocks(size_t n, size_t size, bool worth_it, const Work& work) {
     parallel_for(divide_up(n, size), worth_it, [&](size_t block) { work(block * size, smaller((block + 1) * size, n)); });
 }
 
-// The lesson version of matmul_forward: one sum after the other, with the weight as it is, not packed.
-void matmul_naive(float* out, const float* x, const float* weight, const float* residual, size_t N, size_t I, size_t O);
-
 // Element (r, k) of the left factor is data[r * row + k * step]: with row and step exchanged it is the transpose.
 struct Left {
     const float* data;

@@ -1,4 +1,4 @@
-// Matrix multiplication: the lesson, then the same sums in the order that keeps the processor busy.
+// Matrix multiplication: the sums of plain/matmul.h in the order that keeps the processor busy.
 #include <array>
 #include <vector>
 
@@ -6,17 +6,7 @@
 
 namespace cai::cpu {
 
-void matmul_naive(float* out, const float* x, const float* weight, const float* residual, size_t N, size_t I,
-                  size_t O) {
-    for (size_t n = 0; n < N; ++n)
-        for (size_t o = 0; o < O; ++o) {
-            float sum = 0;
-            for (size_t i = 0; i < I; ++i) sum += x[n * I + i] * weight[o * I + i];
-            out[n * O + o] = (residual ? residual[n * O + o] : 0) + sum;
-        }
-}
-
-// Why the naive loop is slow: each multiply-add waits for the one before it and needs two loads. A tile of kTileRows x
+// Why the plain loop is slow: each multiply-add waits for the one before it and needs two loads. A tile of kTileRows x
 // kTileVectors running sums lives in registers instead: one step along k loads kTileVectors vectors and kTileRows
 // scalars, and multiplies each with each. AVX-512 has 32 registers (24 sums + 4 vectors + the scalar), others have 16.
 constexpr size_t kTileRows = 6;

@@ -20,10 +20,10 @@ namespace cai::check {
 inline std::vector<const Kernels*> backends() {
     try {
         cuda_kernels.device();
-        return {&cpu_kernels, &cuda_kernels};
+        return {&cpu_kernels, &plain_kernels, &cuda_kernels};
     } catch (const Error& error) {
         MESSAGE(error.what());
-        return {&cpu_kernels};
+        return {&cpu_kernels, &plain_kernels};
     }
 }
 
@@ -41,6 +41,9 @@ struct Tolerance {
 constexpr Tolerance kFloatSums = {2e-6, 2e-4, "float sums against double"};
 // A few operations and one exponential: a few roundings of 6e-8, relative to values of order 1 to 10.
 constexpr Tolerance kFloatSteps = {5e-7, 1e-5, "a few float operations against double"};
+
+// Central differences with h = 1e-5: h² times a third derivative of order 1 to 100, and 1e-16 / h of rounding.
+constexpr Tolerance kDifferences = {1e-7, 1e-6, "gradients in double against central differences, h = 1e-5"};
 
 // Empty when actual agrees with expected; otherwise what is wrong. NaN and infinities must stand in the same places
 // before any distance is measured: NaN compares false with everything, so a maximum of differences would not see it.
@@ -152,7 +155,8 @@ std::vector<T> slice(const std::vector<T>& x, size_t begin, size_t count) {
 }
 
 // Σ a b: the loss whose gradient with respect to b is a.
-inline double inner(const std::vector<float>& a, const std::vector<double>& b) {
+template <class A>
+double inner(const std::vector<A>& a, const std::vector<double>& b) {
     double sum = 0;
     for (size_t i = 0; i < a.size(); ++i) sum += a[i] * b[i];
     return sum;

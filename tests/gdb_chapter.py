@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Repeats the gdb session of notebooks_md/02_gdb_attention.md and compares it, line by line, with what stands there.
+"""Repeats the gdb sessions of notebooks_md/02_gdb_attention.md and compares them, line by line, with what stands there.
 
-The session is the lines of its blocks ```gdb: a line "(gdb) COMMAND" and below it what gdb answers. Addresses are not compared.
+A session begins with a line "gdb --args PROGRAM --out FOLDER" and is the lines of the blocks ```gdb below it: a line
+"(gdb) COMMAND" and what gdb answers. Addresses are not compared.
 With --write the answers are written into the chapter instead. The last line is "N passed, N failed".
 """
 import difflib
@@ -14,6 +15,7 @@ import tempfile
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 CHAPTER = os.path.join(ROOT, "notebooks_md/02_gdb_attention.md")
+PROGRAM = re.compile(r"^gdb --args (.*?) --out ", re.M)
 BLOCK = re.compile(r"```gdb\n(.*?)```\n", re.S)
 NOISE = re.compile(r"\[Thread debugging|Using host libthread_db|warning: Error disabling address space")
 
@@ -45,18 +47,23 @@ def main():
         return 0
     with open(CHAPTER) as file:
         text = file.read()
-    program = re.search(r"^gdb --args (.*?) --out ", text, re.M).group(1).split()
-    commands = [line[6:] for block in BLOCK.findall(text) for line in block.splitlines() if line.startswith("(gdb) ")]
-    answers = iter(session(program, commands))
+    actual, count = "", 0
+    # The text before the first program, then from each program to the next.
+    starts = [match.start() for match in PROGRAM.finditer(text)]
+    for start, end in zip([0, *starts], [*starts, len(text)]):
+        part = text[start:end]
+        commands = [line[6:] for block in BLOCK.findall(part) for line in block.splitlines() if line.startswith("(gdb) ")]
+        answers = iter(session(PROGRAM.match(part).group(1).split(), commands) if commands else [])
 
-    def answered(block):
-        lines = []
-        for line in block.group(1).splitlines():
-            if line.startswith("(gdb) "):
-                lines += [line, *next(answers, ["(no answer)"])]
-        return "```gdb\n" + "".join(line + "\n" for line in lines) + "```\n"
+        def answered(block):
+            lines = []
+            for line in block.group(1).splitlines():
+                if line.startswith("(gdb) "):
+                    lines += [line, *next(answers, ["(no answer)"])]
+            return "```gdb\n" + "".join(line + "\n" for line in lines) + "```\n"
 
-    actual = BLOCK.sub(answered, text)
+        actual += BLOCK.sub(answered, part)
+        count += len(commands)
     if "--write" in sys.argv:
         with open(CHAPTER, "w") as file:
             file.write(actual)
@@ -64,7 +71,7 @@ def main():
     if actual != text:
         sys.stdout.writelines(difflib.unified_diff(text.splitlines(True), actual.splitlines(True), "the chapter", "gdb"))
         print("the chapter is out of date: tests/gdb_chapter.py --write rewrites its answers; then read what it says about them")
-    print("0 passed, 1 failed" if actual != text else f"{len(commands)} passed, 0 failed")
+    print("0 passed, 1 failed" if actual != text else f"{count} passed, 0 failed")
     return int(actual != text)
 
 

@@ -1,4 +1,6 @@
-// Attention against a plain softmax in double, its gradient against central differences, decoding against forward.
+// Attention against the plain loops in double, those against numbers by hand and central differences, and decoding
+// against forward.
+#include "../cpu/plain/attention.h"
 #include "check.h"
 
 using namespace cai;
@@ -25,28 +27,18 @@ struct Reference {
     std::vector<double> out, logsumexp;
 };
 
-Reference reference(const std::vector<double>& qkv, const Shape& s) {
-    Reference r{std::vector<double>(s.N() * s.H * s.D), std::vector<double>(s.N() * s.H)};
-    for (size_t sequence = 0; sequence < s.S(); ++sequence)
-        for (size_t h = 0; h < s.H; ++h)
-            for (int32_t i = s.offsets[sequence]; i < s.offsets[sequence + 1]; ++i) {
-                const size_t key_head = s.H + h / (s.H / s.K), value_head = key_head + s.K;
-                const double* q = &qkv[i * s.row() + h * s.D];
-                std::vector<double> scores;
-                for (int32_t j = s.offsets[sequence]; j <= i; ++j) {
-                    double score = 0;
-                    for (size_t d = 0; d < s.D; ++d) score += q[d] * qkv[j * s.row() + key_head * s.D + d];
-                    scores.push_back(score / std::sqrt(static_cast<double>(s.D)));
-                }
-                double sum = 0;
-                for (double score : scores) sum += std::exp(score);
-                r.logsumexp[i * s.H + h] = std::log(sum);
-                for (size_t j = 0; j < scores.size(); ++j)
-                    for (size_t d = 0; d < s.D; ++d)
-                        r.out[(i * s.H + h) * s.D + d] +=
-                            std::exp(scores[j]) / sum * qkv[(s.offsets[sequence] + j) * s.row() + value_head * s.D + d];
-            }
+// The plain loops in double.
+Reference plain_forward(const std::vector<double>& qkv, const Shape& s) {
+    Reference r{std::vector<double>(s.N() * s.H * s.D, kNaN), std::vector<double>(s.N() * s.H, kNaN)};
+    plain::attention_forward(r.out.data(), r.logsumexp.data(), qkv.data(), s.offsets.data(), s.S(), s.H, s.K, s.D);
     return r;
+}
+std::vector<double> plain_backward(const std::vector<double>& dout, const std::vector<double>& qkv, const Shape& s) {
+    const Reference r = plain_forward(qkv, s);
+    std::vector<double> dqkv(qkv.size(), kNaN);
+    plain::attention_backward(dqkv.data(), dout.data(), r.out.data(), r.logsumexp.data(), qkv.data(), s.offsets.data(),
+                              s.S(), s.H, s.K, s.D);
+    return dqkv;
 }
 
 struct Result {
@@ -71,6 +63,14 @@ constexpr Tolerance kSoftmax = {3e-6, 3e-5, "softmax in float against double"};
 
 }  // namespace
 
+TEST_CASE("attention by hand: which head reads which") {
+    // Four query heads of width 2 over two key-value heads, one token: it sees itself alone, so out is its value.
+    const Shape s = {{0, 1}, 4, 2, 2};
+    const std::vector<float> qkv = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
+    for (const Kernels* k : backends())
+        CHECK(forward(*k, qkv, s).out == std::vector<float>{13, 14, 13, 14, 15, 16, 15, 16});
+}
+
 TEST_CASE("attention by hand") {
     // One head of width 1, keys 0 and ln 3, queries 1: the second row weighs its keys 1 : 3.
     const Shape s = {{0, 2}, 1, 1, 1};
@@ -87,58 +87,37 @@ TEST_CASE("attention by hand") {
     }
 }
 
-TEST_CASE("attention against a plain softmax in double") {
+TEST_CASE("attention against the plain loops in double") {
     for (const Kernels* k : backends())
         for (const Shape& s : kShapes) {
-            INFO("N ", s.N(), ", H ", s.H, ", K ", s.K, ", D ", s.D);
+            INFO(k->name, ", N ", s.N(), ", H ", s.H, ", K ", s.K, ", D ", s.D);
             const auto qkv = normals(s.N() * s.row(), 1, 1.5);
             const Result r = forward(*k, qkv, s);
-            const Reference expected = reference(to_double(qkv), s);
+            const Reference expected = plain_forward(to_double(qkv), s);
             CHECK_CLOSE(r.out, expected.out, kSoftmax);
             CHECK_CLOSE(r.logsumexp, expected.logsumexp, kSoftmax);
         }
 }
 
-TEST_CASE("attention's gradient against central differences") {
+TEST_CASE("attention: the plain gradient is the slope of plain forward") {
     const Shape small[] = {{{0, 1, 8}, 2, 1, 6}, {{0, 7, 9}, 4, 2, 4}, {{0, 19}, 1, 1, 18}, {{0, 3, 4, 55}, 2, 2, 2}};
     for (const Shape& s : small) {
         INFO("N ", s.N(), ", H ", s.H, ", K ", s.K, ", D ", s.D);
-        const auto qkv = normals(s.N() * s.row(), 2), dout = normals(s.N() * s.H * s.D, 3);
-        const auto expected = central_differences(
-            [&](const std::vector<double>& v) { return inner(dout, reference(v, s).out); }, to_double(qkv));
-        for (const Kernels* k : backends())
-            CHECK_CLOSE(backward(*k, dout, forward(*k, qkv, s), qkv, s), expected, kSoftmax);
+        const auto qkv = to_double(normals(s.N() * s.row(), 2)), dout = to_double(normals(s.N() * s.H * s.D, 3));
+        const auto slopes = central_differences(
+            [&](const std::vector<double>& v) { return inner(dout, plain_forward(v, s).out); }, qkv);
+        CHECK_CLOSE(plain_backward(dout, qkv, s), slopes, kDifferences);
     }
 }
 
-TEST_CASE("attention's gradient against sums in double") {
+TEST_CASE("attention's gradient against the plain loops in double") {
     for (const Shape& s : kShapes) {
-        INFO("N ", s.N(), ", H ", s.H, ", K ", s.K, ", D ", s.D);
         const auto qkv = normals(s.N() * s.row(), 4), dout = normals(s.N() * s.H * s.D, 5);
-        const auto x = to_double(qkv);
-        const Reference r = reference(x, s);
-        const double scale = 1 / std::sqrt(static_cast<double>(s.D));
-        std::vector<double> expected(qkv.size());
-        for (size_t sequence = 0; sequence < s.S(); ++sequence)
-            for (size_t h = 0; h < s.H; ++h)
-                for (int32_t i = s.offsets[sequence]; i < s.offsets[sequence + 1]; ++i)
-                    for (int32_t j = s.offsets[sequence]; j <= i; ++j) {
-                        const size_t q = i * s.row() + h * s.D, o = (i * s.H + h) * s.D;
-                        const size_t key = j * s.row() + (s.H + h / (s.H / s.K)) * s.D, value = key + s.K * s.D;
-                        double score = 0, dp = 0;
-                        for (size_t d = 0; d < s.D; ++d) {
-                            score += x[q + d] * x[key + d];
-                            dp += dout[o + d] * (x[value + d] - r.out[o + d]);
-                        }
-                        const double p = std::exp(score * scale - r.logsumexp[i * s.H + h]);
-                        for (size_t d = 0; d < s.D; ++d) {
-                            expected[q + d] += p * dp * scale * x[key + d];
-                            expected[key + d] += p * dp * scale * x[q + d];
-                            expected[value + d] += p * dout[o + d];
-                        }
-                    }
-        for (const Kernels* k : backends())
+        const auto expected = plain_backward(to_double(dout), to_double(qkv), s);
+        for (const Kernels* k : backends()) {
+            INFO(k->name, ", N ", s.N(), ", H ", s.H, ", K ", s.K, ", D ", s.D);
             CHECK_CLOSE(backward(*k, dout, forward(*k, qkv, s), qkv, s), expected, kSoftmax);
+        }
     }
 }
 

@@ -121,6 +121,7 @@ TEST_CASE("a command goes on with the recipe of the run it works in") {
 TEST_CASE("--precision bf16 wants --device cuda and a chip that has it") {
     Shell cai;
     cai.fails(2, "info --precision bf16", "say --device cuda too");
+    cai.fails(2, "info --device plain --precision bf16", "say --device cuda too");
     cai.fails(2, "info --device cuda --precision fp16", "fp32, bf16");
     try {
         cuda_kernels.device();
@@ -132,6 +133,15 @@ TEST_CASE("--precision bf16 wants --device cuda and a chip that has it") {
     if (emulated) cai.fails(kNoDevice, "info --device cuda --precision bf16", "needs sm_80");
     emulator::settings().chip = 90;
     if (emulated) CHECK(cai("info --device cuda --precision bf16") == 0);
+}
+
+TEST_CASE("--device takes cpu, plain and cuda, and info says which") {
+    Shell cai;
+    REQUIRE(cai("info") == 0);
+    CHECK(contains(cai.out, "\ndevice     cpu: "));
+    REQUIRE(cai("info --device plain") == 0);
+    CHECK(contains(cai.out, "\ndevice     plain: one loop after the other"));
+    cai.fails(2, "info --device gpu", "cpu, plain, cuda");
 }
 
 TEST_CASE("what cannot be done leaves nothing behind") {

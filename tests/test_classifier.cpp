@@ -1,6 +1,8 @@
-// Log-probabilities against double, their gradient against central differences, and the sampler's choices.
+// Log-probabilities against the plain loops in double, those against numbers by hand and central differences; the
+// sampler's choices.
 #include <algorithm>
 
+#include "../cpu/plain/classifier.h"
 #include "check.h"
 
 using namespace cai;
@@ -10,22 +12,21 @@ namespace {
 
 const size_t kSizes[][2] = {{1, 1}, {3, 2}, {4, 17}, {2, 64}, {3, 101}, {1, 1031}};
 
-std::vector<double> reference(const std::vector<double>& logits, const std::vector<Token>& targets, size_t V,
-                              double temperature, std::vector<double>* entropy = nullptr) {
-    std::vector<double> logprob(targets.size());
-    for (size_t n = 0; n < targets.size(); ++n) {
-        const double* row = &logits[n * V];
-        const double largest = *std::max_element(row, row + V);
-        double sum = 0, weighted = 0;
-        for (size_t j = 0; j < V; ++j) {
-            const double z = (row[j] - largest) / temperature;
-            sum += std::exp(z);
-            weighted += std::exp(z) * z;
-        }
-        if (targets[n] >= 0) logprob[n] = (row[targets[n]] - largest) / temperature - std::log(sum);
-        if (entropy) entropy->push_back(std::log(sum) - weighted / sum);
-    }
+// The plain loops in double.
+std::vector<double> plain_forward(const std::vector<double>& logits, const std::vector<Token>& targets, size_t V,
+                                  double temperature, std::vector<double>* entropy = nullptr) {
+    std::vector<double> logprob(targets.size(), kNaN);
+    if (entropy) entropy->assign(targets.size(), kNaN);
+    plain::logprob_forward(logprob.data(), entropy ? entropy->data() : nullptr, logits.data(), targets.data(),
+                           targets.size(), V, temperature);
     return logprob;
+}
+std::vector<double> plain_backward(const std::vector<double>& dlogprob, const std::vector<double>& logits,
+                                   const std::vector<Token>& targets, size_t V, double temperature) {
+    std::vector<double> dlogits(logits.size(), kNaN);
+    plain::logprob_backward(dlogits.data(), dlogprob.data(), logits.data(), targets.data(), targets.size(), V,
+                            temperature);
+    return dlogits;
 }
 
 std::vector<Token> targets_of(size_t N, size_t V) {
@@ -99,26 +100,37 @@ TEST_CASE("logprob by hand") {
     }
 }
 
-TEST_CASE("logprob and entropy against double, the gradient against central differences") {
+TEST_CASE("logprob: the plain gradient is the slope of plain forward") {
+    for (const auto& [N, V] : kSizes)
+        for (double temperature : {1.0, 0.7}) {
+            INFO("N ", N, ", V ", V, ", temperature ", temperature);
+            const auto logits = to_double(normals(N * V, 1, 3)), dlogprob = to_double(normals(N, 2));
+            const auto targets = targets_of(N, V);
+            const auto slopes = central_differences(
+                [&](const std::vector<double>& v) {
+                    return inner(dlogprob, plain_forward(v, targets, V, temperature));
+                },
+                logits);
+            CHECK_CLOSE(plain_backward(dlogprob, logits, targets, V, temperature), slopes, kDifferences);
+        }
+}
+
+TEST_CASE("logprob, entropy and gradient against the plain loops in double") {
+    const Tolerance sums = {2e-6, 1e-5, "float sums of exponentials"};
     for (const Kernels* k : backends())
-        for (const auto& size : kSizes)
+        for (const auto& [N, V] : kSizes)
             for (float temperature : {1.0f, 0.7f}) {
-                const size_t N = size[0], V = size[1];
-                INFO("N ", N, ", V ", V, ", temperature ", temperature);
+                INFO(k->name, ", N ", N, ", V ", V, ", temperature ", temperature);
                 const auto logits = normals(N * V, 1, 3), dlogprob = normals(N, 2);
                 const auto targets = targets_of(N, V);
                 std::vector<double> entropy;
-                const auto expected = reference(to_double(logits), targets, V, temperature, &entropy);
+                const auto expected = plain_forward(to_double(logits), targets, V, temperature, &entropy);
                 const Result r = forward(*k, logits, targets, V, temperature);
-                CHECK_CLOSE(r.logprob, expected, (Tolerance{2e-6, 1e-5, "float sums of exponentials"}));
-                CHECK_CLOSE(r.entropy, entropy, (Tolerance{2e-6, 1e-5, "float sums of exponentials"}));
-                const auto gradient = central_differences(
-                    [&](const std::vector<double>& v) {
-                        return inner(dlogprob, reference(v, targets, V, temperature));
-                    },
-                    to_double(logits));
+                CHECK_CLOSE(r.logprob, expected, sums);
+                CHECK_CLOSE(r.entropy, entropy, sums);
                 const auto apart = backward(*k, dlogprob, logits, targets, V, temperature, false);
-                CHECK_CLOSE(apart, gradient, (Tolerance{2e-6, 1e-5, "float sums of exponentials"}));
+                CHECK_CLOSE(apart, plain_backward(to_double(dlogprob), to_double(logits), targets, V, temperature),
+                            sums);
                 CHECK_BITS(backward(*k, dlogprob, logits, targets, V, temperature, true), apart);
             }
 }
@@ -176,7 +188,7 @@ TEST_CASE("a draw is the inverse of the cumulative distribution at uniform01(mix
         for (size_t n = 0; n < N; ++n) {
             std::vector<Token> all(V);
             for (size_t j = 0; j < V; ++j) all[j] = static_cast<Token>(j);
-            const auto logprob = reference(to_double(repeated(slice(logits, n * V, V), V)), all, V, 0.8f);
+            const auto logprob = plain_forward(to_double(repeated(slice(logits, n * V, V), V)), all, V, 0.8f);
             double below = 0;
             for (Token j = 0; j < drawn.tokens[n]; ++j) below += std::exp(logprob[j]);
             const double u = uniform01(mix(1000 + n));
@@ -188,6 +200,25 @@ TEST_CASE("a draw is the inverse of the cumulative distribution at uniform01(mix
         // A row's draw does not depend on its neighbours.
         CHECK(draw(*k, slice(logits, 9 * V, V), 1, V, {0.8f, 0, 1}, 1009).tokens[0] == drawn.tokens[9]);
         CHECK_THREADS(*k, { return draw(*k, logits, N, V, {0.8f, 5, 0.9f}, 1000).logprob; });
+    }
+}
+
+TEST_CASE("every backend draws the token that the plain loops draw in double") {
+    const size_t N = 500, V = 37;
+    const auto logits = normals(N * V, 7, 2);
+    std::vector<uint64_t> keys(N);
+    for (size_t n = 0; n < N; ++n) keys[n] = 2000 + n;
+    for (SamplingOptions options : {SamplingOptions{1, 0, 1}, {0.7f, 5, 1}, {1.3f, 0, 0.8f}, {1, 9, 0.5f}, {0, 0, 1}}) {
+        INFO("temperature ", options.temperature, ", top-k ", options.top_k, ", top-p ", options.top_p);
+        std::vector<Token> expected(N);
+        std::vector<double> logprob(N);
+        plain::sample(expected.data(), logprob.data(), to_double(logits).data(), keys.data(), N, V, options);
+        for (const Kernels* k : backends()) {
+            INFO(k->name);
+            const Drawn drawn = draw(*k, logits, N, V, options, 2000);
+            CHECK(drawn.tokens == expected);
+            CHECK_CLOSE(drawn.logprob, logprob, (Tolerance{2e-6, 1e-5, "float sums of exponentials"}));
+        }
     }
 }
 
@@ -225,12 +256,14 @@ TEST_CASE("sampling from NaN gives a valid token and says NaN") {
 }
 
 TEST_CASE("a temperature that makes no sense is refused") {
-    Floats x(cpu_kernels, {1, 2});
-    Ints targets(cpu_kernels, {0});
-    CHECK_THROWS_AS(cpu_kernels.logprob_forward(x, nullptr, x, targets, 1, 2, 0), Error);
-    CHECK_THROWS_AS(cpu_kernels.logprob_backward(x, x, x, targets, 1, 2, -1), Error);
-    Token token;
-    float logprob;
-    uint64_t key = 0;
-    CHECK_THROWS_AS(cpu_kernels.sample(&token, &logprob, x, &key, 1, 2, {-1, 0, 1}), Error);
+    for (const Kernels* k : {&cpu_kernels, &plain_kernels}) {
+        Floats x(*k, {1, 2});
+        Ints targets(*k, {0});
+        CHECK_THROWS_AS(k->logprob_forward(x, nullptr, x, targets, 1, 2, 0), Error);
+        CHECK_THROWS_AS(k->logprob_backward(x, x, x, targets, 1, 2, -1), Error);
+        Token token;
+        float logprob;
+        uint64_t key = 0;
+        CHECK_THROWS_AS(k->sample(&token, &logprob, x, &key, 1, 2, {-1, 0, 1}), Error);
+    }
 }

@@ -1,5 +1,5 @@
-// Each stage of a small story on the CUDA backend, started from the files that the CPU's stages left: its first losses and the
-// tokens it samples are those of the CPU.
+// Each stage of a small story on the other backends, started from the files that the CPU's stages left: its first losses and
+// the tokens it samples are those of the CPU.
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -118,48 +118,55 @@ constexpr bool kTooSlow = false;
 
 }  // namespace
 
-TEST_CASE("each stage on CUDA, from the CPU's files: the same first losses, the same tokens" * doctest::skip(kTooSlow)) {
+TEST_CASE("each stage on the other backends, from the CPU's files: the same first losses and tokens" *
+          doctest::skip(kTooSlow)) {
+    std::vector<const Kernels*> others = {&plain_kernels};
     try {
         cuda_kernels.device();
+        others.push_back(&cuda_kernels);
     } catch (const Error& error) {
         MESSAGE(error.what());
-        return;
     }
     TemporaryFolder folder;
-    const fs::path cpu = folder.path / "cpu", cuda = folder.path / "cuda";
+    const fs::path cpu = folder.path / "cpu", copy = folder.path / "copy";
     {
         Told told(cpu, cpu_kernels);
         for (const char* stage : {"world", "tokenizer"}) run_stage(told.pipeline, stage_named(stage));
         for (const Compared& compared : kStagesOfModels) run_command(told.pipeline, compared.stage);
     }
-    for (const Compared& compared : kStagesOfModels) {
-        INFO(std::string(compared.stage));
-        fs::remove_all(cuda);
-        fs::copy(cpu, cuda, fs::copy_options::recursive);
-        fs::remove(cuda / "metrics.jsonl");
-        {
-            Told told(cuda, cuda_kernels);
-            run_command(told.pipeline, compared.stage);
+    for (const Kernels* kernels : others)
+        for (const Compared& compared : kStagesOfModels) {
+            INFO(std::string(kernels->name), ", ", std::string(compared.stage));
+            fs::remove_all(copy);
+            fs::copy(cpu, copy, fs::copy_options::recursive);
+            fs::remove(copy / "metrics.jsonl");
+            {
+                Told told(copy, *kernels);
+                run_command(told.pipeline, compared.stage);
+            }
+            const std::vector<double> expected = first_losses(cpu, compared);
+            CHECK(expected.size() == compared.count);
+            if (!compared.losses.empty()) {
+                const std::vector<double> actual = first_losses(copy, compared);
+                REQUIRE(actual.size() == expected.size());
+                for (size_t i = 0; i < expected.size(); i++) CHECK(std::abs(actual[i] - expected[i]) < 1e-4);
+            }
+            if (!compared.texts.empty()) CHECK(agreement(sampled(copy, compared), sampled(cpu, compared)) >= 0.99);
         }
-        const std::vector<double> expected = first_losses(cpu, compared);
-        CHECK(expected.size() == compared.count);
-        if (!compared.losses.empty()) {
-            const std::vector<double> actual = first_losses(cuda, compared);
-            REQUIRE(actual.size() == expected.size());
-            for (size_t i = 0; i < expected.size(); i++) CHECK(std::abs(actual[i] - expected[i]) < 1e-4);
-        }
-        if (!compared.texts.empty()) CHECK(agreement(sampled(cuda, compared), sampled(cpu, compared)) >= 0.99);
-    }
 
     // What ppo and evaluate sample stands in no file: the sampler itself, on the models they use.
     const Tokenizer tokenizer = read_tokenizer(cpu / "tokenizer");
     for (const char* name : {"sl-cai", "rl-cai"}) {
-        std::vector<std::vector<Token>> prompts(32, encode_prompt(tokenizer, dialogue_prompt("How do I brush the goat?"))), tokens[2];
+        const std::vector<std::vector<Token>> prompts(
+            32, encode_prompt(tokenizer, dialogue_prompt("How do I brush the goat?")));
         GenerateOptions options;
         options.max_new_tokens = 20;
-        for (const Kernels* kernels : {&cpu_kernels, &cuda_kernels})
-            for (Completion& completion : generate(load_model(*kernels, cpu / name), prompts, options))
-                tokens[kernels == &cuda_kernels].push_back(completion.tokens);
-        CHECK(agreement(tokens[0], tokens[1]) >= 0.99);
+        const auto sample = [&](const Kernels& kernels) {
+            std::vector<std::vector<Token>> tokens;
+            for (Completion& completion : generate(load_model(kernels, cpu / name), prompts, options))
+                tokens.push_back(completion.tokens);
+            return tokens;
+        };
+        for (const Kernels* kernels : others) CHECK(agreement(sample(*kernels), sample(cpu_kernels)) >= 0.99);
     }
 }

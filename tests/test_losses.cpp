@@ -1,9 +1,8 @@
-// The advantages and the losses of RL-CAI, number by number on every backend: by hand, against the formulas in double, and their
-// gradients against central differences of those.
-#include <algorithm>
-
+// The advantages and the losses of RL-CAI, number by number on every backend: by hand, and against the plain loops in
+// double, whose gradients are held against central differences.
 #include "../core/base/rng.h"
 #include "../core/nn/kernels.h"
+#include "../cpu/plain/losses.h"
 #include "check.h"
 
 using namespace cai;
@@ -44,23 +43,31 @@ Terms preference_terms(const Kernels& k, const std::vector<float>& scores, const
     return {loss.read(), gradient.read()};
 }
 
-// PPO's eq. 7 with its sign turned, as the maximum of two losses, and the bound on a bad token's.
-double policy_formula(double logprob, double old_logprob, double advantage, double clip_ratio, double dual_clip) {
-    const double ratio = std::exp(logprob - old_logprob);
-    const double bounded = clip_ratio > 0 ? std::min(std::max(ratio, 1 - clip_ratio), 1 + clip_ratio) : ratio;
-    const double loss = std::max(-advantage * ratio, -advantage * bounded);
-    return dual_clip > 0 && advantage < 0 ? std::min(loss, -advantage * dual_clip) : loss;
+// The plain loops in double.
+Terms plain_policy(const std::vector<double>& logprobs, const std::vector<double>& old_logprobs,
+                   const std::vector<double>& advantages, double clip_ratio, double dual_clip) {
+    Terms t = {nothing(logprobs.size()), nothing(logprobs.size())};
+    plain::policy_loss(t.loss.data(), t.gradient.data(), logprobs.data(), old_logprobs.data(), advantages.data(),
+                       logprobs.size(), clip_ratio, dual_clip);
+    return t;
 }
-double value_formula(double value, double old, double target, double clip_value) {
-    const double bounded = clip_value > 0 ? std::min(std::max(value, old - clip_value), old + clip_value) : value;
-    return std::max((value - target) * (value - target), (bounded - target) * (bounded - target)) / 2;
+Terms plain_value(const std::vector<double>& values, const std::vector<double>& old_values,
+                  const std::vector<double>& returns, double clip_value) {
+    Terms t = {nothing(values.size()), nothing(values.size())};
+    plain::value_loss(t.loss.data(), t.gradient.data(), values.data(), old_values.data(), returns.data(), values.size(),
+                      clip_value);
+    return t;
 }
-double preference_formula(double difference, double label) {
-    return label * std::log1p(std::exp(-difference)) + (1 - label) * std::log1p(std::exp(difference));
+Terms plain_preference(const std::vector<double>& scores, const std::vector<double>& labels) {
+    Terms t = {nothing(labels.size()), nothing(labels.size())};
+    plain::preference_loss(t.loss.data(), t.gradient.data(), scores.data(), labels.data(), labels.size());
+    return t;
 }
 
-double slope(const std::function<double(double)>& f, double x) {
-    return central_differences([&](const std::vector<double>& at) { return f(at[0]); }, {x})[0];
+double total(const std::vector<double>& terms) {
+    double sum = 0;
+    for (double term : terms) sum += term;
+    return sum;
 }
 
 }  // namespace
@@ -107,43 +114,51 @@ TEST_CASE("preference loss: by hand, and without overflow") {
     }
 }
 
-TEST_CASE("losses against the formulas in double and their slopes, ragged sizes") {
+TEST_CASE("losses: the plain gradients are the slopes of the plain losses") {
+    const size_t n = 300;
+    const auto now = to_double(normals(n, 1)), old = to_double(normals(n, 2)), targets = to_double(normals(n, 3));
+    for (double clip : {0.0, 0.2}) {
+        for (double dual_clip : {0.0, 3.0}) {
+            INFO("clip ", clip, ", dual clip ", dual_clip);
+            const auto slopes = central_differences(
+                [&](const auto& v) { return total(plain_policy(v, old, targets, clip, dual_clip).loss); }, now);
+            CHECK_CLOSE(plain_policy(now, old, targets, clip, dual_clip).gradient, slopes, kDifferences);
+        }
+        const auto slopes =
+            central_differences([&](const auto& v) { return total(plain_value(v, old, targets, clip).loss); }, now);
+        CHECK_CLOSE(plain_value(now, old, targets, clip).gradient, slopes, kDifferences);
+    }
+    // The gradient of the preference loss is by the difference of the two scores: that by the first, less that by the
+    // second, halved.
+    const auto scores = to_double(normals(2 * n, 4));
+    std::vector<double> labels(n), by_difference(n);
+    for (size_t i = 0; i < n; ++i) labels[i] = uniform01(mix(i));
+    const auto by_score =
+        central_differences([&](const auto& v) { return total(plain_preference(v, labels).loss); }, scores);
+    for (size_t i = 0; i < n; ++i) by_difference[i] = (by_score[2 * i] - by_score[2 * i + 1]) / 2;
+    CHECK_CLOSE(plain_preference(scores, labels).gradient, by_difference, kDifferences);
+}
+
+TEST_CASE("losses against the plain loops in double, ragged sizes") {
+    const auto check_terms = [](const Terms& t, const Terms& expected) {
+        CHECK_CLOSE(t.loss, expected.loss, kDoubleSteps);
+        CHECK_CLOSE(t.gradient, expected.gradient, kDoubleSteps);
+    };
     for (const Kernels* k : backends())
         for (size_t n : {1, 3, 255, 1000}) {
             INFO(k->name, ", ", n, " numbers");
-            const std::vector<float> now = normals(n, 1), old = normals(n, 2), other = normals(n, 3), scores = normals(2 * n, 4);
-            const std::vector<double> targets = to_double(other);
-            for (double clip : {0.0, 0.2})
-                for (double dual_clip : {0.0, 3.0}) {
-                    const Terms t = policy_terms(*k, now, old, targets, clip, dual_clip);
-                    std::vector<double> loss(n), gradient(n);
-                    for (size_t i = 0; i < n; ++i) {
-                        const auto f = [&](double x) { return policy_formula(x, old[i], targets[i], clip, dual_clip); };
-                        loss[i] = f(now[i]), gradient[i] = slope(f, now[i]);
-                    }
-                    CHECK_CLOSE(t.loss, loss, kDoubleSteps);
-                    CHECK_CLOSE(t.gradient, gradient, (Tolerance{1e-7, 1e-6, "central differences, h = 1e-5"}));
-                }
+            const std::vector<float> now = normals(n, 1), old = normals(n, 2), scores = normals(2 * n, 4);
+            const std::vector<double> targets = to_double(normals(n, 3));
+            std::vector<double> labels(n);
+            for (size_t i = 0; i < n; ++i) labels[i] = uniform01(mix(i));
             for (double clip : {0.0, 0.2}) {
-                const Terms t = value_terms(*k, now, old, targets, clip);
-                std::vector<double> loss(n), gradient(n);
-                for (size_t i = 0; i < n; ++i) {
-                    const auto f = [&](double x) { return value_formula(x, old[i], targets[i], clip); };
-                    loss[i] = f(now[i]), gradient[i] = slope(f, now[i]);
-                }
-                CHECK_CLOSE(t.loss, loss, kDoubleSteps);
-                CHECK_CLOSE(t.gradient, gradient, (Tolerance{1e-8, 1e-7, "central differences, h = 1e-5"}));
+                for (double dual_clip : {0.0, 3.0})
+                    check_terms(policy_terms(*k, now, old, targets, clip, dual_clip),
+                                plain_policy(to_double(now), to_double(old), targets, clip, dual_clip));
+                check_terms(value_terms(*k, now, old, targets, clip),
+                            plain_value(to_double(now), to_double(old), targets, clip));
             }
-            std::vector<double> labels(n), loss(n), gradient(n);
-            for (size_t i = 0; i < n; ++i) {
-                labels[i] = uniform01(mix(i));
-                const auto f = [&](double x) { return preference_formula(x, labels[i]); };
-                const double difference = static_cast<double>(scores[2 * i]) - scores[2 * i + 1];
-                loss[i] = f(difference), gradient[i] = slope(f, difference);
-            }
-            const Terms t = preference_terms(*k, scores, labels);
-            CHECK_CLOSE(t.loss, loss, kDoubleSteps);
-            CHECK_CLOSE(t.gradient, gradient, (Tolerance{1e-8, 1e-7, "central differences, h = 1e-5"}));
+            check_terms(preference_terms(*k, scores, labels), plain_preference(to_double(scores), labels));
         }
 }
 

@@ -1,6 +1,6 @@
-// Matmul against double sums, against the naive lesson, and against central differences.
+// Matmul against the plain loops in double, and those against numbers by hand and central differences.
 #include "../core/nn/model.h"
-#include "../cpu/cpu.h"
+#include "../cpu/plain/matmul.h"
 #include "bf16.h"
 
 using namespace cai;
@@ -16,16 +16,23 @@ const Shape kShapes[] = {{1, 1, 1},    {1, 64, 64},   {2, 3, 5},     {7, 31, 67}
                          {5, 127, 63}, {49, 129, 16}, {97, 17, 100}, {3, 260, 31}, {48, 128, 128},
                          {130, 33, 50}, {300, 9, 20},  {530, 19, 70}, {2, 7, 270}};
 
-std::vector<double> reference(const std::vector<double>& x, const std::vector<double>& weight,
-                              const std::vector<float>& residual, Shape s) {
-    std::vector<double> out(s.N * s.O);
-    for (size_t n = 0; n < s.N; ++n)
-        for (size_t o = 0; o < s.O; ++o) {
-            double sum = residual.empty() ? 0 : residual[n * s.O + o];
-            for (size_t i = 0; i < s.I; ++i) sum += x[n * s.I + i] * weight[o * s.I + i];
-            out[n * s.O + o] = sum;
-        }
+// The plain loops in double.
+std::vector<double> plain_forward(const std::vector<double>& x, const std::vector<double>& weight,
+                                  const std::vector<double>& residual, Shape s) {
+    std::vector<double> out(s.N * s.O, kNaN);
+    plain::matmul_forward(out.data(), x.data(), weight.data(), residual.empty() ? nullptr : residual.data(), s.N, s.I,
+                          s.O);
     return out;
+}
+std::vector<double> plain_backward_input(const std::vector<double>& dout, const std::vector<double>& weight, Shape s) {
+    std::vector<double> dx(s.N * s.I, kNaN);
+    plain::matmul_backward_input(dx.data(), dout.data(), weight.data(), s.N, s.I, s.O);
+    return dx;
+}
+std::vector<double> plain_backward_weight(const std::vector<double>& dout, const std::vector<double>& x, Shape s) {
+    std::vector<double> dweight(s.O * s.I);
+    plain::matmul_backward_weight(dweight.data(), dout.data(), x.data(), s.N, s.I, s.O);
+    return dweight;
 }
 
 std::vector<float> forward(const Kernels& k, const std::vector<float>& x, const std::vector<float>& weight,
@@ -68,17 +75,14 @@ TEST_CASE("matmul by hand") {
     }
 }
 
-TEST_CASE("matmul against sums in double and against the naive loop") {
+TEST_CASE("matmul against the plain loop in double") {
     for (const Kernels* k : matmuls())
         for (Shape s : kShapes) {
-            INFO("N ", s.N, ", I ", s.I, ", O ", s.O);
+            INFO(k->name, ", N ", s.N, ", I ", s.I, ", O ", s.O);
             const auto x = factor(*k, s.N * s.I, 1), weight = factor(*k, s.O * s.I, 2), residual = normals(s.N * s.O, 3);
-            const auto plain = forward(*k, x, weight, {}, s), added = forward(*k, x, weight, residual, s);
-            CHECK_CLOSE(plain, reference(to_double(x), to_double(weight), {}, s), kFloatSums);
-            CHECK_CLOSE(added, reference(to_double(x), to_double(weight), residual, s), kFloatSums);
-            std::vector<float> naive(s.N * s.O);
-            cpu::matmul_naive(naive.data(), x.data(), weight.data(), residual.data(), s.N, s.I, s.O);
-            CHECK_CLOSE(added, naive, kFloatSums);
+            const auto alone = forward(*k, x, weight, {}, s), added = forward(*k, x, weight, residual, s);
+            CHECK_CLOSE(alone, plain_forward(to_double(x), to_double(weight), {}, s), kFloatSums);
+            CHECK_CLOSE(added, plain_forward(to_double(x), to_double(weight), to_double(residual), s), kFloatSums);
             // In place: the residual stream is updated where it lies.
             Floats stream(*k, residual), x_(*k, x), weight_(*k, weight), packed(*k, poison(k->packed_size(s.O, s.I)));
             k->matmul_pack(packed, weight_, s.O, s.I);
@@ -87,40 +91,32 @@ TEST_CASE("matmul against sums in double and against the naive loop") {
         }
 }
 
-TEST_CASE("matmul's gradients against sums in double; dweight adds") {
+TEST_CASE("matmul's gradients against the plain loops in double; dweight adds") {
     for (const Kernels* k : matmuls())
         for (Shape s : kShapes) {
-            INFO("N ", s.N, ", I ", s.I, ", O ", s.O);
+            INFO(k->name, ", N ", s.N, ", I ", s.I, ", O ", s.O);
             const auto x = factor(*k, s.N * s.I, 4), weight = factor(*k, s.O * s.I, 5), dout = factor(*k, s.N * s.O, 6);
-            std::vector<double> dx(s.N * s.I), dweight(s.O * s.I), twice(s.O * s.I);
             const auto before = normals(s.O * s.I, 7);
-            for (size_t n = 0; n < s.N; ++n)
-                for (size_t o = 0; o < s.O; ++o)
-                    for (size_t i = 0; i < s.I; ++i) {
-                        dx[n * s.I + i] += static_cast<double>(dout[n * s.O + o]) * weight[o * s.I + i];
-                        dweight[o * s.I + i] += static_cast<double>(dout[n * s.O + o]) * x[n * s.I + i];
-                    }
+            const auto dweight = plain_backward_weight(to_double(dout), to_double(x), s);
+            std::vector<double> twice(s.O * s.I);
             for (size_t i = 0; i < twice.size(); ++i) twice[i] = before[i] + 2 * dweight[i];
-            CHECK_CLOSE(backward_input(*k, dout, weight, s), dx, kFloatSums);
+            CHECK_CLOSE(backward_input(*k, dout, weight, s),
+                        plain_backward_input(to_double(dout), to_double(weight), s), kFloatSums);
             CHECK_CLOSE(backward_weight(*k, dout, x, std::vector<float>(s.O * s.I), s), dweight, kFloatSums);
             CHECK_CLOSE(backward_weight(*k, dout, x, before, s, 2), twice, kFloatSums);
         }
 }
 
-TEST_CASE("matmul's gradients against central differences") {
+TEST_CASE("matmul: the plain gradients are the slopes of plain forward") {
     const Shape s = {5, 7, 19};
-    const auto numbers = [](size_t n, uint64_t seed) { return rounded_to_bf16(normals(n, seed)); };
+    const auto numbers = [](size_t n, uint64_t seed) { return to_double(normals(n, seed)); };
     const auto x = numbers(s.N * s.I, 8), weight = numbers(s.O * s.I, 9), dout = numbers(s.N * s.O, 10);
-    const auto by_x = central_differences(
-        [&](const std::vector<double>& v) { return inner(dout, reference(v, to_double(weight), {}, s)); },
-        to_double(x));
-    const auto by_weight = central_differences(
-        [&](const std::vector<double>& v) { return inner(dout, reference(to_double(x), v, {}, s)); },
-        to_double(weight));
-    for (const Kernels* k : matmuls()) {
-        CHECK_CLOSE(backward_input(*k, dout, weight, s), by_x, kFloatSums);
-        CHECK_CLOSE(backward_weight(*k, dout, x, std::vector<float>(s.O * s.I), s), by_weight, kFloatSums);
-    }
+    const auto by_x =
+        central_differences([&](const auto& v) { return inner(dout, plain_forward(v, weight, {}, s)); }, x);
+    const auto by_weight =
+        central_differences([&](const auto& v) { return inner(dout, plain_forward(x, v, {}, s)); }, weight);
+    CHECK_CLOSE(plain_backward_input(dout, weight, s), by_x, kDifferences);
+    CHECK_CLOSE(plain_backward_weight(dout, x, s), by_weight, kDifferences);
 }
 
 TEST_CASE("a row of matmul_forward does not know how many rows there are") {

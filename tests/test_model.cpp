@@ -122,14 +122,15 @@ TEST_CASE("a batch lays sequences end to end and wants the rows before learned t
     CHECK(contains(error([&] { scored.add_scored(first.data(), 3, {3}); }), "outside a sequence of 3"));
 }
 
-TEST_CASE("outputs, loss, entropies and gradients are PyTorch's") {
+void check_goldens(const Kernels& kernels) {
+    CAPTURE(kernels.name);
     // PyTorch computed in double, so the differences are our own rounding: sums of tens of products in float, 2^-24
     // each.
     const double tolerance = 2e-5;
     for (const golden::Case& c : golden::cases()) {
         CAPTURE(c.name);
         auto expected = golden::read(c.name);
-        const Model model = golden::make_model(cpu_kernels, c.config);
+        const Model model = golden::make_model(kernels, c.config);
         const Batch batch = golden::make_batch(c.config);
         Activations a;
         Gradients gradients(model);
@@ -152,7 +153,7 @@ TEST_CASE("outputs, loss, entropies and gradients are PyTorch's") {
         gradients.each_tensor([&](const std::string& name, const std::vector<size_t>& shape, const float* data) {
             CAPTURE(name);
             const size_t count = Tensor{name, shape}.count();
-            const std::vector<float> gradient = download(cpu_kernels, data, count);
+            const std::vector<float> gradient = download(kernels, data, count);
             const std::vector<double> numbers = expected["gradient " + name].at(0);  // norm, sum, dot with a wave
             // A sum or a dot has the rounding of `count` terms, which grows like the norm of the gradient.
             const double slack = tolerance * numbers[0] * std::sqrt(static_cast<double>(count));
@@ -163,6 +164,9 @@ TEST_CASE("outputs, loss, entropies and gradients are PyTorch's") {
         });
         CHECK(tensors == expected.size() - (c.config.score_head ? 4 : 5));  // loss, outputs, step, after (and entropy)
     }
+}
+TEST_CASE("outputs, loss, entropies and gradients are PyTorch's") {
+    for (const Kernels* k : {&cpu_kernels, &plain_kernels}) check_goldens(*k);
 }
 
 // Derivative of the loss along a direction, twice: from the gradients, and by differences of the loss. The forward pass

@@ -1,4 +1,5 @@
-// RMSNorm against double, its gradients against central differences.
+// RMSNorm against the plain loops in double, and those against numbers by hand and central differences.
+#include "../cpu/plain/rmsnorm.h"
 #include "check.h"
 
 using namespace cai;
@@ -8,22 +9,40 @@ namespace {
 
 constexpr float kEps = 1e-5f;
 
-std::vector<double> reference(const std::vector<double>& x, const std::vector<double>& weight, size_t N, size_t C) {
-    std::vector<double> out(N * C);
-    for (size_t n = 0; n < N; ++n) {
-        double squares = 0;
-        for (size_t c = 0; c < C; ++c) squares += x[n * C + c] * x[n * C + c];
-        for (size_t c = 0; c < C; ++c) out[n * C + c] = x[n * C + c] / std::sqrt(squares / C + kEps) * weight[c];
+// The plain loops in double.
+struct Plain {
+    std::vector<double> out, rstd, dx, dweight;
+};
+Plain plain_loops(const std::vector<double>& x, const std::vector<double>& weight, const std::vector<double>& dout,
+                  double eps) {
+    const size_t C = weight.size(), N = x.size() / C;
+    Plain p = {std::vector<double>(N * C, kNaN), std::vector<double>(N, kNaN), std::vector<double>(N * C),
+               std::vector<double>(C)};
+    plain::rmsnorm_forward(p.out.data(), p.rstd.data(), x.data(), weight.data(), N, C, eps);
+    plain::rmsnorm_backward(p.dx.data(), p.dweight.data(), dout.data(), x.data(), p.rstd.data(), weight.data(), N, C);
+    return p;
+}
+
+// dx = rstd (g - x rstd² mean(g x)), g = dout · weight, is a difference of two numbers, each rounded a few times, and
+// with eps near 0 and C = 1 nothing but eps keeps them apart: what float can promise is a few roundings of 2^-24 of
+// rstd g, however small dx is.
+Tolerance of_difference(const Plain& p, const std::vector<float>& dout, const std::vector<float>& weight) {
+    double terms = 0, differences = 0;
+    for (size_t i = 0; i < p.dx.size(); ++i) {
+        terms += std::pow(p.rstd[i / weight.size()] * dout[i] * weight[i % weight.size()], 2);
+        differences += p.dx[i] * p.dx[i];
     }
-    return out;
+    return {8 * 0x1p-24 * std::sqrt(terms / differences), 1e-5,
+            "eight roundings of the larger of two numbers that nearly cancel"};
 }
 
 struct Result {
     std::vector<float> out, rstd;
 };
-Result forward(const Kernels& k, const std::vector<float>& x, const std::vector<float>& weight, size_t N, size_t C) {
+Result forward(const Kernels& k, const std::vector<float>& x, const std::vector<float>& weight, size_t N, size_t C,
+               float eps = kEps) {
     Floats out(k, poison(N * C)), rstd(k, poison(N)), x_(k, x), weight_(k, weight);
-    k.rmsnorm_forward(out, rstd, x_, weight_, N, C, kEps);
+    k.rmsnorm_forward(out, rstd, x_, weight_, N, C, eps);
     return {out.read(), rstd.read()};
 }
 
@@ -38,7 +57,7 @@ Gradients backward(const Kernels& k, Gradients before, const std::vector<float>&
     return {dx.read(), dweight.read()};
 }
 
-const size_t kSizes[][2] = {{1, 1}, {1, 64}, {3, 7}, {5, 17}, {130, 33}, {7, 128}};
+const size_t kSizes[][2] = {{1, 1}, {9, 1}, {1, 64}, {3, 7}, {5, 17}, {130, 33}, {7, 128}, {301, 67}};
 
 }  // namespace
 
@@ -52,57 +71,57 @@ TEST_CASE("rmsnorm by hand") {
     }
 }
 
-TEST_CASE("rmsnorm against double and central differences; both gradients add") {
-    for (const Kernels* k : backends())
-        for (const auto& size : kSizes) {
-            const size_t N = size[0], C = size[1];
-            INFO("N ", N, ", C ", C);
-            const auto x = normals(N * C, 1), weight = normals(C, 2), dout = normals(N * C, 3);
-            const Result r = forward(*k, x, weight, N, C);
-            CHECK_CLOSE(r.out, reference(to_double(x), to_double(weight), N, C), kFloatSteps);
-            if (N * C > 1000) continue;  // central differences cost (N C)²
-            const auto dx = central_differences(
-                [&](const auto& v) { return inner(dout, reference(v, to_double(weight), N, C)); }, to_double(x));
-            const auto dweight = central_differences(
-                [&](const auto& v) { return inner(dout, reference(to_double(x), v, N, C)); }, to_double(weight));
-            const Gradients zero = {std::vector<float>(N * C), std::vector<float>(C)};
-            const Gradients g = backward(*k, zero, dout, x, r.rstd, weight, N, C);
-            // dx is a difference of numbers of order 1 that nearly cancel when C is small.
-            CHECK_CLOSE(g.dx, dx, (Tolerance{C == 1 ? 1e-1 : 2e-6, 1e-5, "a difference that cancels"}));
-            CHECK_CLOSE(g.dweight, dweight, kFloatSums);
-            const Gradients before = {normals(N * C, 4), normals(C, 5)};
-            const Gradients twice = backward(*k, before, dout, x, r.rstd, weight, N, C, 2);
-            std::vector<double> expected_dx(N * C), expected_dweight(C);
-            for (size_t i = 0; i < N * C; ++i) expected_dx[i] = before.dx[i] + 2 * dx[i];
-            for (size_t c = 0; c < C; ++c) expected_dweight[c] = before.dweight[c] + 2 * dweight[c];
-            CHECK_CLOSE(twice.dx, expected_dx, kFloatSums);
-            CHECK_CLOSE(twice.dweight, expected_dweight, kFloatSums);
-        }
+TEST_CASE("rmsnorm's gradient by hand, where only eps makes one") {
+    // x = 1 alone in its row, eps = 3: rstd = 1/2, out = x weight / 2. A larger x divides itself by more:
+    // dx = dout weight eps rstd³ = 4 · 2 · 3/8 = 3, dweight = dout x rstd = 2; both add to what was there.
+    for (const Kernels* k : backends()) {
+        const Result r = forward(*k, {1}, {2}, 1, 1, 3);
+        CHECK(r.rstd[0] == 0.5f);
+        CHECK(r.out[0] == 1);
+        const Gradients g = backward(*k, {{10}, {20}}, {4}, {1}, r.rstd, {2}, 1, 1);
+        CHECK(g.dx[0] == 13);
+        CHECK(g.dweight[0] == 22);
+    }
 }
 
-TEST_CASE("rmsnorm_backward over many rows against sums in double") {
-    const size_t N = 301, C = 67;
-    const auto x = normals(N * C, 6), weight = normals(C, 7), dout = normals(N * C, 8);
-    std::vector<double> dweight(C), dx(N * C);
-    for (size_t n = 0; n < N; ++n) {
-        double squares = 0, products = 0;
-        for (size_t i = n * C; i < (n + 1) * C; ++i) {
-            squares += static_cast<double>(x[i]) * x[i];
-            products += static_cast<double>(dout[i]) * weight[i % C] * x[i];
-        }
-        const double rms = std::sqrt(squares / C + kEps);
-        for (size_t i = n * C; i < (n + 1) * C; ++i) {
-            dweight[i % C] += dout[i] * x[i] / rms;
-            dx[i] = dout[i] * weight[i % C] / rms - x[i] * products / C / (rms * rms * rms);
-        }
+TEST_CASE("rmsnorm: the plain gradients are the slopes of plain forward") {
+    for (const auto& [N, C] : kSizes) {
+        if (N * C > 1000) continue;  // central differences cost (N C)²
+        INFO("N ", N, ", C ", C);
+        const auto x = to_double(normals(N * C, 1)), weight = to_double(normals(C, 2)),
+                   dout = to_double(normals(N * C, 3));
+        const double eps = 0.1;  // large enough for a slope where C = 1
+        const Plain p = plain_loops(x, weight, dout, eps);
+        const auto by_x =
+            central_differences([&](const auto& v) { return inner(dout, plain_loops(v, weight, dout, eps).out); }, x);
+        const auto by_weight =
+            central_differences([&](const auto& v) { return inner(dout, plain_loops(x, v, dout, eps).out); }, weight);
+        CHECK_CLOSE(p.dx, by_x, kDifferences);
+        CHECK_CLOSE(p.dweight, by_weight, kDifferences);
     }
-    for (const Kernels* k : backends()) {
-        const Result r = forward(*k, x, weight, N, C);
-        const Gradients g =
-            backward(*k, {std::vector<float>(N * C), std::vector<float>(C)}, dout, x, r.rstd, weight, N, C);
-        CHECK_CLOSE(g.dx, dx, kFloatSums);
-        CHECK_CLOSE(g.dweight, dweight, kFloatSums);
-    }
+}
+
+TEST_CASE("rmsnorm against the plain loops in double; both gradients add") {
+    for (const Kernels* k : backends())
+        for (const auto& [N, C] : kSizes) {
+            INFO(k->name, ", N ", N, ", C ", C);
+            const auto x = normals(N * C, 1), weight = normals(C, 2), dout = normals(N * C, 3);
+            const Plain expected = plain_loops(to_double(x), to_double(weight), to_double(dout), kEps);
+            const Result r = forward(*k, x, weight, N, C);
+            CHECK_CLOSE(r.out, expected.out, kFloatSteps);
+            CHECK_CLOSE(r.rstd, expected.rstd, kFloatSteps);
+            const Gradients zero = {std::vector<float>(N * C), std::vector<float>(C)};
+            const Gradients g = backward(*k, zero, dout, x, r.rstd, weight, N, C);
+            CHECK_CLOSE(g.dx, expected.dx, of_difference(expected, dout, weight));
+            CHECK_CLOSE(g.dweight, expected.dweight, kFloatSums);
+            const Gradients before = {normals(N * C, 4), normals(C, 5)};
+            const Gradients twice = backward(*k, before, dout, x, r.rstd, weight, N, C, 2);
+            std::vector<double> dx(N * C), dweight(C);
+            for (size_t i = 0; i < N * C; ++i) dx[i] = before.dx[i] + 2 * expected.dx[i];
+            for (size_t c = 0; c < C; ++c) dweight[c] = before.dweight[c] + 2 * expected.dweight[c];
+            CHECK_CLOSE(twice.dx, dx, kFloatSums);
+            CHECK_CLOSE(twice.dweight, dweight, kFloatSums);
+        }
 }
 
 TEST_CASE("rmsnorm: rows are independent, threads do not matter, NaN stays in its row") {

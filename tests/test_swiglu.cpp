@@ -1,4 +1,5 @@
-// SwiGLU against double, its gradient against central differences.
+// SwiGLU against the plain loops in double, and those against numbers by hand and central differences.
+#include "../cpu/plain/swiglu.h"
 #include "check.h"
 
 using namespace cai;
@@ -6,15 +7,20 @@ using namespace cai::check;
 
 namespace {
 
-std::vector<double> reference(const std::vector<double>& gate_up, size_t N, size_t F) {
-    std::vector<double> out(N * F);
-    for (size_t n = 0; n < N; ++n)
-        for (size_t f = 0; f < F; ++f) {
-            const double gate = gate_up[n * 2 * F + f], up = gate_up[n * 2 * F + F + f];
-            out[n * F + f] = gate / (1 + std::exp(-gate)) * up;
-        }
+// The plain loops in double.
+std::vector<double> plain_forward(const std::vector<double>& gate_up, size_t N, size_t F) {
+    std::vector<double> out(N * F, kNaN);
+    plain::swiglu_forward(out.data(), gate_up.data(), N, F);
     return out;
 }
+std::vector<double> plain_backward(const std::vector<double>& dout, const std::vector<double>& gate_up, size_t N,
+                                   size_t F) {
+    std::vector<double> dgate_up(2 * N * F, kNaN);
+    plain::swiglu_backward(dgate_up.data(), dout.data(), gate_up.data(), N, F);
+    return dgate_up;
+}
+
+const size_t kSizes[][2] = {{1, 1}, {3, 5}, {2, 16}, {4, 31}, {1, 64}};
 
 std::vector<float> forward(const Kernels& k, const std::vector<float>& gate_up, size_t N, size_t F) {
     Floats out(k, poison(N * F)), gate_up_(k, gate_up);
@@ -41,17 +47,24 @@ TEST_CASE("swiglu by hand, and far out") {
     }
 }
 
-TEST_CASE("swiglu against double and central differences") {
-    const size_t sizes[][2] = {{1, 1}, {3, 5}, {2, 16}, {4, 31}, {1, 64}};
+TEST_CASE("swiglu: the plain gradient is the slope of plain forward") {
+    for (const auto& [N, F] : kSizes) {
+        INFO("N ", N, ", F ", F);
+        const auto gate_up = to_double(normals(2 * N * F, 1, 2)), dout = to_double(normals(N * F, 2));
+        const auto slopes = central_differences(
+            [&](const std::vector<double>& v) { return inner(dout, plain_forward(v, N, F)); }, gate_up);
+        CHECK_CLOSE(plain_backward(dout, gate_up, N, F), slopes, kDifferences);
+    }
+}
+
+TEST_CASE("swiglu against the plain loops in double") {
     for (const Kernels* k : backends())
-        for (const auto& size : sizes) {
-            const size_t N = size[0], F = size[1];
-            INFO("N ", N, ", F ", F);
+        for (const auto& [N, F] : kSizes) {
+            INFO(k->name, ", N ", N, ", F ", F);
             const auto gate_up = normals(2 * N * F, 1, 2), dout = normals(N * F, 2);
-            CHECK_CLOSE(forward(*k, gate_up, N, F), reference(to_double(gate_up), N, F), kFloatSteps);
-            const auto expected = central_differences(
-                [&](const std::vector<double>& v) { return inner(dout, reference(v, N, F)); }, to_double(gate_up));
-            CHECK_CLOSE(backward(*k, dout, gate_up, N, F), expected, kFloatSteps);
+            CHECK_CLOSE(forward(*k, gate_up, N, F), plain_forward(to_double(gate_up), N, F), kFloatSteps);
+            CHECK_CLOSE(backward(*k, dout, gate_up, N, F), plain_backward(to_double(dout), to_double(gate_up), N, F),
+                        kFloatSteps);
         }
 }
 

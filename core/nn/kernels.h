@@ -1,5 +1,6 @@
 // The contract between the model and a device: one row per kernel, with its shapes, its formula and
-// whether it overwrites (=) or adds (+=). A backend (cpu/, cuda/) is one table of these functions.
+// whether it overwrites (=) or adds (+=). A backend (cpu/, cpu/plain/, cuda/) is one table of these functions;
+// cpu/plain/ has each as the loops of its formula, to be read first.
 //
 // The alphabet, used everywhere:
 //   N  rows: all tokens of a batch, its sequences laid end to end with no padding
@@ -30,7 +31,7 @@ struct SamplingOptions {
 };
 
 struct Kernels {
-    const char* name;  // "cpu" or "cuda"
+    const char* name;  // "cpu", "plain" or "cuda"
     // What the kernels run on, in words. Throws, with exit status 4, where there is no such device.
     const char* (*device)();
 
@@ -167,6 +168,7 @@ struct Kernels {
 };
 
 extern const Kernels cpu_kernels;
+extern const Kernels plain_kernels;  // on the CPU too, as plain loops: slow, and read first
 extern const Kernels cuda_kernels;  // on a GPU when nvcc compiled them, otherwise in the emulator, on the CPU
 extern const Kernels cuda_bf16_kernels;  // the same, but matmul multiplies bf16 and adds up float, on tensor cores: sm_80 and up
 

@@ -1,0 +1,120 @@
+// The end of the network by its formulas: log p = logits / temperature - log Σ exp(logits / temperature); draws from p.
+#pragma once
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <numeric>
+#include <vector>
+
+#include "../../core/base/error.h"
+#include "../../core/base/rng.h"
+#include "../../core/nn/kernels.h"
+
+namespace cai::plain {
+
+// log Σ_j exp(logits_j / temperature) of one row, logits (V). The largest logit is taken out of the sum: e^x overflows
+// from x = 89 on. Trainer and sampler both come here: that makes their log-probabilities equal to the last bit.
+template <class Real>
+[[gnu::noinline]] Real log_sum_exp(const Real* logits, size_t V, Real temperature) {
+    Real largest = -std::numeric_limits<Real>::infinity();
+    for (size_t j = 0; j < V; j++) largest = std::max(largest, logits[j]);
+    Real sum = 0;
+    for (size_t j = 0; j < V; j++) sum += std::exp((logits[j] - largest) / temperature);
+    return largest / temperature + std::log(sum);
+}
+
+// logprob[n] = log p[targets[n]], 0 where the target is negative; entropy[n] = -Σ_j p_j log p_j unless entropy is null.
+// logprob, entropy, targets (N), logits (N,V).
+template <class Real>
+void logprob_forward(Real* logprob, Real* entropy, const Real* logits, const Token* targets, size_t N, size_t V,
+                     Real temperature) {
+    expects(temperature > 0, "log-probabilities need a temperature above 0, not ", temperature);
+    for (size_t n = 0; n < N; n++) {
+        const Real* row = logits + n * V;
+        const Real total = log_sum_exp(row, V, temperature);
+        logprob[n] = targets[n] < 0 ? 0 : row[targets[n]] / temperature - total;
+        if (!entropy) continue;
+        entropy[n] = 0;
+        for (size_t j = 0; j < V; j++) {
+            const Real log_p = row[j] / temperature - total, p = std::exp(log_p);
+            if (p != 0) entropy[n] -= p * log_p;  // x log x is 0 at 0, though log x is not
+        }
+    }
+}
+
+// dlogits[n,j] = dlogprob[n] (1 if j is the target, else 0, minus p_j) / temperature, 0 where the target is negative.
+// dlogits, logits (N,V), possibly the same; dlogprob, targets (N).
+template <class Real>
+void logprob_backward(Real* dlogits, const Real* dlogprob, const Real* logits, const Token* targets, size_t N, size_t V,
+                      Real temperature) {
+    expects(temperature > 0, "log-probabilities need a temperature above 0, not ", temperature);
+    for (size_t n = 0; n < N; n++) {
+        const Real total = log_sum_exp(logits + n * V, V, temperature);
+        for (size_t j = 0; j < V; j++) {
+            const Real p = std::exp(logits[n * V + j] / temperature - total);
+            const Real onehot = static_cast<Token>(j) == targets[n] ? 1 : 0;
+            dlogits[n * V + j] = targets[n] < 0 ? 0 : dlogprob[n] * (onehot - p) / temperature;
+        }
+    }
+}
+
+// Sets to 0 what top-k and then top-p leave out of p; of equally likely tokens the lower id stays.
+template <class Real>
+void truncate(std::vector<Real>& p, const SamplingOptions& options) {
+    const size_t V = p.size();
+    std::vector<Token> order(V);  // the likeliest first
+    std::iota(order.begin(), order.end(), 0);
+    std::stable_sort(order.begin(), order.end(), [&](Token a, Token b) { return p[a] > p[b]; });
+    size_t keep = options.top_k > 0 ? std::min<size_t>(options.top_k, V) : V;
+    if (options.top_p < 1) {
+        double total = 0, running = 0;
+        for (size_t i = 0; i < keep; i++) total += p[order[i]];
+        for (size_t i = 0; i < keep; i++) {
+            running += p[order[i]];
+            if (running >= options.top_p * total) keep = i + 1;
+        }
+    }
+    for (size_t i = keep; i < V; i++) p[order[i]] = 0;
+}
+
+// Draws by u in [0,1): the first token, in the order of ids, at which the running sum of p passes u times the total.
+template <class Real>
+Token draw(const std::vector<Real>& p, double u) {
+    double total = 0, running = 0;
+    for (Real share : p) total += share;
+    Token token = 0;
+    for (size_t j = 0; j < p.size(); j++) {
+        if (p[j] == 0) continue;
+        token = static_cast<Token>(j);
+        running += p[j];
+        if (running > u * total) break;
+    }
+    return token;
+}
+
+// One token a row, and its log-probability before top-k and top-p; the most likely token at temperature 0.
+// tokens, logprob, keys (N), logits (N,V).
+template <class Real>
+void sample(Token* tokens, Real* logprob, const Real* logits, const uint64_t* keys, size_t N, size_t V,
+            SamplingOptions options) {
+    expects(options.temperature >= 0, "the temperature of sampling cannot be ", options.temperature);
+    const bool greedy = options.temperature == 0;
+    const Real temperature = greedy ? 1 : options.temperature;
+    for (size_t n = 0; n < N; n++) {
+        const Real* row = logits + n * V;
+        const Real total = log_sum_exp(row, V, temperature);
+        if (greedy) {
+            tokens[n] = static_cast<Token>(std::max_element(row, row + V) - row);
+        } else {
+            std::vector<Real> p(V);
+            for (size_t j = 0; j < V; j++) p[j] = std::exp(row[j] / temperature - total);
+            if (options.top_k > 0 || options.top_p < 1) truncate(p, options);
+            tokens[n] = draw(p, uniform01(mix(keys[n])));
+        }
+        logprob[n] = row[tokens[n]] / temperature - total;
+    }
+}
+
+}  // namespace cai::plain

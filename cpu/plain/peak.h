@@ -1,0 +1,23 @@
+// What `cai bench` holds the plain loops against: multiply-adds one after the other, and a copy.
+#pragma once
+#include <cstddef>
+
+#include "../../core/base/error.h"
+
+namespace cai::plain {
+
+// Returns how many floating-point operations were done, two a round.
+inline double multiply_adds(size_t rounds) {
+    float sum = 1;
+    for (size_t round = 0; round < rounds; round++) sum = sum * 0.5f + 1;  // draws towards 2
+    expects(sum > 0, "multiply-adds came to ", sum);  // what nobody reads, the compiler would not compute
+    return 2.0 * static_cast<double>(rounds);
+}
+
+// to = from.    to, from (n).
+template <class Real>
+void copy(Real* to, const Real* from, size_t n) {
+    for (size_t i = 0; i < n; i++) to[i] = from[i];
+}
+
+}  // namespace cai::plain
