@@ -1,8 +1,9 @@
-// How long OpenMP's threads spin at a barrier before they sleep: short enough for a machine that other programs use too.
+// How long OpenMP's threads spin at a barrier before they sleep: briefly, since other programs may use the machine too.
 //
-// A thread that spins holds a processor that the thread it waits for may need, and with other programs at work that costs nearly
-// all of the speed: libgomp spins for milliseconds unless OMP_WAIT_POLICY or GOMP_SPINCOUNT say otherwise, LLVM's runtime for 200
-// milliseconds unless KMP_BLOCKTIME does. What the user sets stays. Without OpenMP there is nothing to do.
+// A thread that spins holds a processor that the thread it waits for may need, and with other programs at work that
+// costs nearly all of the speed: libgomp spins for milliseconds unless OMP_WAIT_POLICY or GOMP_SPINCOUNT say otherwise,
+// LLVM's runtime for 200 milliseconds unless KMP_BLOCKTIME does. What the user sets stays. Without OpenMP there is
+// nothing to do.
 #ifdef _OPENMP
 #include <cstdlib>
 #ifdef __GLIBC__
@@ -16,14 +17,15 @@ extern "C" __attribute__((weak)) void kmp_set_blocktime(int milliseconds);
 
 namespace {
 
-// A thousand looks at the barrier take some ten microseconds: longer than the kernels' threads usually wait for each other, shorter
-// than it takes to fall asleep and wake.
+// A thousand looks at the barrier take some ten microseconds: longer than the kernels' threads usually wait for each
+// other, shorter than it takes to fall asleep and wake.
 constexpr const char* kSpinCount = "1000";
 
-// libgomp reads the environment when it is loaded, before any code of ours, and offers no call for this. So the program starts
-// itself again with the variable set: same process, arguments and files. (A function in .preinit_array would come before libgomp,
-// but in a dynamic program also before the C library has an environment to change.) Where that cannot be done, threads
-// spin as long as libgomp says: without /proc, and with a C library other than glibc, which may give a constructor no arguments.
+// libgomp reads the environment when it is loaded, before any code of ours, and offers no call for this. So the program
+// starts itself again with the variable set: same process, arguments and files. (A function in .preinit_array would
+// come before libgomp, but in a dynamic program also before the C library has an environment to change.) Where that
+// cannot be done, threads spin as long as libgomp says: without /proc, and with a C library other than glibc, which may
+// give a constructor no arguments.
 __attribute__((constructor)) void spin_briefly([[maybe_unused]] int argc, [[maybe_unused]] char** argv) {
     if (std::getenv("OMP_WAIT_POLICY") || std::getenv("GOMP_SPINCOUNT") || std::getenv("KMP_BLOCKTIME")) return;
     if (kmp_set_blocktime) {
