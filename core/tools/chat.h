@@ -48,10 +48,11 @@ inline std::string name_unknown_words(const World& world, const std::string& tex
     return unknown.empty() ? "" : "(words it does not know: " + join_list(unknown, "and") + ")\n";
 }
 
-// Waits for a line; a signal that came before, or comes meanwhile, ends the program. False at the end of input.
-inline bool read_prompt(std::istream& in, std::string& line) {
+// Asks for a line; a signal that came before, or comes meanwhile, ends the program. False at the end of input.
+inline bool read_prompt(std::istream& in, std::ostream& out, const std::string& prompt_sign, std::string& line) {
     WaitingForInput waiting;
     if (stop_signal) fail(stopped_by(), "the conversation was interrupted");
+    out << prompt_sign << std::flush;
     return static_cast<bool>(std::getline(in, line));
 }
 
@@ -74,7 +75,7 @@ inline void chat(const Kernels& kernels, const std::filesystem::path& directory,
     out << "Talking to " << (options.compare ? directory.string() : places[0].string())
         << ". Each line is a new conversation; :quit ends it.\n";
     std::string line;
-    for (uint64_t turn = 0; out << options.prompt_sign << std::flush && read_prompt(in, line); turn++) {
+    for (uint64_t turn = 0; read_prompt(in, out, options.prompt_sign, line); turn++) {
         const std::string prompt(trim(line));
         if (prompt.empty()) continue;
         if (prompt == ":quit") return;
