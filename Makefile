@@ -7,6 +7,7 @@
 # make test-cuda   the kernels' tests        make nvcc-check   nvcc compiles for each chip, and no register spills
 # make mutants-cuda   the kernels' tests must fail without each barrier in turn; SAMPLE=5 tries five
 # make test-gdb   repeats the gdb session of notebooks_md/02_gdb_attention.md
+# make busy-machine   speed on an idle machine and beside busy processes, against other ways of waiting for work
 # make test-widths   the kernels' tests for vectors of 16, 32 and 64 bytes, and for Arm in an emulator
 #
 # Any variable can be set on the command line: make CXX=clang++, make CXXFLAGS=-O2, make OPENMP= (a serial build).
@@ -90,6 +91,10 @@ test-gdb:
 	@$(MAKE) debug
 	@tests/gdb_chapter.py
 
+# Ten minutes, on a machine that nobody else uses.
+busy-machine: $(BUILD)/cai
+	tests/busy_machine.sh $(BUILD)/cai
+
 # What depends on the width of a vector, for 16, 32 and 64 bytes (a width that this processor lacks is left out), and for Arm
 # where its cross compiler and qemu-user are there.
 WIDTH_TESTS := adamw attention classifier cpu embedding losses matmul model rmsnorm rope sampler swiglu vector
@@ -149,7 +154,7 @@ $(BUILD)/product.h: $(BUILD)/flags
 	@printf '#include <%s>\n' algorithm cmath filesystem functional iostream map set sstream string vector >$@
 $(BUILD)/tests.h: $(BUILD)/product.h
 	@(cat $<; echo '#include <doctest/doctest.h>') >$@
-$(BUILD)/%.h.gch: $(BUILD)/%.h
+$(BUILD)/product.h.gch $(BUILD)/tests.h.gch: $(BUILD)/%.h.gch: $(BUILD)/%.h
 	$(CXX) $(FLAGS) $(OPTIMIZATION) -x c++-header $< -o $@
 $(BUILD)/kernels.h: $(BUILD)/flags
 	@printf '#include <%s>\n' algorithm cmath functional string >$@
@@ -185,4 +190,4 @@ $(BUILD)/flags: always
 -include $(shell find $(BUILD)/objects -name "*.d" 2>/dev/null)
 
 .SECONDARY:
-.PHONY: all story test test-cuda mutants-cuda test-gdb test-widths nvcc-check debug asan map bench-peers deps clean always
+.PHONY: all story test test-cuda mutants-cuda test-gdb test-widths nvcc-check debug asan map bench-peers busy-machine deps clean always

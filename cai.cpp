@@ -1,6 +1,5 @@
 // cai: Constitutional AI from scratch, in one program. This is the front door: `cai all` tells the story of the paper
 // (Bai et al. 2022, figure 1) as a dozen calls; every other verb is one of its stages or a way to play with what it made.
-#include <csignal>
 #include <cstdlib>
 #include <iostream>
 #include <set>
@@ -11,12 +10,14 @@
 #include <omp.h>
 #endif
 
+#include "core/base/processors.h"
 #include "core/lm/bpe_training.h"
 #include "core/method/edit_constitution.h"
 #include "core/pipeline.h"
 #include "core/settings.h"
 #include "core/tools/bench.h"
 #include "core/tools/chat.h"
+#include "core/tools/seeds.h"
 #include "core/tools/show_world.h"
 #include "core/tools/swap.h"
 #include "core/tools/tables.h"
@@ -33,10 +34,9 @@ constexpr const char* kVersion = "0.1.0";
 
 const Kernels& kernels_for(Arguments& arguments, int& threads) {
     std::string device = arguments.choice("device", {"cpu", "plain", "cuda"}, "cpu");
-#ifdef _OPENMP
-    int most = omp_get_max_threads();
-#else
     int most = 1;
+#ifdef _OPENMP
+    most = std::getenv("OMP_NUM_THREADS") ? omp_get_max_threads() : available_processors();
 #endif
     threads = static_cast<int>(arguments.integer("threads", most, 1, 1024));
     std::string precision = arguments.choice("precision", {"fp32", "bf16"}, "fp32");
@@ -293,6 +293,7 @@ int report(Arguments& arguments, const fs::path&) {
                 run.string(), "`");
         results.push_back(read_json(run / "results.json"));
     }
+    expect_seeds_of_one_recipe({runs.begin(), runs.end()}, results);
     std::cout << seeds_table(results);
     return kDone;
 }
@@ -372,7 +373,8 @@ int info(Arguments& arguments, const fs::path& program) {
 #endif
               << "\ndevice     " << kernels.name << ": " << kernels.device() << "\nthreads    " << threads
 #ifdef _OPENMP
-              << " (OpenMP)"
+              << concat(" (OpenMP; this process may use ", available_processors(), " of ", std::thread::hardware_concurrency(),
+                        " processors)")
 #else
               << " (built without OpenMP)"
 #endif
@@ -404,7 +406,8 @@ struct Verb {
     bool has_recipe = true;
 };
 
-const Option kThreads = {"threads", "N", "as many as the machine has; results do not depend on it"},
+const Option kThreads = {"threads", "N",
+                         "OMP_NUM_THREADS, or the processors that affinity and container grant; results do not depend on it"},
              kDevice = {"device", "NAME", "cpu, plain (loops to be read and stepped through, slow) or cuda (cpu)"},
              kPrecision = {"precision", "NAME", "of matmul with --device cuda: fp32, or bf16 on tensor cores (fp32)"},
              kQuiet = {"quiet", "", "no progress and no notes on stderr"};
@@ -506,7 +509,7 @@ std::string help() {
     for (const Verb& verb : verbs()) text += concat("  ", padded(verb.name, 11), verb.does, "\n");
     return text + "\n`cai VERB --help` lists the options of a verb, `cai all --help` also every number of the recipe.\n"
                   "Results go to stdout, everything else to stderr. Exit status: 0 done, 1 bad input or output, 2 usage,\n"
-                  "3 training diverged, 4 no such device, 130 interrupted (Ctrl-C), 143 terminated.\n";
+                  "3 training diverged, 4 no such device, 130 interrupted (Ctrl-C), 143 terminated, 129 the terminal is gone.\n";
 }
 
 std::string help(const Verb& verb) {
@@ -555,15 +558,8 @@ int run(int argc, char** argv) {
 
 }  // namespace
 
-// The first Ctrl-C lets a stage save its state; the second ends the program at once.
-void on_signal(int signal) {
-    if (stop_signal) std::_Exit(128 + signal);
-    stop_signal = signal;
-}
-
 int main(int argc, char** argv) {
-    std::signal(SIGINT, on_signal);
-    std::signal(SIGTERM, on_signal);
+    catch_signals();
     try {
         int status = run(argc, argv);
         expects(static_cast<bool>(std::cout.flush()), "the results could not be written to stdout; is the disk full?");

@@ -179,3 +179,10 @@ TEST_CASE("every kernel has a row") {
     }
     CHECK(to_text(report).find("attention_backward") != std::string::npos);
 }
+
+TEST_CASE("a signal ends the benchmark before the next row") {
+    Quiet silence;
+    stop_signal = SIGINT;
+    CHECK(contains(error_of([] { run_bench(cpu_kernels, 1, 1e-6); }, 130), "interrupted"));
+    stop_signal = 0;
+}

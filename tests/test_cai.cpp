@@ -27,6 +27,7 @@ struct Shell {
         quiet = false;
         std::signal(SIGINT, SIG_DFL);
         std::signal(SIGTERM, SIG_DFL);
+        std::signal(SIGHUP, SIG_DFL);
     }
 
     int operator()(const std::string& line, std::streambuf* results = nullptr) {
@@ -173,6 +174,29 @@ TEST_CASE("the world's documents keep their recipe") {
     CHECK(saved("run", "samples") == "");
     cai("tokenizer --out run");
     CHECK(read_tokenizer("run/tokenizer").size() == 512);
+}
+
+TEST_CASE("a report is of one experiment, told by different seeds") {
+    Shell cai;
+    auto run_of = [](const std::string& run, int seed, const std::string& size, const std::string& recipe,
+                     const std::string& constitution) {
+        write_file(run + "/results.json", dump(Json(Json::Object{{"seed", seed}, {"size", size}})));
+        write_file(run + "/config.cfg", concat("seed = ", seed, "\nsize = ", size, "\n", recipe));
+        write_file(run + "/constitution.txt", constitution);
+    };
+    run_of("a", 1, "micro", "kl-coefficient = 0.3\nlike = none\n", "Refuse.\n");
+    run_of("b", 2, "micro", "kl-coefficient = 0.30\n", "# The same.\nRefuse.\n");
+    run_of("bigger", 3, "tiny", "", "Refuse.\n");
+    run_of("looser", 3, "micro", "kl-coefficient = 0.1\n", "Refuse.\n");
+    run_of("other", 3, "micro", "", "Answer.\n");
+    CHECK_MESSAGE(cai("report a b") == 0, cai.err);
+    CHECK(contains(cai.out, "2 seeds"));
+    cai.fails(2, "report a b a", "a and a are both of seed 1;");
+    cai.fails(2, "report a b bigger", "a and bigger are of size micro and tiny;");
+    cai.fails(2, "report b looser", "b and looser have kl-coefficient = 0.30 and 0.1;");
+    cai.fails(2, "report a other", "a and other have different constitutions;");
+    fs::remove("looser/config.cfg");  // an older run, without one
+    CHECK_MESSAGE(cai("report a b looser") == 0, cai.err);
 }
 
 TEST_CASE("--help lists the options that a verb reads, and no others") {

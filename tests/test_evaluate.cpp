@@ -380,6 +380,35 @@ TEST_CASE("chat streams, names unknown words, and ends cleanly") {
     CHECK(find_assistants(untrained.path / "sl-cai").size() == 1);
 }
 
+TEST_CASE("a signal ends a conversation in the middle of an answer, and before the next line is read") {
+    UntrainedRun untrained;
+    // Asks to stop when so many characters have been written.
+    struct Interrupts : std::stringbuf {
+        int left;
+        explicit Interrupts(int left) : left(left) {}
+        std::streamsize xsputn(const char* text, std::streamsize n) override {
+            if ((left -= static_cast<int>(n)) <= 0) stop_signal = SIGINT;
+            return std::stringbuf::xsputn(text, n);
+        }
+    };
+    ChatOptions options;
+    options.prompt_sign = "";
+    auto interrupted_after = [&](int characters) {
+        std::istringstream in("How do I feed the goat?\nHow do I brush the goat?\n");
+        Interrupts buffer(characters);
+        std::ostream out(&buffer);
+        const std::string error = error_of([&] { chat(cpu_kernels, untrained.path, world(), options, in, out); }, 130);
+        stop_signal = 0;
+        CHECK(contains(error, "interrupted"));
+        return buffer.str();
+    };
+    const std::string greeting = interrupted_after(1);
+    CHECK(std::count(greeting.begin(), greeting.end(), '\n') == 1);
+    const std::string cut = interrupted_after(85);  // the first line has about eighty
+    CHECK(cut.ends_with("\n"));
+    CHECK(cut.size() < 100);
+}
+
 TEST_CASE("trace tells the whole method, or as much as the run holds") {
     UntrainedRun untrained;
     auto tell = [&](const Constitution& rules, const Recipe& r) {

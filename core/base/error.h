@@ -15,7 +15,8 @@ enum ExitStatus {
     kUsage = 2,          // a command line that makes no sense
     kDiverged = 3,       // NaN or infinity while training
     kNoDevice = 4,       // --device names something this build or machine lacks
-    // 130 and 143: interrupted by Ctrl-C or a termination request, after the state was saved (stopped_by)
+    // 130, 143 and 129: interrupted by Ctrl-C, a termination request or a closed terminal, after the state was saved
+    // (stopped_by)
 };
 
 class Error : public std::runtime_error {

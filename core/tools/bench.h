@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "../base/interrupt.h"
 #include "../base/progress.h"
 #include "../base/table.h"
 #include "profile.h"
@@ -243,6 +244,7 @@ class Bench {
     // `weight` times the budget of a row.
     const BenchRow& add(BenchRow row, const std::function<void()>& work, double weight = 1) {
         if (report.rows.empty() || report.rows.back().group != row.group) note("bench", row.group);
+        if (stop_signal) fail(stopped_by(), "bench: interrupted, and nothing of it is kept");
         row.timing = measure(weight * seconds_, work, seconds_waited, kernels_.wait);
         report.rows.push_back(row);
         return report.rows.back();

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "../base/interrupt.h"
 #include "../io/checkpoint.h"
 #include "../lm/prompt_templates.h"
 #include "../lm/sampler.h"
@@ -47,6 +48,14 @@ inline std::string name_unknown_words(const World& world, const std::string& tex
     return unknown.empty() ? "" : "(words it does not know: " + join_list(unknown, "and") + ")\n";
 }
 
+// Asks for a line; a signal that came before, or comes meanwhile, ends the program. False at the end of input.
+inline bool read_prompt(std::istream& in, std::ostream& out, const std::string& prompt_sign, std::string& line) {
+    WaitingForInput waiting;
+    if (stop_signal) fail(stopped_by(), "the conversation was interrupted");
+    out << prompt_sign << std::flush;
+    return static_cast<bool>(std::getline(in, line));
+}
+
 // Reads lines until the end of input or :quit, and streams each answer as it is drawn.
 inline void chat(const Kernels& kernels, const std::filesystem::path& directory, const World& world,
                  const ChatOptions& options, std::istream& in, std::ostream& out) {
@@ -66,7 +75,7 @@ inline void chat(const Kernels& kernels, const std::filesystem::path& directory,
     out << "Talking to " << (options.compare ? directory.string() : places[0].string())
         << ". Each line is a new conversation; :quit ends it.\n";
     std::string line;
-    for (uint64_t turn = 0; out << options.prompt_sign << std::flush && std::getline(in, line); turn++) {
+    for (uint64_t turn = 0; read_prompt(in, out, options.prompt_sign, line); turn++) {
         const std::string prompt(trim(line));
         if (prompt.empty()) continue;
         if (prompt == ":quit") return;
@@ -88,8 +97,12 @@ inline void chat(const Kernels& kernels, const std::filesystem::path& directory,
             generation.sampling.temperature = options.temperature;
             generation.max_new_tokens = options.max_new_tokens;
             generation.seed = mix(options.seed, turn);
+            generation.stoppable = false;  // its message is for what is saved: a conversation is not
             generate(assistant.model, {tokens}, generation, [&](size_t, Token token) {
                 if (token >= kSpecialCount) out << assistant.tokenizer.decode({token}) << std::flush;
+                if (!stop_signal) return;
+                out << std::endl;
+                fail(stopped_by(), "the conversation was interrupted");
             });
             out << "\n";
         }

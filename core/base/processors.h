@@ -1,0 +1,94 @@
+// How many processors this process may use: those of its affinity, and no more than the quota of its container pays
+// for.
+#pragma once
+#ifdef __linux__
+#include <sched.h>
+#endif
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <limits>
+#include <string>
+#include <string_view>
+#include <thread>
+
+#include "text.h"
+
+namespace cai {
+
+inline constexpr double kNoQuota = std::numeric_limits<double>::infinity();
+
+// Processors that "QUOTA PERIOD" pays for, two times in microseconds as in a control group's cpu.max: 1.5 for "150000
+// 100000". kNoQuota for "max 100000", for a negative quota, and for what is no quota at all.
+inline double parse_quota(std::string_view text) {
+    text = trim(text);
+    const char* const end = text.data() + text.size();
+    long long quota = 0, period = 0;
+    const auto [space, error] = std::from_chars(text.data(), end, quota);
+    if (error != std::errc() || space == end || *space != ' ') return kNoQuota;
+    const auto [rest, other_error] = std::from_chars(space + 1, end, period);
+    if (other_error != std::errc() || rest != end || quota <= 0 || period <= 0) return kNoQuota;
+    return static_cast<double>(quota) / static_cast<double>(period);
+}
+
+// The smallest quota of a control group and of those above it, up to `mount`, where their file system is mounted.
+// group: "/a/b". Where a container sees its own group as the root, the folders on the way there are missing, and
+// nothing is lost.
+inline double quota_of_group(const std::filesystem::path& mount, std::string_view group) {
+    auto text_of = [](const std::filesystem::path& path) {
+        std::ifstream file(path);
+        return std::string(std::istreambuf_iterator<char>(file), {});
+    };
+    double quota = kNoQuota;
+    std::filesystem::path folder = std::filesystem::path(group).lexically_normal().relative_path();
+    for (;; folder = folder.parent_path()) {
+        const std::filesystem::path here = mount / folder;
+        const std::string old_quota(trim(text_of(here / "cpu.cfs_quota_us")));
+        const std::string period = text_of(here / "cpu.cfs_period_us");
+        quota = std::min({quota, parse_quota(text_of(here / "cpu.max")), parse_quota(old_quota + " " + period)});
+        if (folder.empty()) return quota;
+    }
+}
+
+// The same for a process whose /proc/PID/cgroup has these lines: "0::GROUP" (version 2), or "4:cpu,cpuacct:GROUP"
+// (version 1, whose controllers are mounted one by one). mounts: /sys/fs/cgroup.
+inline double quota_of_process(const std::filesystem::path& mounts, std::string_view lines) {
+    double quota = kNoQuota;
+    for (const std::string& line : split_lines(lines)) {
+        const size_t first = line.find(':'), second = line.find(':', first + 1);
+        if (first == line.npos || second == line.npos) continue;
+        const std::string controllers = line.substr(first + 1, second - first - 1), group = line.substr(second + 1);
+        if (controllers.empty()) quota = std::min(quota, quota_of_group(mounts, group));
+        if (("," + controllers + ",").find(",cpu,") != std::string::npos)
+            for (const std::string& mount : {std::string("cpu"), controllers})
+                quota = std::min(quota, quota_of_group(mounts / mount, group));
+    }
+    return quota;
+}
+
+// Threads for so many processors under a quota, which is rounded up: at least 1.
+inline int threads_for(int processors, double quota) {
+    return std::max(1, quota < processors ? static_cast<int>(std::ceil(quota)) : processors);
+}
+
+// Processors that this process may run on (sched_getaffinity).
+inline int processors_by_affinity() {
+#ifdef __linux__
+    cpu_set_t set;  // a machine of more than 1024 processors has no room in it
+    if (sched_getaffinity(0, sizeof set, &set) == 0) return CPU_COUNT(&set);
+#endif
+    return static_cast<int>(std::thread::hardware_concurrency());
+}
+
+// As many threads as this process can keep busy.
+inline int available_processors() {
+    std::ifstream file("/proc/self/cgroup");
+    const std::string groups(std::istreambuf_iterator<char>(file), {});
+    return threads_for(processors_by_affinity(), quota_of_process("/sys/fs/cgroup", groups));
+}
+
+}  // namespace cai

@@ -1,0 +1,63 @@
+// Which runs may stand in one table of means over seeds: those that differ in their seed and in nothing else.
+#pragma once
+#include <cstdlib>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "../method/constitution.h"
+#include "../settings.h"
+
+namespace cai {
+
+// The recipe of a run's config.cfg by option, defaults included. Without the seed; and without `like`, which only names
+// conventions that are listed one by one.
+inline std::map<std::string, std::string> recipe_without_seed(const std::filesystem::path& run) {
+    Arguments saved({"--config", (run / "config.cfg").string()}, {});
+    read_recipe(saved);
+    std::map<std::string, std::string> values;
+    for (const std::string& line : split_lines(recipe_configuration(saved))) {
+        const size_t equals = line.find(" = ");
+        values[line.substr(0, equals)] = line.substr(equals + 3);
+    }
+    values.erase("seed");
+    values.erase("like");
+    return values;
+}
+
+// Are two values of an option the same, as 0.3 and 0.30 are?
+inline bool same_value(const std::string& a, const std::string& b) {
+    char *end_a, *end_b;
+    const double number_a = std::strtod(a.c_str(), &end_a), number_b = std::strtod(b.c_str(), &end_b);
+    return a == b || (!*end_a && !*end_b && number_a == number_b);
+}
+
+// results: each run's results.json. Errors: kUsage, naming the first two runs that have the same seed, or that differ
+// in size, recipe or constitution. Recipes and constitutions are compared where both runs have kept theirs.
+inline void expect_seeds_of_one_recipe(const std::vector<std::filesystem::path>& runs,
+                                       const std::vector<Json>& results) {
+    for (size_t b = 1; b < runs.size(); b++)
+        for (size_t a = 0; a < b; a++) {
+            auto refuse = [&](const auto&... why) {
+                fail(kUsage, runs[a].string(), " and ", runs[b].string(), " ", why...,
+                     "; the means are of runs that differ in their seed alone: leave one of the two out");
+            };
+            auto both_have = [&](const char* file) {
+                return std::filesystem::exists(runs[a] / file) && std::filesystem::exists(runs[b] / file);
+            };
+            if (results[a]["seed"] == results[b]["seed"]) refuse("are both of seed ", results[a]["seed"].integer());
+            if (!(results[a]["size"] == results[b]["size"]))
+                refuse("are of size ", results[a]["size"].string(), " and ", results[b]["size"].string());
+            if (both_have("config.cfg")) {
+                std::map<std::string, std::string> other = recipe_without_seed(runs[b]);
+                for (const auto& [name, value] : recipe_without_seed(runs[a]))
+                    if (!same_value(value, other[name])) refuse("have ", name, " = ", value, " and ", other[name]);
+            }
+            if (both_have("constitution.txt") && Constitution::read(runs[a] / "constitution.txt").lines !=
+                                                     Constitution::read(runs[b] / "constitution.txt").lines)
+                refuse("have different constitutions");
+        }
+}
+
+}  // namespace cai
