@@ -28,7 +28,7 @@ FILES = {
     "core/method/ppo_losses.h": ("advantage ppo_math", ""),
     "core/method/preference.h": ("advantage ppo_math", ""),
     "cpu/losses.cpp": ("losses advantage", ""),
-    "cpu/classifier.cpp": ("classifier", ""),
+    "cpu/classifier.cpp": ("classifier token_draws", ""),
     "cpu/adamw.cpp": ("adamw optimizer", ""),
     "core/nn/optimizer.h": ("optimizer", ""),
     "core/nn/learning_rate.h": ("optimizer", ""),

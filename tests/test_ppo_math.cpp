@@ -72,3 +72,43 @@ TEST_CASE("an epoch goes on at exactly one and a half times target_kl") {
     options.target_kl = 0;
     CHECK_FALSE(stop_early(1e9, options));
 }
+
+TEST_CASE("labels and bounds of 0 and of 1 are lawful, what lies beyond is refused") {
+    CHECK(clamp_label(0.25, 0, 1) == 0.25);
+    CHECK(clamp_label(0.25, 0.5, 0.5) == 0.5);
+    CHECK(clamp_label(0.25, 0, 0) == 0);
+    CHECK(clamp_label(0.25, 1, 1) == 1);
+    for (auto [low, high] : {std::pair{-0.5, 0.5}, {0.5, 1.5}, {1.5, 2.0}, {0.75, 0.5}})
+        CHECK(contains(error_of([&, low = low, high = high] { clamp_label(0.25, low, high); }), "do not lie in [0, 1]"));
+
+    // At equal scores sigma is 1/2: the loss is ln 2 for any label, the derivative 1/2 - p.
+    const PreferenceLoss two = preference_loss(cpu_kernels, {3, 3, -1, -1}, {0, 1});
+    REQUIRE(two.loss.size() == 2);
+    CHECK(near(two.loss[0], std::log(2.0)));
+    CHECK(near(two.loss[1], std::log(2.0)));
+    CHECK(two.gradient == Doubles{0.5, -0.5});
+    CHECK(preference_loss(cpu_kernels, {}, {}).loss.empty());
+    for (double label : {-0.01, 1.01, 2.0, -1.0})
+        CHECK(contains(error_of([&] { preference_loss(cpu_kernels, {0, 0}, {label}); }), "is not a probability"));
+    for (const Floats& scores : {Floats{}, Floats{0}, Floats{0, 0, 0}, Floats{0, 0, 0, 0}})
+        CHECK(contains(error_of([&] { preference_loss(cpu_kernels, scores, {0.5}); }), "scores for 1 pairs"));
+    for (size_t bad = 0; bad < 4; bad++) {
+        Floats scores(4, 0);
+        scores[bad] = -std::numeric_limits<float>::infinity();
+        CHECK(contains(error_of([&] { preference_loss(cpu_kernels, scores, {0.5, 0.5}); }, kDiverged), "the score of an answer"));
+    }
+}
+
+TEST_CASE("sigma and the entropy of a label, by hand") {
+    // sigma(ln 3) = 3/4, sigma(-ln 3) = 1/4, sigma(ln 3 / 2) lies at sqrt(3) / (1 + sqrt(3)).
+    CHECK(near(sigmoid(std::log(3.0)), 0.75));
+    CHECK(near(sigmoid(-std::log(3.0)), 0.25));
+    CHECK(near(sigmoid(std::log(3.0) / 2), std::sqrt(3.0) / (1 + std::sqrt(3.0))));
+    CHECK(sigmoid(0) == 0.5);
+    CHECK(sigmoid(1000) == 1);
+    CHECK(sigmoid(-1000) == 0);
+    CHECK(near(label_entropy(0.25), 0.25 * std::log(4.0) + 0.75 * std::log(4.0 / 3)));
+    CHECK(near(label_entropy(0.75), label_entropy(0.25)));
+    CHECK(near(preference(std::log(0.1), std::log(0.3)), 0.25));
+    CHECK(near(average_orders(0.25, 0.5), 0.375));
+}
