@@ -6,6 +6,7 @@
 # make CUDA=1 any of these with nvcc, for the GPU; otherwise the CUDA kernels run in an emulator, on the CPU
 # make test-cuda   the kernels' tests        make nvcc-check   nvcc compiles for each chip, and no register spills
 # make mutants-cuda   the kernels' tests must fail without each barrier in turn; SAMPLE=5 tries five
+# make mutants   the tests must fail for each change of the mathematics: 100 at random, SAMPLE=all for every one
 # make test-gdb   repeats the gdb session of notebooks_md/02_gdb_attention.md
 # make busy-machine   speed on an idle machine and beside busy processes, against other ways of waiting for work
 # make test-widths   the kernels' tests for vectors of 16, 32 and 64 bytes, and for Arm in an emulator
@@ -85,6 +86,15 @@ mutants-cuda:
 	@$(DOCTEST) || $(MAKE) deps
 	@$(MAKE) CUDA= OPENMP= CXXFLAGS= KERNEL_OPTIMIZATION=-O1 BUILD=build/mutants TESTS='$(MUTANTS)' build/mutants/tests
 	@CXX='$(CXX)' SAMPLE='$(SAMPLE)' tests/mutants_cuda.sh build/mutants
+
+# With one operation of the mathematics changed at a time, its tests have to fail.
+MATHEMATICS_TESTS := adamw advantage classifier losses model optimizer ppo_math token_draws
+mutants:
+	@$(DOCTEST) || $(MAKE) deps
+	@$(MAKE) CUDA= CXXFLAGS=-D_GLIBCXX_ASSERTIONS OPTIMIZATION=-O0 KERNEL_OPTIMIZATION=-O1 BUILD=build/mutants/mathematics \
+	  TESTS='$(patsubst %,build/mutants/mathematics/objects/tests/%.o,main $(addprefix test_,$(MATHEMATICS_TESTS)))' \
+	  build/mutants/mathematics/tests build/mutants/mathematics/product.h.gch
+	@SAMPLE='$(SAMPLE)' SEED='$(SEED)' ONLY='$(ONLY)' tests/mutants.py build/mutants/mathematics
 
 # The session of notebooks_md/02_gdb_attention.md, compared with what gdb says today.
 test-gdb:
@@ -190,4 +200,5 @@ $(BUILD)/flags: always
 -include $(shell find $(BUILD)/objects -name "*.d" 2>/dev/null)
 
 .SECONDARY:
-.PHONY: all story test test-cuda mutants-cuda test-gdb test-widths nvcc-check debug asan map bench-peers busy-machine deps clean always
+.PHONY: all story test test-cuda mutants mutants-cuda test-gdb test-widths nvcc-check debug asan map bench-peers busy-machine deps \
+        clean always

@@ -1,4 +1,5 @@
 // The test program: doctest's main. Each test_<stem>.cpp beside it tests the file of that stem.
-#define DOCTEST_CONFIG_IMPLEMENT  // by name, since the header may have been read already, precompiled
+// Both names: the first alone is not seen when the header was read before, as a precompiled one.
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#define DOCTEST_CONFIG_IMPLEMENT
 #include <doctest/doctest.h>

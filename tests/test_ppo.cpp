@@ -1,6 +1,8 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <functional>
+#include <numeric>
 
 #include "../core/lm/bpe_training.h"
 #include "../core/method/supervised.h"
@@ -220,14 +222,112 @@ TEST_CASE("ppo: the KL penalty holds the policy back, and target_kl stops an ite
     CHECK(stopped <= 0.15 * free);
 }
 
-TEST_CASE("ppo: every whitening, estimator, placement and end is a run") {
+namespace {
+
+// What a run handed to the kernels: each iteration's rewards, and each minibatch's advantages.
+struct Handed {
+    std::vector<std::vector<double>> rewards, estimated, advantages;
+    std::vector<std::vector<int32_t>> offsets;
+    double gamma = 0, lambda = 0, clip_ratio = 0, dual_clip = 0, clip_value = 0;
+} handed;
+
+Kernels watched_kernels() {
+    Kernels kernels = cpu_kernels;
+    kernels.gae = [](double* advantages, double* returns, const double* rewards, const float* values, const int32_t* offsets,
+                     size_t R, double gamma, double lambda) {
+        cpu_kernels.gae(advantages, returns, rewards, values, offsets, R, gamma, lambda);
+        handed.rewards.emplace_back(rewards, rewards + offsets[R]);
+        handed.estimated.emplace_back(advantages, advantages + offsets[R]);
+        handed.offsets.emplace_back(offsets, offsets + R + 1);
+        handed.gamma = gamma, handed.lambda = lambda;
+    };
+    kernels.policy_loss = [](double* loss, double* gradient, const float* logprobs, const float* old_logprobs,
+                             const double* advantages, size_t T, double clip_ratio, double dual_clip) {
+        cpu_kernels.policy_loss(loss, gradient, logprobs, old_logprobs, advantages, T, clip_ratio, dual_clip);
+        handed.advantages.emplace_back(advantages, advantages + T);
+        handed.clip_ratio = clip_ratio, handed.dual_clip = dual_clip;
+    };
+    kernels.value_loss = [](double* loss, double* gradient, const float* values, const float* old_values, const double* returns,
+                            size_t T, double clip_value) {
+        cpu_kernels.value_loss(loss, gradient, values, old_values, returns, T, clip_value);
+        handed.clip_value = clip_value;
+    };
+    return kernels;
+}
+
+double mean_of(const std::vector<double>& x) { return std::accumulate(x.begin(), x.end(), 0.0) / static_cast<double>(x.size()); }
+
+double squares_about(const std::vector<double>& x, double mean) {
+    double sum = 0;
+    for (double value : x) sum += (value - mean) * (value - mean);
+    return sum;
+}
+
+}  // namespace
+
+TEST_CASE("ppo: the conventions of other libraries reach the rewards, the whitening and the losses") {
     Quiet hush;
-    for (int i = 0; i < 4; i++) {
-        Recipe recipe = small_recipe(1, 6);
-        recipe.ppo.options = like(std::vector<const char*>{"oai", "n+", "openrlhf", "verl"}[static_cast<size_t>(i)]);
-        recipe.ppo.options.kl_placement = i % 2 ? KlPlacement::last_token : KlPlacement::every_token;
-        recipe.ppo.minibatches = 4;  // of one and two rollouts
-        CHECK(run_ppo(recipe).size() == 1);
+    const Kernels kernels = watched_kernels();
+    const size_t rollouts = 6, minibatches = 4;  // of one and two rollouts
+    for (const std::string name : {"oai", "n+", "dsc", "openrlhf", "verl", "nemo"}) {
+        CAPTURE(name);
+        handed = {};
+        Recipe recipe = small_recipe(2, rollouts);
+        recipe.ppo.options = like(name);
+        const bool at_last_token = name == "n+" || name == "verl";
+        recipe.ppo.options.kl_placement = at_last_token ? KlPlacement::last_token : KlPlacement::every_token;
+        recipe.ppo.minibatches = static_cast<int>(minibatches);
+        recipe.ppo.max_new_tokens = 4;  // too few for any answer to end
+        const std::vector<NamedValues> metrics = run_ppo(recipe, kernels);
+        REQUIRE(metrics.size() == 2);
+        REQUIRE(handed.rewards.size() == 2);
+        REQUIRE(handed.advantages.size() == 2 * static_cast<size_t>(recipe.ppo.epochs) * minibatches);
+
+        CHECK(handed.gamma == 1);
+        CHECK(handed.lambda == (name == "openrlhf" || name == "verl" ? 1 : 0.95));
+        CHECK(handed.clip_ratio == 0.2);
+        CHECK(handed.dual_clip == (name == "verl" ? 3 : 0));
+        CHECK(handed.clip_value == (name == "openrlhf" || name == "verl" ? 0.5 : 0.2));
+
+        // Rewards. At first the policy is the reference, so that a penalty shows from the second iteration on.
+        size_t penalties[2] = {}, bonuses[2] = {}, replaced = 0;
+        for (size_t iteration : {0, 1})
+            for (size_t s = 0; s < rollouts; s++) {
+                const std::vector<double>& rewards = handed.rewards[iteration];
+                const size_t last = static_cast<size_t>(handed.offsets[iteration][s + 1]) - 1;
+                for (size_t t = static_cast<size_t>(handed.offsets[iteration][s]); t < last; t++)
+                    penalties[iteration] += rewards[t] < 0, bonuses[iteration] += rewards[t] > 0;
+                replaced += iteration == 0 && rewards[last] == -1;
+            }
+        if (name == "oai") {  // whitened, the mean kept
+            for (const std::vector<double>& rewards : handed.rewards)
+                CHECK(squares_about(rewards, mean_of(rewards)) == doctest::Approx(static_cast<double>(rewards.size())).epsilon(1e-4));
+        } else {
+            CHECK(penalties[0] + bonuses[0] == 0);
+            CHECK((penalties[1] > 0) == !at_last_token);
+            CHECK((bonuses[1] > 0) == (name == "dsc" || name == "openrlhf"));  // k1 takes both signs, |k1| one
+        }
+        CHECK(value_of(metrics[0], "val/num_eos_tokens") == 0);
+        if (name != "oai") CHECK(replaced == (name == "n+" ? rollouts : 0));
+
+        // Advantages of an epoch, which sees every rollout once: whitened over a minibatch, over all, or not at all.
+        std::vector<double> all;
+        for (size_t part = 0; part < minibatches; part++) {
+            const std::vector<double>& one = handed.advantages[part];
+            all.insert(all.end(), one.begin(), one.end());
+            const double n = static_cast<double>(one.size());
+            const bool white = std::abs(mean_of(one)) < 1e-9 && std::abs(squares_about(one, 0) / n - 1) < 1e-3;
+            CHECK(white == (name == "oai"));
+        }
+        const double n = static_cast<double>(all.size());
+        if (name == "dsc") {
+            std::sort(all.begin(), all.end());
+            std::sort(handed.estimated[0].begin(), handed.estimated[0].end());
+            CHECK(all == handed.estimated[0]);
+        } else {
+            CHECK(std::abs(mean_of(all)) < 1e-9);
+            CHECK(squares_about(all, 0) == doctest::Approx(name == "verl" ? n - 1 : n).epsilon(1e-4));
+        }
     }
 }
 

@@ -1,0 +1,132 @@
+// The end of the network at its edges: logits far from 0, vocabularies of many blocks, ties, and what top-k and top-p leave out.
+#include <algorithm>
+
+#include "check.h"
+
+using namespace cai;
+using namespace cai::check;
+
+namespace {
+
+std::vector<Token> draws(const Kernels& k, const std::vector<float>& row, size_t N, SamplingOptions options,
+                         std::vector<float>* logprob = nullptr) {
+    std::vector<float> logits, logprobs(N);
+    std::vector<Token> tokens(N, -77);
+    std::vector<uint64_t> keys(N);
+    for (size_t n = 0; n < N; ++n) logits.insert(logits.end(), row.begin(), row.end()), keys[n] = n;
+    Floats logits_(k, logits);
+    k.sample(tokens.data(), logprobs.data(), logits_, keys.data(), N, row.size(), options);
+    if (logprob) *logprob = logprobs;
+    return tokens;
+}
+
+std::vector<Token> distinct(std::vector<Token> tokens) {
+    std::sort(tokens.begin(), tokens.end());
+    tokens.erase(std::unique(tokens.begin(), tokens.end()), tokens.end());
+    return tokens;
+}
+
+}  // namespace
+
+TEST_CASE("log-probabilities of logits far from 0: the largest is subtracted, wherever it stands") {
+    for (const Kernels* k : backends())
+        for (size_t V : {1, 2, 15, 16, 17, 40})
+            for (size_t at = 0; at < V; ++at)
+                for (float base : {-3000.0f, 3000.0f}) {
+                    // One logit lies ln 2 above all others, which are equal: it has 2 shares of V + 1. Float spacing here is 2^-12.
+                    std::vector<float> logits(V, base);
+                    logits[at] = base + 0.6931472f;
+                    const double above = static_cast<double>(logits[at]) - base, total = std::exp(above) + V - 1.0;
+                    INFO(k->name, ", V ", V, ", largest at ", at, ", base ", base);
+                    Floats logits_(*k, logits), logprob(*k, poison(1)), entropy(*k, poison(1)), gradient(*k, poison(V)), d(*k, {1});
+                    Ints target(*k, {static_cast<Token>(at)});
+                    k->logprob_forward(logprob, entropy, logits_, target, 1, V, 1);
+                    k->logprob_backward(gradient, d, logits_, target, 1, V, 1);
+                    const double p = std::exp(above) / total, q = 1 / total;
+                    std::vector<double> expected(V, -q);
+                    expected[at] = 1 - p;
+                    CHECK_CLOSE(logprob.read(), std::vector<double>{std::log(p)}, kFloatSteps);
+                    CHECK_CLOSE(gradient.read(), expected, kFloatSteps);
+                    CHECK(std::abs(entropy.read()[0] + p * std::log(p) + (V - 1.0) * q * std::log(q)) < 1e-5);
+                }
+}
+
+TEST_CASE("the smallest logit may be 1000 below the largest, at any place") {
+    for (const Kernels* k : backends())
+        for (size_t V : {2, 16, 21, 40})
+            for (size_t at = 0; at < V; ++at) {
+                std::vector<float> logits(V, 0);
+                logits[at] = 1000;
+                Floats logits_(*k, logits), logprob(*k, poison(1)), entropy(*k, poison(1));
+                Ints target(*k, {static_cast<Token>(at)}), other(*k, {static_cast<Token>(at ? 0 : 1)});
+                k->logprob_forward(logprob, entropy, logits_, target, 1, V, 1);
+                CHECK(logprob.read()[0] == 0);
+                CHECK(entropy.read()[0] == 0);
+                k->logprob_forward(logprob, nullptr, logits_, other, 1, V, 1);
+                CHECK(logprob.read()[0] == -1000);
+                CHECK(draws(*k, logits, 3, {1, 0, 1}) == std::vector<Token>(3, static_cast<Token>(at)));
+            }
+}
+
+TEST_CASE("a draw from many blocks of tokens is the inverse of the cumulative distribution") {
+    const size_t N = 400;
+    for (const Kernels* k : backends())
+        for (size_t V : {63, 64, 65, 127, 128, 129, 200, 1000}) {
+            INFO(k->name, ", V ", V);
+            const auto row = normals(V, V, 1.5);
+            std::vector<double> below(V + 1);
+            for (size_t j = 0; j < V; ++j) below[j + 1] = below[j] + std::exp(static_cast<double>(row[j]));
+            const auto tokens = draws(*k, row, N, {1, 0, 1});
+            for (size_t n = 0; n < N; ++n) {
+                const double u = static_cast<double>(uniform01(mix(n))) * below[V];
+                REQUIRE(tokens[n] >= 0);
+                REQUIRE(static_cast<size_t>(tokens[n]) < V);
+                CHECK(u > below[tokens[n]] - 1e-5 * below[V]);
+                CHECK(u < below[tokens[n] + 1] + 1e-5 * below[V]);
+            }
+        }
+}
+
+TEST_CASE("tokens that are ruled out are never drawn, nor does a long row of them between two others matter") {
+    std::vector<float> row(300, -kInfinity);
+    row[5] = row[70] = row[299] = 0;
+    for (const Kernels* k : backends()) {
+        const auto tokens = draws(*k, row, 300, {1, 0, 1});
+        CHECK(distinct(tokens) == std::vector<Token>{5, 70, 299});
+        for (size_t n = 0; n < tokens.size(); ++n) {  // a third each
+            const double u = 3 * static_cast<double>(uniform01(mix(n)));
+            CHECK(tokens[n] == (u < 1 ? 5 : u < 2 ? 70 : 299));
+        }
+    }
+}
+
+TEST_CASE("top-p stops as soon as its share is reached exactly, top-k at the size of the vocabulary, lower ids first") {
+    const std::vector<float> equal(4, 0), many(100, 0);
+    for (const Kernels* k : backends()) {
+        CHECK(distinct(draws(*k, equal, 200, {1, 0, 0.5f})) == std::vector<Token>{0, 1});
+        CHECK(distinct(draws(*k, equal, 200, {1, 0, 0.75f})) == std::vector<Token>{0, 1, 2});
+        CHECK(distinct(draws(*k, equal, 200, {1, 0, 0.51f})) == std::vector<Token>{0, 1, 2});
+        CHECK(distinct(draws(*k, equal, 200, {1, 3, 1})) == std::vector<Token>{0, 1, 2});
+        CHECK(distinct(draws(*k, equal, 200, {1, 4, 1})) == std::vector<Token>{0, 1, 2, 3});
+        CHECK(distinct(draws(*k, equal, 200, {1, 5, 0.5f})) == std::vector<Token>{0, 1});
+        CHECK(distinct(draws(*k, equal, 200, {1, 3, 0.5f})) == std::vector<Token>{0, 1});  // 2 of 3 are the first to reach half
+        CHECK(distinct(draws(*k, many, 500, {1, 0, 0.0625f})) == std::vector<Token>{0, 1, 2, 3, 4, 5, 6});
+        // The log-probability is that of the whole distribution, cut or not.
+        std::vector<float> logprob;
+        draws(*k, equal, 3, {1, 1, 0.5f}, &logprob);
+        CHECK_CLOSE(logprob, std::vector<double>(3, -std::log(4)), kFloatSteps);
+    }
+}
+
+TEST_CASE("every kernel of the classifier refuses the temperatures that it cannot use") {
+    for (const Kernels* k : backends()) {
+        Floats x(*k, {1, 2}), d(*k, {1});
+        Ints target(*k, {0});
+        for (float temperature : {0.0f, -1.0f}) {
+            CHECK_THROWS_AS(k->logprob_forward(d, nullptr, x, target, 1, 2, temperature), Error);
+            CHECK_THROWS_AS(k->logprob_backward(x, d, x, target, 1, 2, temperature), Error);
+        }
+        CHECK_THROWS_AS(draws(*k, {1, 2}, 1, {-0.5f, 0, 1}), Error);
+        CHECK(draws(*k, {1, 2}, 1, {0, 0, 1})[0] == 1);
+    }
+}
