@@ -60,7 +60,7 @@ inline void read_ppo_options(Arguments& arguments, PpoOptions& o) {
     number("value-coefficient", o.value_coefficient);
     choice("aggregation", kAggregations, o.aggregation);
     number("target-kl", o.target_kl);
-    check(o);
+    validate(o);
 }
 
 // A run's config.cfg lists every number of its recipe. Where the command line names another --size, or another --like, the

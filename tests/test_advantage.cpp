@@ -55,13 +55,13 @@ TEST_CASE("option values are read by name, and unknown ones are refused") {
                          "--variance has no value \"n-1\"; choose one of: biased, bessel", Error);
 
     PpoOptions options;
-    CHECK_NOTHROW(check(options));
+    CHECK_NOTHROW(validate(options));
     options.dual_clip = 0.5;
-    CHECK_THROWS_WITH_AS(check(options), "PPO option dual_clip is 0.5; it must be 0 (off) or above 1", Error);
+    CHECK_THROWS_WITH_AS(validate(options), "PPO option dual_clip is 0.5; it must be 0 (off) or above 1", Error);
     options = {}, options.gamma = kNan;
-    CHECK_THROWS_AS(check(options), Error);
+    CHECK_THROWS_AS(validate(options), Error);
     options = {}, options.clip_ratio = 1;
-    CHECK_THROWS_AS(check(options), Error);
+    CHECK_THROWS_AS(validate(options), Error);
 }
 
 TEST_CASE("the defaults and the other libraries' conventions are those of the table") {
@@ -83,7 +83,7 @@ TEST_CASE("the defaults and the other libraries' conventions are those of the ta
     CHECK(like("verl").dual_clip == 3);
     CHECK(like("nemo").kl_estimator == KlEstimator::abs);
     for (const char* name : {"cai", "hh", "oai", "n+", "trl", "dsc", "openrlhf", "verl", "nemo"}) {
-        CHECK_NOTHROW(check(like(name)));
+        CHECK_NOTHROW(validate(like(name)));
     }
     CHECK_THROWS_AS(like("gpt"), Error);
 }

@@ -111,7 +111,7 @@ struct PpoOptions {
 };
 
 // Errors: kUsage, for a value outside its range.
-inline void check(const PpoOptions& o) {
+inline void validate(const PpoOptions& o) {
     auto require = [](bool ok, const char* option, double value, const char* range) {
         if (!ok) fail(kUsage, "PPO option ", option, " is ", value, "; it must be ", range);
     };

@@ -143,7 +143,7 @@ inline void ppo(const Kernels& kernels, Run& run, const World& world, const Reci
     namespace fs = std::filesystem;
     const char* stage = "ppo";
     const PpoRecipe& o = recipe.ppo;
-    check(o.options);
+    validate(o.options);
     if (o.iterations < 1 || o.rollouts < 1 || o.epochs < 1 || o.minibatches < 1 ||
         static_cast<size_t>(o.minibatches) > o.rollouts)
         fail(kUsage, stage,
