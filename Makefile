@@ -159,16 +159,17 @@ $(BUILD)/tests: $(TESTS) $(KERNELS)
 $(BUILD)/width-tests: $(patsubst %,$(BUILD)/objects/tests/test_%.o,$(WIDTH_TESTS)) $(BUILD)/objects/tests/main.o $(KERNELS)
 	$(CXX) $(FLAGS) $^ $(LIBRARIES) -o $@
 
-# The headers of the standard library and of doctest are read once, not by each of a hundred files.
+# The headers of the standard library and of doctest are read once, not by each of a hundred files: where g++ or clang++ is to
+# -include X.h, it takes X.h.gch beside it.
 $(BUILD)/product.h: $(BUILD)/flags
 	@printf '#include <%s>\n' algorithm cmath filesystem functional iostream map set sstream string vector >$@
 $(BUILD)/tests.h: $(BUILD)/product.h
 	@(cat $<; echo '#include <doctest/doctest.h>') >$@
-$(BUILD)/product.h.gch $(BUILD)/tests.h.gch: $(BUILD)/%.h.gch: $(BUILD)/%.h
-	$(CXX) $(FLAGS) $(OPTIMIZATION) -x c++-header $< -o $@
 $(BUILD)/kernels.h: $(BUILD)/flags
 	@printf '#include <%s>\n' algorithm cmath functional string >$@
-$(BUILD)/kernels.h.gch: $(BUILD)/kernels.h
+$(BUILD)/product.h.gch $(BUILD)/tests.h.gch: %.gch: %
+	$(CXX) $(FLAGS) $(OPTIMIZATION) -x c++-header $< -o $@
+$(BUILD)/kernels.h.gch: %.gch: %
 	$(CXX) $(FLAGS) $(KERNEL_OPTIMIZATION) -x c++-header $< -o $@
 
 $(BUILD)/objects/tests/%.o: tests/%.cpp $(BUILD)/tests.h.gch

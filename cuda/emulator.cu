@@ -323,7 +323,8 @@ Settings& settings() {
 }
 
 void run_grid(dim3 grid, dim3 block, size_t dynamic_shared_bytes, const std::function<void()>& kernel, Site launch) {
-    const auto [seed, chip] = settings();
+    const uint64_t seed = settings().seed;
+    const int chip = settings().chip;
     const size_t threads = size_t{block.x} * block.y * block.z, blocks = size_t{grid.x} * grid.y * grid.z;
     const size_t most_shared = most_shared_bytes(chip);
     if (threads < 1 || threads > 1024 || block.z > 64)

@@ -409,8 +409,9 @@ TEST_CASE("planted faults: what no chip, or not this chip, can do") {
     CHECK(says([] { launch(copy_elsewhere, {1, 1}, memory, memory + 4); }, "not shared memory of this block"));
     for (auto [chip, kilobytes] : {std::pair{75, 64u}, {80, 163u}, {86, 99u}, {90, 227u}}) {
         OnChip on(chip);
-        CHECK(report([=] { launch(nothing, {1, 1, kilobytes * 1024}); }) == "");
-        CHECK(says([=] { launch(nothing, {1, 1, kilobytes * 1024 + 1}); }, concat("sm_", chip)));
+        const unsigned most = kilobytes * 1024;
+        CHECK(report([=] { launch(nothing, {1, 1, most}); }) == "");
+        CHECK(says([=] { launch(nothing, {1, 1, most + 1}); }, concat("sm_", chip)));
     }
     OnChip on(75);
     CHECK(says([] { launch(copy_rows, {1, 4}, memory, memory, true); }, "cp.async needs sm_80, and CAI_EMU_ARCH is 75"));

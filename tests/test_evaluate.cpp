@@ -122,7 +122,8 @@ TEST_CASE("evaluation prompts are distinct, new, balanced, and keep to their spl
         size_t most = 0;
         for (auto [act, count] : by_act(cell)) most = std::max(most, count);
         for (auto [act, count] : by_act(cell)) {
-            CAPTURE(world().acts[act].name);
+            const std::string& name = world().acts[act].name;
+            CAPTURE(name);
             // All have the same number, but where an act has fewer requests than that.
             const size_t available = all_requests(world(), act, cell.split == "held_out_entities").size();
             CHECK(count >= 50);

@@ -70,7 +70,8 @@ TEST_CASE("bf16: two rounded factors are as far from float as 8 bits make it") {
 
 TEST_CASE("bf16: the same bits in every schedule") {
     if (!has_device()) return;
-    for (auto [N, I, O] : {std::array<size_t, 3>{5, 200, 6}, {7, 5, 200}, {200, 3, 7}, {520, 1, 2}}) {
+    for (const std::array<size_t, 3>& shape : {std::array<size_t, 3>{5, 200, 6}, {7, 5, 200}, {200, 3, 7}, {520, 1, 2}}) {
+        const size_t N = shape[0], I = shape[1], O = shape[2];
         const std::vector<float> expected = products(k, N, I, O);
         for (uint64_t seed = 1; seed < 8; ++seed) {
             INFO("N ", N, ", I ", I, ", O ", O, ", CAI_EMU_SEED=", seed);

@@ -39,7 +39,7 @@ const std::set<std::string> kMaySeeTruth = {"core/stages/evaluate.h", "core/stag
 // What the product may include besides the C++ standard library.
 const std::set<std::string> kSystemHeaders = {"omp.h",          "immintrin.h", "unistd.h",   "fcntl.h",        "sys/file.h",
                                               "sys/ioctl.h",    "sys/resource.h", "sys/stat.h", "sys/mman.h", "cuda_runtime.h",
-                                              "signal.h",       "sched.h",
+                                              "signal.h",       "sched.h",   "xlocale.h",
                                               "sanitizer/asan_interface.h", "sanitizer/tsan_interface.h"};
 
 const std::set<std::string> kTopLevel = {

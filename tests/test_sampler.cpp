@@ -262,7 +262,9 @@ TEST_CASE("sampler: 20000 draws follow the softmax") {
     Model model = random_model(kRagged, 7);
     const std::vector<Token> prompt = {12, 30};
     const size_t draws = 20000;
-    for (auto [temperature, top_k] : {std::pair{1.0f, 0}, {2.0f, 5}}) {
+    for (const auto& setting : {std::pair{1.0f, 0}, {2.0f, 5}}) {
+        const float temperature = setting.first;
+        const int top_k = setting.second;
         CAPTURE(top_k);
         std::vector<float> logits = logits_after(model, prompt);
         std::vector<double> p;

@@ -6,7 +6,6 @@
 #pragma once
 #include <algorithm>
 #include <charconv>
-#include <cmath>
 #include <concepts>
 #include <cstdint>
 #include <limits>
@@ -18,6 +17,7 @@
 
 #include "format.h"
 #include "json.h"
+#include "numbers.h"
 #include "spelling.h"
 #include "words.h"
 
@@ -195,12 +195,10 @@ class Arguments {
     Number parsed(const std::string& name, Number fallback, Number least, Number most, const char* kind) {
         const Given* given = find(name);
         if (!given) return fallback;
-        const char *begin = given->value.data(), *end = begin + given->value.size();
         Number value{};
-        auto [stop, error] = std::from_chars(begin, end, value);
+        const std::errc error = parse_number(given->value, value);
         if (error == std::errc::result_out_of_range) wrong(name, "is too large or too small for ", kind);
-        if (error != std::errc() || stop != end || !std::isfinite(static_cast<double>(value)))
-            wrong(name, "is not ", kind);
+        if (error != std::errc()) wrong(name, "is not ", kind);
         if (value < least) wrong(name, "is below ", shortest(least), ", the least allowed");
         if (value > most) wrong(name, "is above ", shortest(most), ", the most allowed");
         return value;

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "files.h"
+#include "numbers.h"
 #include "unicode.h"
 
 namespace cai {
@@ -343,8 +344,7 @@ struct JsonParser {
             if (!digits()) error(i, "expected a digit in the exponent, " + found());
         }
         double n = 0;
-        auto result = std::from_chars(text.data() + start, text.data() + i, n);
-        if (result.ec != std::errc() || !std::isfinite(n)) error(start, "the number does not fit a double");
+        if (parse_number(text.substr(start, i - start), n) != std::errc()) error(start, "the number does not fit a double");
         Json json = Json::real(n);
         std::get<Json::Number>(json.value_).real = real;
         return json;

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "../base/json.h"
+#include "../base/numbers.h"
 #include "../lm/special_tokens.h"
 #include "../nn/config.h"
 
@@ -15,8 +16,8 @@ namespace cai {
 inline Json real(float value) {
     char text[32];
     const char* end = std::to_chars(text, text + sizeof text, value).ptr;
-    double number;
-    std::from_chars(text, end, number);
+    double number = 0;
+    parse_number({text, end}, number);
     return Json::real(number);
 }
 

@@ -169,7 +169,8 @@ struct Activations {
 
     // Gives every part its room from `memory` on, and returns how many floats that takes; only counts them when null.
     size_t lay_out(const Config& c, Walk walk, float* memory) {
-        const auto [L, C, H, K, D, Q, F, V] = alphabet(c);
+        const Alphabet a = alphabet(c);
+        const size_t L = a.L, C = a.C, H = a.H, D = a.D, Q = a.Q, F = a.F;
         size_t next = 0;
         const auto view = [&](float*& pointer, size_t count) {
             pointer = memory ? memory + next : nullptr;

@@ -85,7 +85,8 @@ class Bench {
     // Every kernel but matmul in the shapes of `config`, over S sequences of T tokens, and for generation over S rows.
     // bytes: each input read once, each output written once, and read before where it is added to.
     void measure_kernels(const Config& config, size_t S, size_t T, size_t rows) {
-        const auto [L, C, H, K, D, Q, F, V] = alphabet(config);
+        const Alphabet a = alphabet(config);
+        const size_t C = a.C, H = a.H, K = a.K, D = a.D, Q = a.Q, F = a.F, V = a.V;
         const size_t N = S * T, P = parameter_count(config), middle = T / 2;
         Model model(kernels_, config);
         const auto floats = [&](size_t n) {
@@ -196,7 +197,7 @@ class Bench {
     }
 
     void measure_matmul(const std::string& group, const MatmulShape& shape, bool in_mean) {
-        const auto [N, I, O] = shape;
+        const size_t N = shape.N, I = shape.I, O = shape.O;
         MatmulWork work(kernels_, N, I, O);
         const std::string text = concat("N ", N, " I ", I, " O ", O);
         const auto one = [&](const char* name, Product product) {
