@@ -1,6 +1,5 @@
 // Which runs may stand in one table of means over seeds: those that differ in their seed and in nothing else.
 #pragma once
-#include <cstdlib>
 #include <filesystem>
 #include <map>
 #include <string>
@@ -11,26 +10,14 @@
 
 namespace cai {
 
-// The recipe of a run's config.cfg by option, defaults included. Without the seed; and without `like`, which only names
-// conventions that are listed one by one.
-inline std::map<std::string, std::string> recipe_without_seed(const std::filesystem::path& run) {
+// The fields of a run's recipe by option, as its config.cfg and the defaults have them.
+inline std::map<std::string, std::string> recipe_values(const std::filesystem::path& run) {
     Arguments saved({"--config", (run / "config.cfg").string()}, {});
-    read_recipe(saved);
+    Recipe recipe = read_recipe(saved);
     std::map<std::string, std::string> values;
-    for (const std::string& line : split_lines(recipe_configuration(saved))) {
-        const size_t equals = line.find(" = ");
-        values[line.substr(0, equals)] = line.substr(equals + 3);
-    }
-    values.erase("seed");
-    values.erase("like");
+    for (const RecipeStage& stage : recipe_stages(recipe))
+        for (const RecipeField& field : stage.fields) values[field.name] = value_text(field);
     return values;
-}
-
-// Are two values of an option the same, as 0.3 and 0.30 are?
-inline bool same_value(const std::string& a, const std::string& b) {
-    char *end_a, *end_b;
-    const double number_a = std::strtod(a.c_str(), &end_a), number_b = std::strtod(b.c_str(), &end_b);
-    return a == b || (!*end_a && !*end_b && number_a == number_b);
 }
 
 // results: each run's results.json. Errors: kUsage, naming the first two runs that have the same seed, or that differ
@@ -50,9 +37,9 @@ inline void expect_seeds_of_one_recipe(const std::vector<std::filesystem::path>&
             if (!(results[a]["size"] == results[b]["size"]))
                 refuse("are of size ", results[a]["size"].string(), " and ", results[b]["size"].string());
             if (both_have("config.cfg")) {
-                std::map<std::string, std::string> other = recipe_without_seed(runs[b]);
-                for (const auto& [name, value] : recipe_without_seed(runs[a]))
-                    if (!same_value(value, other[name])) refuse("have ", name, " = ", value, " and ", other[name]);
+                std::map<std::string, std::string> other = recipe_values(runs[b]);
+                for (const auto& [name, value] : recipe_values(runs[a]))
+                    if (value != other[name]) refuse("have ", name, " = ", value, " and ", other[name]);
             }
             if (both_have("constitution.txt") && Constitution::read(runs[a] / "constitution.txt").lines !=
                                                      Constitution::read(runs[b] / "constitution.txt").lines)
