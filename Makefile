@@ -131,7 +131,7 @@ nvcc-check:
 	done; echo "$$passed passed, $$failed failed"; [ $$failed = 0 ]
 
 map: $(BUILD)/tests
-	CAI_WRITE_MAP=1 $(BUILD)/tests --test-case="the map in notebooks_md/00_map.md*"
+	CAI_WRITE_MAP=1 $(BUILD)/tests --test-case="the map in notebooks_md/00_map.md*,the table of stages in notebooks_md/00_map.md*"
 
 bench-peers: $(KERNELS)
 	CXX='$(CXX)' FLAGS='$(FLAGS)' LLAMA2C='$(LLAMA2C)' python3 tests/peers/bench_peers.py --build $(BUILD)

@@ -177,18 +177,17 @@ fs::path run_stages(const std::string& verb, Arguments& arguments, const fs::pat
     for (const Stage& stage : stages())
         if (stage.command == command) chosen.push_back(&stage);
     if (chosen.empty()) fail(kUsage, "cai sft makes \"helpful\" or \"sl-cai\", not \"", command.substr(4), "\"");
-    const bool reads_constitution = std::any_of(chosen.begin(), chosen.end(), [](const Stage* stage) {
-        return std::find(stage->inputs.begin(), stage->inputs.end(), "constitution.txt") != stage->inputs.end();
-    });
+    const bool constitutional =
+        std::any_of(chosen.begin(), chosen.end(), [](const Stage* stage) { return reads_constitution(*stage); });
     fs::path file = constitution_of(s, out);
-    if (reads_constitution && verb != "evaluate") file = arguments.string("constitution", file.string());
+    if (constitutional && verb != "evaluate") file = arguments.string("constitution", file.string());
     Run run = s.open_run(out);
     run.force = arguments.flag("force");
     arguments.finish();
     expect_same_recipe(s.recipe, out);
     run.pending_files["config.cfg"] = recipe_configuration(s.recipe);
     Constitution constitution;
-    if (reads_constitution) {
+    if (constitutional) {
         constitution = verb == "evaluate" ? Constitution::read(file) : read_constitution(file, s.world);
         run.pending_files["constitution.txt"] = constitution.text();
     }
@@ -200,11 +199,6 @@ fs::path run_stages(const std::string& verb, Arguments& arguments, const fs::pat
         run_stage(pipeline, *stage);
     }
     return out;
-}
-
-int stage_verb(const std::string& verb, Arguments& arguments, const fs::path& program) {
-    run_stages(verb, arguments, program);
-    return kDone;
 }
 
 // A model of any text: --text FILE instead of the world.
@@ -255,6 +249,14 @@ int evaluate_verb(Arguments& arguments, const fs::path& program) {
         Model model = load_model(s.kernels, directory);
         std::cout << dump(evaluate_model(model, load_tokenizer(directory), s.world, s.recipe), json ? 0 : 2) << "\n";
     }
+    return kDone;
+}
+
+// One subcommand of the stages. Two of them can work on something else than a run: `--text FILE`, and `evaluate MODEL`.
+int stage_verb(const std::string& verb, Arguments& arguments, const fs::path& program) {
+    if (verb == "evaluate") return evaluate_verb(arguments, program);
+    if ((verb == "tokenizer" || verb == "pretrain") && arguments.has("text")) return text_verb(verb, arguments, program);
+    run_stages(verb, arguments, program);
     return kDone;
 }
 
@@ -398,9 +400,7 @@ int info(Arguments& arguments, const fs::path& program) {
 // ---- the command line
 
 struct Verb {
-    const char* name;
-    const char* does;
-    const char* example;
+    std::string name, does, example;
     std::vector<Option> options;  // its own: beside them stand kShared and those of the recipe
     std::function<int(Arguments&, const fs::path&)> run;
     bool has_recipe = true;
@@ -422,13 +422,7 @@ const std::vector<Option> kShared = {
     kQuiet,
 };
 
-const std::vector<Verb>& verbs() {
-    auto one_stage = [](const std::string& name) {
-        return [name](Arguments& arguments, const fs::path& program) {
-            bool text = (name == "tokenizer" || name == "pretrain") && arguments.has("text");
-            return text ? text_verb(name, arguments, program) : stage_verb(name, arguments, program);
-        };
-    };
+std::vector<Verb> all_verbs() {
     const Option out = {"out", "RUN", "the run directory (runs/story)"},
                  force = {"force", "", "run the stage although it is finished, as when its files are damaged"},
                  constitution = {"constitution", "FILE", "the principles, one a line (data/constitution.txt)"},
@@ -438,7 +432,28 @@ const std::vector<Verb>& verbs() {
                  text = {"text", "FILE", "train on this text instead of the world (into runs/text)"},
                  prompt = {"prompt", "TEXT", "what the user asks"},
                  like = {"like", "NAME", "PPO's conventions as in cai, hh, oai, n+, trl, dsc, openrlhf, verl or nemo (cai)"};
-    static const std::vector<Verb> kVerbs = {
+    // The subcommands of the stages, as the list of them says.
+    auto of_stages = [&] {
+        std::vector<Verb> verbs;
+        for (const Stage& stage : stages()) {
+            const std::string command = stage.command, name = command.substr(0, command.find(' '));
+            if (name == "world") continue;
+            if (verbs.empty() || verbs.back().name != name) {
+                verbs.push_back({name, stage.does, "", {out, force}, [name](Arguments& arguments, const fs::path& program) {
+                                     return stage_verb(name, arguments, program);
+                                 }});
+                if (reads_constitution(stage) && name != "evaluate") verbs.back().options.push_back(its_constitution);
+                if (name == "tokenizer" || name == "pretrain") verbs.back().options.push_back(text);
+                if (name == "ppo") verbs.back().options.push_back(like);
+                if (name == "evaluate") verbs.back().options.push_back(json);
+            }
+            const std::string example = concat("cai ", command, " --out runs/story");
+            if (!verbs.back().example.ends_with(example))
+                verbs.back().example += (verbs.back().example.empty() ? "" : "\n  ") + example;
+        }
+        return verbs;
+    };
+    std::vector<Verb> verbs = {
         {"all", "the whole story, from an empty folder to RL-CAI and its table",
          "cai all --out runs/story\n  cai all --from runs/story --constitution mine.txt --out runs/mine",
          {out, from, constitution, json, like}, all},
@@ -446,22 +461,6 @@ const std::vector<Verb>& verbs() {
          "cai world --samples 2",
          {{"out", "RUN", "write the documents of this run"}, {"samples", "N", "show N documents of each kind (1)"}, constitution},
          show_world},
-        {"tokenizer", "trains the byte-level BPE tokenizer", "cai tokenizer --text book.txt --out runs/book", {out, force, text},
-         one_stage("tokenizer")},
-        {"pretrain", "trains a model from fresh weights on the world, or on any text",
-         "cai pretrain --text book.txt --out runs/book --pretrain-epochs 3", {out, force, text}, one_stage("pretrain")},
-        {"sft", "fine-tunes the pretrained model into the helpful-only assistant, or into SL-CAI",
-         "cai sft helpful --out runs/story\n  cai sft sl-cai --out runs/story", {out, force}, one_stage("sft")},
-        {"critique", "answers, criticises and revises under the constitution", "cai critique --out runs/story --critique-rounds 4",
-         {out, force, its_constitution}, one_stage("critique")},
-        {"compare", "AI feedback: which of two answers does a line of the constitution prefer?",
-         "cai compare --out runs/story --compare-clamp 0.4,0.6", {out, force, its_constitution}, one_stage("compare")},
-        {"reward", "trains the preference model", "cai reward --out runs/story --reward-epochs 2", {out, force},
-         one_stage("reward")},
-        {"ppo", "reinforcement learning against the preference model", "cai ppo --out runs/story --ppo-kl-coefficient 0.1",
-         {out, force, like}, one_stage("ppo")},
-        {"evaluate", "rates of a model, or the table of a run",
-         "cai evaluate --out runs/story\n  cai evaluate runs/story/rl-cai --json", {out, force, json}, evaluate_verb},
         {"report", "means over the seeds of several runs, with 95 % intervals", "cai report runs/seed-1 runs/seed-2", {}, report,
          false},
         {"swap", "the same story with a hazard taken out of the constitution, or with three benign acts forbidden instead",
@@ -491,6 +490,13 @@ const std::vector<Verb>& verbs() {
          "cai bench --threads 2 --json", {{"seconds", "S", "for each row (0.3)"}, json, kThreads, kDevice, kPrecision, kQuiet}, bench, false},
         {"info", "what this program and machine are: paste it into a bug report", "cai info", {kThreads, kDevice, kPrecision}, info, false},
     };
+    const std::vector<Verb> stage_verbs = of_stages();
+    verbs.insert(verbs.begin() + 2, stage_verbs.begin(), stage_verbs.end());  // after all and world
+    return verbs;
+}
+
+const std::vector<Verb>& verbs() {
+    static const std::vector<Verb> kVerbs = all_verbs();
     return kVerbs;
 }
 
@@ -514,6 +520,10 @@ std::string help() {
 
 std::string help(const Verb& verb) {
     std::string text = concat("cai ", verb.name, ": ", verb.does, "\n\n  ", verb.example, "\n");
+    for (const Stage& stage : stages())
+        if (std::string(stage.command).starts_with(verb.name))
+            text += concat("\n", stage.name, ": ", stage.does, "\n  reads ", join_list(files_read(stage), "and"), "\n  makes ",
+                           join_list(stage.outputs, "and"), "\n");
     auto list = [&](const std::vector<Option>& options) {
         for (const Option& option : options)
             text += concat("  --", padded(concat(option.name, " ", option.value), 21), option.does, "\n");

@@ -112,6 +112,18 @@ inline Task task_of(const Stage& stage, const Recipe& recipe) {
     return {stage.name, stage.inputs, stage.optional_inputs, stage.outputs, stage_options(recipe, stage.options)};
 }
 
+inline bool reads_constitution(const Stage& stage) {
+    return std::find(stage.inputs.begin(), stage.inputs.end(), "constitution.txt") != stage.inputs.end();
+}
+
+// What a stage reads, for people: the world's files are one folder.
+inline std::vector<std::string> files_read(const Stage& stage) {
+    std::vector<std::string> files;
+    for (const auto* list : {&stage.inputs, &stage.optional_inputs})
+        for (const std::string& input : *list) add_new(files, input.starts_with("data/world/") ? "data/world" : input);
+    return files;
+}
+
 // The stage that makes a file or folder of the run; null for the constitution and what lies outside of the run.
 inline const Stage* maker_of(const std::string& file) {
     for (const Stage& stage : stages())

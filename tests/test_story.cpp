@@ -168,6 +168,27 @@ TEST_CASE("the list of stages: every input is made by an earlier stage, and only
     CHECK(reusable == std::vector<std::string>{"world", "tokenizer", "pretrain", "sft-helpful", "skill"});
 }
 
+TEST_CASE("the table of stages in notebooks_md/00_map.md is that of the list (make map rewrites it)") {
+    std::string table = "| stage | subcommand | reads | makes | what it does |\n|---|---|---|---|---|\n";
+    auto code = [](const std::vector<std::string>& files) {
+        std::string text;
+        for (const std::string& file : files) text += (text.empty() ? "`" : ", `") + file + "`";
+        return text;
+    };
+    for (const Stage& stage : stages())
+        table += concat("| ", stage.name, " | `cai ", stage.command, "` | ", code(files_read(stage)), " | ", code(stage.outputs),
+                        " | ", stage.does, " |\n");
+    const fs::path page = fs::path(CAI_SOURCE_DIR) / "notebooks_md/00_map.md";
+    const std::string begin = "<!-- stages -->\n", end = "<!-- /stages -->", text = read_file(page);
+    const size_t from = text.find(begin), to = text.find(end);
+    REQUIRE(from != text.npos);
+    REQUIRE(to != text.npos);
+    const std::string expected = text.substr(0, from + begin.size()) + table + text.substr(to);
+    if (std::getenv("CAI_WRITE_MAP") && text != expected) write_file(page, expected);
+    const bool current = read_file(page) == expected;
+    CHECK_MESSAGE(current, "the table is out of date: run make map");
+}
+
 TEST_CASE("a stage alone takes what this recipe makes, and nothing else") {
     TemporaryFolder folder;
     Told told(folder.path, 1, default_constitution());
