@@ -121,10 +121,9 @@ inline void train_preference_model(const Kernels& kernels, Run& run, const Recip
     ResumableLoop loop;
     loop.stage = stage, loop.steps = steps, loop.log_every = 10;
     loop.learning_rate = concat("--reward-learning-rate ", recipe.reward.learning_rate);
-    loop.fingerprint =
-        concat(fingerprint(find_checkpoint(run / "sl-cai")), ' ', fingerprint(run / "comparisons.jsonl"), ' ',
-               fingerprint(run / "helpfulness.jsonl"), ' ', recipe.seed, ' ', batch_size, ' ', steps, ' ',
-               recipe.reward.learning_rate);
+    loop.fingerprint = concat(fingerprint(find_checkpoint(run / "sl-cai")), ' ', fingerprint(run / "comparisons.jsonl"),
+                              ' ', fingerprint(run / "helpfulness.jsonl"), ' ', recipe.seed, ' ', batch_size, ' ',
+                              steps, ' ', recipe.reward.learning_rate);
     loop.directory = run / "preference-model.training";
     loop.save_every_seconds = save_every_seconds;
     loop.step = [&](size_t step) {
