@@ -9,7 +9,7 @@ namespace cai::cpu {
 // The unit of work, the same for any number of threads.
 constexpr size_t kBlock = 8192;
 
-void move_sum(float* sum, float* terms, size_t n) {
+void accumulate_and_clear(float* sum, float* terms, size_t n) {
     parallel_blocks(n, kBlock, n > kParallelFloats, [&](size_t first, size_t last) {
         for (size_t i = first; i < last; ++i) {
             sum[i] += terms[i];

@@ -1,5 +1,5 @@
-// Causal attention with grouped queries. One task is one sequence and one key-value head: it turns the keys once so
-// that the scores of one query against many keys are whole vectors, then takes its query heads in tiles of rows.
+// Causal attention with grouped queries. One task is one sequence and one key-value head: it transposes the keys once
+// so that the scores of one query against many keys are whole vectors, then takes its query heads in tiles of rows.
 #include <cmath>
 #include <vector>
 
@@ -8,7 +8,7 @@
 namespace cai::cpu {
 namespace {
 
-constexpr size_t kQueryRows = 6;    // forward: as many rows as the register tile of multiply
+constexpr size_t kQueryRows = 6;    // forward: as many rows as the register tile of gemm
 constexpr size_t kQueryBlock = 24;  // backward: rows whose probabilities are held at once
 
 // Scratch memory that keeps its size from call to call, one a thread.
@@ -44,7 +44,7 @@ void attend(float* out, size_t out_row, float* logsumexp, size_t logsumexp_row, 
         const float total = softmax(scores + r * padded, keys + r * more, padded, scale);
         if (logsumexp) logsumexp[r * logsumexp_row] = total;
     }
-    multiply(out, out_row, nullptr, {scores, padded, 1}, values, rows, D, all);
+    gemm(out, out_row, nullptr, {scores, padded, 1}, values, rows, D, all);
 }
 
 }  // namespace
@@ -75,14 +75,15 @@ void attention_forward(float* out, float* logsumexp, const float* qkv, const int
         const size_t begin = offsets[task / K], n = offsets[task / K + 1] - begin, k = task % K;
         const size_t padded = round_up(n, kLanes);
         const float* keys = qkv + begin * row + (H + k) * D;
-        float* turned = scratch<0>(D * padded);
-        transpose(turned, padded, keys, row, n, D);
+        float* transposed = scratch<0>(D * padded);
+        transpose(transposed, padded, keys, row, n, D);
         const Right values = whole_vectors(scratch<1>(n * round_up(D, kLanes)), keys + K * D, row, n, D);
         float* scores = scratch<2>(kQueryRows * padded);
         for (size_t h = k * group; h < (k + 1) * group; ++h)
             for (size_t i = 0; i < n; i += kQueryRows) {
                 const size_t at = begin + i, rows = smaller(kQueryRows, n - i), columns = round_up(i + rows, kLanes);
-                multiply(scores, columns, nullptr, {qkv + at * row + h * D, row, 1}, {turned, padded}, rows, columns, D);
+                const float* q = qkv + at * row + h * D;
+                gemm(scores, columns, nullptr, {q, row, 1}, {transposed, padded}, rows, columns, D);
                 attend(out + at * H * D + h * D, H * D, logsumexp + at * H + h, H, scores, values, rows, i + 1, 1, D);
             }
     });
@@ -99,9 +100,9 @@ void attention_backward(float* dqkv, const float* dout, const float* out, const 
         const size_t padded = round_up(n, kLanes);
         const float *keys = qkv + begin * row + (H + k) * D, *values = keys + K * D;
         float *dkeys = dqkv + begin * row + (H + k) * D, *dvalues = dkeys + K * D;
-        float *turned_keys = scratch<0>(D * padded), *turned_values = scratch<1>(D * padded);
-        transpose(turned_keys, padded, keys, row, n, D);
-        transpose(turned_values, padded, values, row, n, D);
+        float *transposed_keys = scratch<0>(D * padded), *transposed_values = scratch<1>(D * padded);
+        transpose(transposed_keys, padded, keys, row, n, D);
+        transpose(transposed_values, padded, values, row, n, D);
         const Right key_rows = whole_vectors(scratch<2>(n * width), keys, row, n, D);
         float *p = scratch<3>(kQueryBlock * padded), *ds = scratch<4>(kQueryBlock * padded);
         for (size_t j = 0; j < n; ++j) {
@@ -113,8 +114,8 @@ void attention_backward(float* dqkv, const float* dout, const float* out, const 
                 const size_t rows = smaller(kQueryBlock, n - first), seen = first + rows, at = begin + first;
                 const float *q = qkv + at * row + h * D, *d = dout + at * H * D + h * D, *o = out + at * H * D + h * D;
                 // Probabilities and the gradients of the scores for these rows; 0 for keys that come later.
-                multiply(p, padded, nullptr, {q, row, 1}, {turned_keys, padded}, rows, round_up(seen, kLanes), D);
-                multiply(ds, padded, nullptr, {d, H * D, 1}, {turned_values, padded}, rows, round_up(seen, kLanes), D);
+                gemm(p, padded, nullptr, {q, row, 1}, {transposed_keys, padded}, rows, round_up(seen, kLanes), D);
+                gemm(ds, padded, nullptr, {d, H * D, 1}, {transposed_values, padded}, rows, round_up(seen, kLanes), D);
                 for (size_t r = 0; r < rows; ++r) {
                     Vector products = {};
                     for (size_t c = 0; c < D; c += kLanes)
@@ -130,17 +131,17 @@ void attention_backward(float* dqkv, const float* dout, const float* out, const 
                     std::memset(p_row + own, 0, (padded - own) * sizeof(float));
                     std::memset(ds_row + own, 0, (padded - own) * sizeof(float));
                 }
-                multiply(dqkv + at * row + h * D, row, nullptr, {ds, padded, 1}, key_rows, rows, D, seen);
+                gemm(dqkv + at * row + h * D, row, nullptr, {ds, padded, 1}, key_rows, rows, D, seen);
                 const Right q_rows = whole_vectors(scratch<5>(kQueryBlock * width), q, row, rows, D);
-                multiply(dkeys, row, dkeys, {ds, 1, padded}, q_rows, seen, D, rows);
+                gemm(dkeys, row, dkeys, {ds, 1, padded}, q_rows, seen, D, rows);
                 const Right d_rows = whole_vectors(scratch<5>(kQueryBlock * width), d, H * D, rows, D);
-                multiply(dvalues, row, dvalues, {p, 1, padded}, d_rows, seen, D, rows);
+                gemm(dvalues, row, dvalues, {p, 1, padded}, d_rows, seen, D, rows);
             }
     });
 }
 
-// The cache keeps values straight, (slot, K, capacity, D), and keys turned in blocks of positions, (slot, K, blocks, D,
-// kKeyBlock), so that what a query reads lies together. The last block is as wide as the capacity leaves it.
+// The cache keeps values straight, (slot, K, capacity, D), and keys transposed in blocks of positions, (slot, K,
+// blocks, D, kKeyBlock), so that what a query reads lies together. The last block is as wide as the capacity leaves it.
 constexpr size_t kKeyBlock = 64;
 
 void cache_store(float* keys, float* values, const float* qkv, const int32_t* slots, const int32_t* positions, size_t N,
@@ -167,8 +168,8 @@ void attention_decode(float* out, const float* qkv, const float* keys, const flo
         for (size_t block = 0; block < seen; block += kKeyBlock) {
             const size_t width = smaller(kKeyBlock, capacity - block), columns = smaller(kKeyBlock, padded - block);
             // In a ragged last block whole vectors would run past the end of the cache.
-            const Right turned = whole_vectors(scratch<0>(D * kKeyBlock), keys + head + block * D, width, D, width);
-            multiply(scores + block, padded, nullptr, {qkv + n * row + k * group * D, D, 1}, turned, group, columns, D);
+            const Right transposed = whole_vectors(scratch<0>(D * kKeyBlock), keys + head + block * D, width, D, width);
+            gemm(scores + block, padded, nullptr, {qkv + n * row + k * group * D, D, 1}, transposed, group, columns, D);
         }
         const Right rows = whole_vectors(scratch<1>(seen * round_up(D, kLanes)), values + head, D, seen, D);
         attend(out + n * H * D + k * group * D, D, nullptr, 0, scores, rows, group, seen, 0, D);

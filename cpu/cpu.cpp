@@ -59,10 +59,10 @@ size_t threads() {
 }
 
 // A kernel that work calls keeps to its thread. A single piece of work leaves the threads to its kernels instead.
-void each(size_t count, const std::function<void(size_t)>& work) { cpu::parallel_for(count, count > 1, work); }
+void parallel_for(size_t count, const std::function<void(size_t)>& work) { cpu::parallel_for(count, count > 1, work); }
 
-// So few that what one kernel writes is still in the second-level cache when the next one reads it; so many that the weights, which
-// every part reads anew, do not weigh.
+// So few that what one kernel writes is still in the second-level cache when the next one reads it; so many that the
+// weights, which every micro-batch reads anew, do not weigh.
 size_t rows_at_once() { return 256; }
 
 }  // namespace
@@ -77,7 +77,7 @@ const Kernels cpu_kernels = {
     .set_zero = set_zero,
     .set_threads = set_threads,
     .wait = [] {},
-    .each = each,
+    .parallel_for = parallel_for,
     .threads = threads,
     .rows_at_once = rows_at_once,
     .embedding_forward = cpu::embedding_forward,
@@ -102,7 +102,7 @@ const Kernels cpu_kernels = {
     .sample = cpu::sample,
     .gather_rows = cpu::gather_rows,
     .scatter_rows = cpu::scatter_rows,
-    .move_sum = cpu::move_sum,
+    .accumulate_and_clear = cpu::accumulate_and_clear,
     .sum_of_squares = cpu::sum_of_squares,
     .adamw = cpu::adamw,
     .gae = cpu::gae,

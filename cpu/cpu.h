@@ -37,7 +37,7 @@ Kernel<decltype(Kernels::logprob_backward)> logprob_backward;
 Kernel<decltype(Kernels::sample)> sample;
 Kernel<decltype(Kernels::gather_rows)> gather_rows;
 Kernel<decltype(Kernels::scatter_rows)> scatter_rows;
-Kernel<decltype(Kernels::move_sum)> move_sum;
+Kernel<decltype(Kernels::accumulate_and_clear)> accumulate_and_clear;
 Kernel<decltype(Kernels::sum_of_squares)> sum_of_squares;
 Kernel<decltype(Kernels::adamw)> adamw;
 Kernel<decltype(Kernels::gae)> gae;
@@ -92,8 +92,8 @@ struct Right {
 };
 // out[r * out_row + c] = base[r * out_row + c] + Σ_k left(r, k) right(k, c), on this thread. base may be null (then 0)
 // or equal to out. The sum runs over k = 0, 1, 2 ... in one accumulator, whatever the other sizes.
-void multiply(float* out, size_t out_row, const float* base, Left left, Right right, size_t rows, size_t columns,
-              size_t depth);
+void gemm(float* out, size_t out_row, const float* base, Left left, Right right, size_t rows, size_t columns,
+          size_t depth);
 
 // Turns scores[0..n) into softmax(scale * scores) and fills scores[n..padded) with 0; padded is a multiple of kLanes.
 // Returns log Σ exp(scale * scores).

@@ -28,7 +28,8 @@ constexpr size_t kParallelProducts = 128 * 1024;
 
 // Loops over the sums are unrolled by request: only then does the compiler keep an array in registers throughout.
 template <size_t Rows, size_t Vectors>
-static void tile(float* out, size_t out_row, const float* base, Left left, Right right, size_t columns, size_t depth) {
+static void micro_kernel(float* out, size_t out_row, const float* base, Left left, Right right, size_t columns,
+                         size_t depth) {
     Vector sum[Rows][Vectors];
 #pragma GCC unroll 8
     for (size_t r = 0; r < Rows; ++r)
@@ -74,24 +75,27 @@ static void tile(float* out, size_t out_row, const float* base, Left left, Right
 
 // A column of tiles, Vectors wide.
 template <size_t Vectors>
-static void tiles(float* out, size_t out_row, const float* base, Left left, Right right, size_t rows, size_t columns,
-                  size_t depth) {
-    constexpr auto with_rows = std::array{tile<1, Vectors>, tile<2, Vectors>, tile<3, Vectors>,
-                                          tile<4, Vectors>, tile<5, Vectors>, tile<kTileRows, Vectors>};
+static void micro_kernels(float* out, size_t out_row, const float* base, Left left, Right right, size_t rows,
+                          size_t columns, size_t depth) {
+    constexpr auto with_rows =
+        std::array{micro_kernel<1, Vectors>, micro_kernel<2, Vectors>, micro_kernel<3, Vectors>,
+                   micro_kernel<4, Vectors>, micro_kernel<5, Vectors>, micro_kernel<kTileRows, Vectors>};
     for (size_t r = 0; r < rows; r += kTileRows)
         with_rows[smaller(kTileRows, rows - r) - 1](out + r * out_row, out_row, base ? base + r * out_row : nullptr,
                                                     {left.data + r * left.row, left.row, left.step}, right, columns,
                                                     depth);
 }
 
-void multiply(float* out, size_t out_row, const float* base, Left left, Right right, size_t rows, size_t columns,
-              size_t depth) {
+void gemm(float* out, size_t out_row, const float* base, Left left, Right right, size_t rows, size_t columns,
+          size_t depth) {
     for (size_t c = 0, width; c < columns; c += width) {
         const size_t vectors = divide_up(columns - c, kLanes);
-        const auto tiles_of_width = vectors >= kTileVectors ? tiles<kTileVectors> : vectors >= 2 ? tiles<2> : tiles<1>;
+        const auto column = vectors >= kTileVectors ? micro_kernels<kTileVectors>
+                            : vectors >= 2          ? micro_kernels<2>
+                                                    : micro_kernels<1>;
         width = kLanes * (vectors >= kTileVectors ? kTileVectors : vectors >= 2 ? 2 : 1);
-        tiles_of_width(out + c, out_row, base ? base + c : nullptr, left, {right.data + c, right.step}, rows,
-                       smaller(columns - c, width), depth);
+        column(out + c, out_row, base ? base + c : nullptr, left, {right.data + c, right.step}, rows,
+               smaller(columns - c, width), depth);
     }
 }
 
@@ -108,8 +112,8 @@ struct Panels {
 };
 
 // out = base + left · right by all threads: blocks of the result are independent, each is summed by one thread.
-static void multiply_parallel(float* out, const float* base, Left left, Panels right, size_t rows, size_t columns,
-                              size_t depth) {
+static void gemm_parallel(float* out, const float* base, Left left, Panels right, size_t rows, size_t columns,
+                          size_t depth) {
     const size_t panels = divide_up(columns, kPanel), tasks = divide_up(rows, kRowBlock) * panels;
     parallel_for(tasks, rows * columns * depth > kParallelProducts, [&](size_t task) {
         const size_t r = task / panels * kRowBlock, p = task % panels, at = r * columns + p * kPanel;
@@ -118,8 +122,8 @@ static void multiply_parallel(float* out, const float* base, Left left, Panels r
         const float* from = base ? base + at : nullptr;
         size_t k = 0;
         do {
-            multiply(out + at, columns, from, {left.data + r * left.row + k * left.step, left.row, left.step},
-                     {panel.data + k * panel.step, panel.step}, height, width, smaller(kDepthBlock, depth - k));
+            gemm(out + at, columns, from, {left.data + r * left.row + k * left.step, left.row, left.step},
+                 {panel.data + k * panel.step, panel.step}, height, width, smaller(kDepthBlock, depth - k));
             from = out + at;
         } while ((k += kDepthBlock) < depth);
     });
@@ -128,8 +132,8 @@ static void multiply_parallel(float* out, const float* base, Left left, Panels r
 // out += leftᵀ · right, left (depth, rows). A left factor that is read down its columns touches a cache line for each
 // number, and lines a power of two apart evict each other: a block of it is first cut into strips as wide as a tile is high,
 // close together, which serve all panels. Its lines lie far apart, so each is asked for some rows ahead.
-static void multiply_transposed_parallel(float* out, const float* left, Panels right, size_t rows, size_t columns,
-                                         size_t depth) {
+static void gemm_transposed_parallel(float* out, const float* left, Panels right, size_t rows, size_t columns,
+                                     size_t depth) {
     constexpr size_t kStrips = 11;  // 66 rows: the widths of models, multiples of 64, divide evenly among threads
     constexpr size_t kRows = kStrips * kTileRows, kAhead = 16, kLine = 16;
     const size_t panels = divide_up(columns, kPanel);
@@ -153,9 +157,9 @@ static void multiply_transposed_parallel(float* out, const float* left, Panels r
                 const Right panel = right.panel_at(p, panels);
                 for (size_t s = 0; s * kTileRows < height; ++s) {
                     float* to = out + (r + s * kTileRows) * columns + p * kPanel;
-                    multiply(to, columns, to, {&strips[s * kDepthBlock * kTileRows], 1, kTileRows},
-                             {panel.data + k * panel.step, panel.step}, smaller(kTileRows, height - s * kTileRows),
-                             smaller(kPanel, columns - p * kPanel), deep);
+                    gemm(to, columns, to, {&strips[s * kDepthBlock * kTileRows], 1, kTileRows},
+                         {panel.data + k * panel.step, panel.step}, smaller(kTileRows, height - s * kTileRows),
+                         smaller(kPanel, columns - p * kPanel), deep);
                 }
             }
         }
@@ -194,15 +198,15 @@ void matmul_pack(float* packed, const float* weight, size_t O, size_t I) {
 void matmul_forward(float* out, const float* x, const float* packed, const float* residual, size_t N, size_t I,
                     size_t O) {
     const size_t last = O ? (divide_up(O, kPanel) - 1) * I * kPanel : 0;
-    multiply_parallel(out, residual, {x, I, 1}, {packed, I * kPanel, kPanel, packed + last, kPanel}, N, O, I);
+    gemm_parallel(out, residual, {x, I, 1}, {packed, I * kPanel, kPanel, packed + last, kPanel}, N, O, I);
 }
 
 void matmul_backward_input(float* dx, const float* dout, const float* weight, size_t N, size_t I, size_t O) {
-    multiply_parallel(dx, nullptr, {dout, O, 1}, panels_in_place(weight, O, I), N, I, O);
+    gemm_parallel(dx, nullptr, {dout, O, 1}, panels_in_place(weight, O, I), N, I, O);
 }
 
 void matmul_backward_weight(float* dweight, const float* dout, const float* x, size_t N, size_t I, size_t O) {
-    multiply_transposed_parallel(dweight, dout, panels_in_place(x, N, I), O, I, N);
+    gemm_transposed_parallel(dweight, dout, panels_in_place(x, N, I), O, I, N);
 }
 
 }  // namespace cai::cpu

@@ -10,7 +10,7 @@ namespace {
 constexpr unsigned kThreads = 256;
 constexpr size_t kBlock = 32 * kThreads;  // numbers that one block adds up
 
-__global__ void move_sum_kernel(float* sum, float* terms, size_t n) {
+__global__ void accumulate_and_clear_kernel(float* sum, float* terms, size_t n) {
     const size_t i = thread_number();
     if (i >= n) return;
     sum[i] += terms[i];
@@ -43,7 +43,9 @@ __global__ void adamw_kernel(float* parameters, float* m, float* v, const float*
 
 }  // namespace
 
-void move_sum(float* sum, float* terms, size_t n) { launch(move_sum_kernel, a_thread_each(n), sum, terms, n); }
+void accumulate_and_clear(float* sum, float* terms, size_t n) {
+    launch(accumulate_and_clear_kernel, a_thread_each(n), sum, terms, n);
+}
 
 // Blocks are summed apart, then together in order.
 double sum_of_squares(const float* x, size_t n) {

@@ -42,7 +42,7 @@ const char* device() { return device_for("--device cuda", 75, "--device cpu"); }
 const char* bf16_device() { return device_for("--precision bf16", 80, "--precision fp32"); }
 
 // Kernels follow each other, each of them on the whole device.
-void each(size_t count, const std::function<void(size_t)>& work) {
+void parallel_for(size_t count, const std::function<void(size_t)>& work) {
     for (size_t i = 0; i < count; ++i) work(i);
 }
 size_t threads() { return 1; }
@@ -66,7 +66,7 @@ const Kernels cuda_kernels = {
     .set_zero = cuda::set_zero,
     .set_threads = set_threads,
     .wait = wait,
-    .each = each,
+    .parallel_for = parallel_for,
     .threads = threads,
     .rows_at_once = rows_at_once,
     .embedding_forward = cuda::embedding_forward,
@@ -91,7 +91,7 @@ const Kernels cuda_kernels = {
     .sample = cuda::sample,
     .gather_rows = cuda::gather_rows,
     .scatter_rows = cuda::scatter_rows,
-    .move_sum = cuda::move_sum,
+    .accumulate_and_clear = cuda::accumulate_and_clear,
     .sum_of_squares = cuda::sum_of_squares,
     .adamw = cuda::adamw,
     .gae = cuda::gae,

@@ -36,7 +36,7 @@ Kernel<decltype(Kernels::logprob_backward)> logprob_backward;
 Kernel<decltype(Kernels::sample)> sample;
 Kernel<decltype(Kernels::gather_rows)> gather_rows;
 Kernel<decltype(Kernels::scatter_rows)> scatter_rows;
-Kernel<decltype(Kernels::move_sum)> move_sum;
+Kernel<decltype(Kernels::accumulate_and_clear)> accumulate_and_clear;
 Kernel<decltype(Kernels::sum_of_squares)> sum_of_squares;
 Kernel<decltype(Kernels::adamw)> adamw;
 Kernel<decltype(Kernels::gae)> gae;

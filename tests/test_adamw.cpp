@@ -64,14 +64,14 @@ TEST_CASE("adamw: threads do not matter, NaN shows") {
     for (const Kernels* k : backends()) CHECK(std::isnan(step(*k, s, g, 0.1f, 0.1f, 1, 3).parameters[123]));
 }
 
-TEST_CASE("move_sum adds and leaves zero") {
+TEST_CASE("accumulate_and_clear adds and leaves zero") {
     for (const Kernels* k : backends())
         for (size_t n : {0, 1, 7, 50000}) {
             const auto sum = normals(n, 6), terms = normals(n, 7);
             std::vector<float> expected(n);
             for (size_t i = 0; i < n; ++i) expected[i] = sum[i] + terms[i];
             Floats sum_(*k, sum), terms_(*k, terms);
-            k->move_sum(sum_, terms_, n);
+            k->accumulate_and_clear(sum_, terms_, n);
             CHECK_BITS(sum_.read(), expected);
             CHECK_BITS(terms_.read(), std::vector<float>(n));
         }

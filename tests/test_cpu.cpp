@@ -45,9 +45,9 @@ TEST_CASE("each does every piece of work once, and its kernels run within it") {
             constexpr size_t n = 40000;  // enough for a kernel to want several threads
             const Floats x(*k, std::vector<float>(n, 2));
             std::vector<double> sums(7);
-            k->each(sums.size(), [&](size_t i) { sums[i] += k->sum_of_squares(x, n - i); });
+            k->parallel_for(sums.size(), [&](size_t i) { sums[i] += k->sum_of_squares(x, n - i); });
             for (size_t i = 0; i < sums.size(); ++i) CHECK(sums[i] == 4.0 * static_cast<double>(n - i));
-            k->each(0, [&](size_t) { CHECK(false); });
+            k->parallel_for(0, [&](size_t) { CHECK(false); });
             k->set_threads(0);
         }
 }

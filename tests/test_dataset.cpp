@@ -84,7 +84,7 @@ TEST_CASE("dataset: a rule is read as if it stood within a sentence, whatever el
     CHECK(read(kRule, "\u00c4ther is forbidden.") == " \u00c4ther is forbidden.");
     CHECK(read(kRule, "T") == " T");
     CHECK(read(kRule, "").empty());
-    for (Token role : {Token{kUser}, Token{kAssistant}, Token{kCritique}, Token{kEndOfText}, kSameTurn})
+    for (Token role : {Token{kUser}, Token{kAssistant}, Token{kCritique}, Token{kEndOfText}, kContinue})
         CHECK(read(role, "Theft.") == "Theft.");
 
     Tokenizer tokenizer = bytes_and_a_few_merges();
@@ -98,8 +98,11 @@ TEST_CASE("dataset: a rule is read as if it stood within a sentence, whatever el
 TEST_CASE("dataset: a turn can be learned in part") {
     Tokenizer tokenizer = bytes_and_a_few_merges();
     const Document whole = encode_document(tokenizer, {{kRule, "no ox", false}, {kCritique, "ox yes, cow no.", true}});
-    const Document parts = encode_document(tokenizer, {{kRule, "no ox", false}, {kCritique, "ox", false}, {kSameTurn, " yes", true},
-                                                       {kSameTurn, ", cow no", false}, {kSameTurn, ".", false}});
+    const Document parts = encode_document(tokenizer, {{kRule, "no ox", false},
+                                                       {kCritique, "ox", false},
+                                                       {kContinue, " yes", true},
+                                                       {kContinue, ", cow no", false},
+                                                       {kContinue, ".", false}});
     CHECK(parts.tokens == whole.tokens);
     const size_t learned = tokenizer.encode(" yes").size();
     const size_t from = 2 + tokenizer.encode(" no ox").size() + tokenizer.encode("ox").size();

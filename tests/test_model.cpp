@@ -1,8 +1,9 @@
 // core/nn/weights.h and core/nn/model.h: sizes and names, goldens from PyTorch, finite differences, and the promises of
 // kernels.h seen through a whole model: the same bits alone and in a batch, and with any number of threads.
+#include <doctest/doctest.h>
+
 #include <map>
 #include <numeric>
-#include <doctest/doctest.h>
 
 #include "../core/nn/train_step.h"
 #include "fixtures/model_golden.h"
@@ -22,7 +23,7 @@ std::vector<float> download(const Kernels& k, const float* data, size_t count) {
 }
 
 std::vector<float> outputs(const Model& model, const Activations& a) {
-    return download(*model.kernels, a.logits, a.n * static_cast<size_t>(model.config.outputs()));
+    return download(*model.kernels, a.logits, a.R * static_cast<size_t>(model.config.outputs()));
 }
 
 double dot(const std::vector<float>& a, const std::vector<double>& b) {
@@ -138,14 +139,14 @@ void check_goldens(const Kernels& kernels) {
         CHECK(near(golden::loss(c, model, batch, a), expected["loss"].at(0).at(0), tolerance));
         const std::vector<float> got = outputs(model, a);
         const size_t width = static_cast<size_t>(c.config.outputs());
-        REQUIRE(expected["outputs"].size() == a.n);
+        REQUIRE(expected["outputs"].size() == a.R);
         REQUIRE(expected["outputs"][0].size() == width);
         for (size_t i = 0; i < got.size(); i++)
             CHECK(near(got[i], expected["outputs"][i / width][i % width], tolerance));
         if (!c.config.score_head) {
             const std::vector<float> entropies = outputs_of(model, batch, a, c.temperature).entropies;
-            REQUIRE(entropies.size() == a.n);
-            for (size_t i = 0; i < a.n; i++) CHECK(near(entropies[i], expected["entropy"][0][i], tolerance));
+            REQUIRE(entropies.size() == a.R);
+            for (size_t i = 0; i < a.R; i++) CHECK(near(entropies[i], expected["entropy"][0][i], tolerance));
         }
 
         golden::loss_and_gradients(c, model, batch, a, gradients);
@@ -298,14 +299,14 @@ TEST_CASE("a sequence has the same bits alone, in a batch, for training and not"
         CHECK(together == apart);
         forward(model, batch, lean);
         CHECK(together == outputs(model, lean));
-        CHECK(lean.lanes[0][0].layers.size() == 1);
+        CHECK(lean.shards[0][0].layers.size() == 1);
 
         const auto [L, C, H, K, D, Q, F, V] = alphabet(c.config);
         size_t calls = 0;
-        const Attention own = [&, H = H, K = K, D = D](const Part& part, size_t l, float* out, float* logsumexp,
+        const Attention own = [&, H = H, K = K, D = D](const MicroBatch& some, size_t l, float* out, float* logsumexp,
                                                        const float* qkv) {
             CHECK(l == calls++);
-            CHECK(part.N == batch.tokens.size());
+            CHECK(some.N == batch.tokens.size());
             cpu_kernels.attention_forward(out, logsumexp, qkv, batch.offsets.data(), 3, H, K, D);
         };
         cpu_kernels.set_threads(1);
@@ -338,16 +339,16 @@ TEST_CASE("the number of threads changes no bit; a second backward doubles the g
     }
 }
 
-TEST_CASE("sequences are cut into runs of about equally many rows") {
+TEST_CASE("sequences are split into runs of about equally many rows") {
     const std::vector<int32_t> offsets = {0, 10, 20, 30, 90, 100};
-    CHECK(cut(offsets, 0, 5, 1) == std::vector<size_t>{0, 5});
-    CHECK(cut(offsets, 0, 5, 2) == std::vector<size_t>{0, 3, 5});
-    CHECK(cut(offsets, 0, 3, 3) == std::vector<size_t>{0, 1, 2, 3});
-    CHECK(cut(offsets, 2, 5, 9) == std::vector<size_t>{2, 3, 4, 5});  // no run is empty
-    CHECK(cut(offsets, 3, 4, 2) == std::vector<size_t>{3, 4});
+    CHECK(split_evenly(offsets, 0, 5, 1) == std::vector<size_t>{0, 5});
+    CHECK(split_evenly(offsets, 0, 5, 2) == std::vector<size_t>{0, 3, 5});
+    CHECK(split_evenly(offsets, 0, 3, 3) == std::vector<size_t>{0, 1, 2, 3});
+    CHECK(split_evenly(offsets, 2, 5, 9) == std::vector<size_t>{2, 3, 4, 5});  // no run is empty
+    CHECK(split_evenly(offsets, 3, 4, 2) == std::vector<size_t>{3, 4});
 }
 
-TEST_CASE("lanes of generation share rows and output rows out evenly; the largest lane is taken up first") {
+TEST_CASE("shards of generation share rows and output rows out evenly; the largest shard is taken up first") {
     const Config config = preset("micro", 300);
     Model model(cpu_kernels, config);
     model.initialize(1);
@@ -358,8 +359,8 @@ TEST_CASE("lanes of generation share rows and output rows out evenly; the larges
     Activations lean;
     cpu_kernels.set_threads(2);
     forward(model, batch, lean);
-    REQUIRE(lean.lanes.size() == 2);
-    const std::vector<Part>& first = lean.lanes[0];  // 221 rows and output rows in all
+    REQUIRE(lean.shards.size() == 2);
+    const std::vector<MicroBatch>& first = lean.shards[0];  // 221 rows and output rows in all
     REQUIRE(first.size() == 1);
     CHECK(first[0].N >= 104);
     CHECK(first[0].N <= 105);
@@ -369,20 +370,21 @@ TEST_CASE("lanes of generation share rows and output rows out evenly; the larges
     Activations a;
     Gradients gradients(model);
     cross_entropy_step(model, gradients, uneven, a);
-    REQUIRE(a.lanes.size() == 2);
-    const auto rows = [&](size_t lane) {
-        return std::accumulate(a.lanes[lane].begin(), a.lanes[lane].end(), size_t{0},
-                               [](size_t sum, const Part& part) { return sum + part.N; });
+    REQUIRE(a.shards.size() == 2);
+    const auto rows = [&](size_t shard) {
+        return std::accumulate(a.shards[shard].begin(), a.shards[shard].end(), size_t{0},
+                               [](size_t sum, const MicroBatch& micro_batch) { return sum + micro_batch.N; });
     };
     cpu_kernels.set_threads(1);
     std::vector<size_t> order;
-    a.each_lane(cpu_kernels, [&](size_t lane) { order.push_back(lane); });
+    a.each_shard(cpu_kernels, [&](size_t shard) { order.push_back(shard); });
     cpu_kernels.set_threads(0);
     REQUIRE(rows(0) < rows(1));
     CHECK(order == std::vector<size_t>{1, 0});
 }
 
-TEST_CASE("a batch of many parts: threads change no bit, nor does backward part by part, and its gradients are the sums") {
+TEST_CASE(
+    "a batch of many micro-batches: neither threads nor the schedule change a bit, and its gradients are the sums") {
     const Config config = preset("micro", 300);
     Model model(cpu_kernels, config);
     model.initialize(1);
@@ -406,8 +408,8 @@ TEST_CASE("a batch of many parts: threads change no bit, nor does backward part 
     cpu_kernels.set_threads(1);
     Gradients expected(model);
     const double loss = cross_entropy_step(model, expected, batch, a);
-    REQUIRE(a.lanes.size() > 1);
-    REQUIRE(a.lanes[0].size() > 1);
+    REQUIRE(a.shards.size() > 1);
+    REQUIRE(a.shards[0].size() > 1);
     const std::vector<float> logprobs = token_logprobs(model, batch, lean), logits = outputs(model, lean);
     CHECK(near(loss, -std::accumulate(logprobs.begin(), logprobs.end(), 0.0) / static_cast<double>(logprobs.size()), 1e-12));
     for (int threads : {1, 2, 3}) {
@@ -423,7 +425,7 @@ TEST_CASE("a batch of many parts: threads change no bit, nor does backward part 
         });
         CHECK(apart.values.download() == expected.values.download());
         forward(model, batch, lean);
-        CHECK(lean.lanes.size() == static_cast<size_t>(threads));
+        CHECK(lean.shards.size() == static_cast<size_t>(threads));
         CHECK(outputs(model, lean) == logits);
     }
     cpu_kernels.set_threads(0);

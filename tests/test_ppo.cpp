@@ -176,7 +176,8 @@ TEST_CASE("ppo: the same bits with one thread and with two, and after an interru
         ppo(kernels, run, world(), recipe, dump(stage_options(recipe, "ppo")), control);
         return outcome(run.directory);
     };
-    const size_t updates = 2 * 2 * 2 * 3;  // calls of adamw in an iteration: epochs, minibatches, models, groups of parameters
+    const size_t updates =
+        2 * 2 * 2 * 3;  // calls of adamw in an iteration: epochs, minibatches, models, groups of parameters
     cpu_kernels.set_threads(1);
     std::string one = ppo_in("one");
     cpu_kernels.set_threads(2);
@@ -186,7 +187,8 @@ TEST_CASE("ppo: the same bits with one thread and with two, and after an interru
     CHECK_THROWS_WITH(ppo_in("killed", third), "killed");
     CHECK(read_json(scratch.path / "killed/rl-cai.training/state.json")["step"].integer() == 2);
     const Kernels fourth = mortal_kernels(updates);
-    CHECK_THROWS_WITH(ppo_in("killed", fourth, 60), "killed");  // without a new state: goes on from the one after 2 again
+    CHECK_THROWS_WITH(ppo_in("killed", fourth, 60),
+                      "killed");  // without a new state: goes on from the one after 2 again
     CHECK(one == ppo_in("killed"));
     CHECK_FALSE(fs::exists(scratch.path / "killed/rl-cai.training"));
 

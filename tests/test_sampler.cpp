@@ -172,7 +172,7 @@ TEST_CASE("sampler: a draw depends on the seed, the prompt's key and the positio
     std::vector<Token> prompt = {20, 30, 40};
     GenerateOptions options = options_with(1, 20);
     auto draw = [&](size_t count, std::vector<uint64_t> keys, uint64_t seed) {
-        options.keys = std::move(keys);
+        options.sample_ids = std::move(keys);
         options.seed = seed;
         return generate(model, std::vector(count, prompt), options);
     };
@@ -366,7 +366,7 @@ TEST_CASE("sampler: a beginning that many prompts share is computed once") {
             std::vector<Completion> alone;
             for (size_t i = 0; i < prompts.size(); i++) {
                 GenerateOptions options = options_with(1, most);
-                options.keys = {i};
+                options.sample_ids = {i};
                 alone.push_back(generate(model, {prompts[i]}, options)[0]);
             }
             model.kernels = &kernels;
@@ -383,7 +383,7 @@ TEST_CASE("sampler: a beginning that many prompts share is computed once") {
     }
 }
 
-TEST_CASE("sampler: a next turn gives what a prompt of its own would, and computes only what is new") {
+TEST_CASE("sampler: a continuation gives what a prompt of its own would, and computes only what is new") {
     const Kernels kernels = counting_kernels();
     for (const Config& config : {kRound, kRagged}) {
         Model model = random_model(config, 10);
@@ -419,12 +419,12 @@ TEST_CASE("sampler: a next turn gives what a prompt of its own would, and comput
             std::vector<int> turns(prompts.size());
             model.kernels = &kernels;
             cached_rows = 0;
-            const auto completions =
-                generate(model, prompts, options, {}, [&](size_t i, const Completion& completion) -> std::optional<Turn> {
-                    if (turns[i]++ > 0) return {};
-                    reported[i] = completion;
-                    return Turn{next_prompt(i, completion), asks_candidates ? candidates : std::vector<Token>{}};
-                });
+            const OnCompletion go_on = [&](size_t i, const Completion& completion) -> std::optional<Continuation> {
+                if (turns[i]++ > 0) return {};
+                reported[i] = completion;
+                return Continuation{next_prompt(i, completion), asks_candidates ? candidates : std::vector<Token>{}};
+            };
+            const auto completions = generate(model, prompts, options, {}, go_on);
             model.kernels = &cpu_kernels;
             check_equal(reported, first);
             check_equal(completions, expected);
@@ -452,8 +452,10 @@ TEST_CASE("sampler: errors say which prompt and what to do") {
           "candidate token -1 is not in the vocabulary of 24; encode it with this model's tokenizer");
     CHECK(message({{12}}, options_with(1, 0)) ==
           "generating needs max_new_tokens and slots of at least 1, not 0 and 64");
-    const auto on_to = [&](Turn turn) {
-        return error_of([&] { generate(model, {{12}}, options_with(0, 2), {}, [&](size_t, const Completion&) { return turn; }); });
+    const auto on_to = [&](Continuation continuation) {
+        return error_of([&] {
+            generate(model, {{12}}, options_with(0, 2), {}, [&](size_t, const Completion&) { return continuation; });
+        });
     };
     CHECK(on_to({{}}) == "prompt 0 is empty; begin it with <|endoftext|> or a role");
     CHECK(on_to({std::vector<Token>(16, 12)}) == "prompt 0 has 16 tokens, but the context of 16 has room for 15; shorten it");
@@ -461,8 +463,8 @@ TEST_CASE("sampler: errors say which prompt and what to do") {
           "prompt 0 has 17 tokens, but the context of 16 has room for 16; shorten it");
     CHECK(on_to({{12}, {24}}) == "candidate token 24 is not in the vocabulary of 24; encode it with this model's tokenizer");
     GenerateOptions options;
-    options.keys = {1, 2};
-    CHECK(message({{12}}, options) == "there are 2 keys for 1 prompts; give one a prompt, or none");
+    options.sample_ids = {1, 2};
+    CHECK(message({{12}}, options) == "there are 2 sample ids for 1 prompts; give one a prompt, or none");
 
     Config config = model.config;
     config.score_head = true;

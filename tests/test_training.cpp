@@ -110,5 +110,6 @@ TEST_CASE("a training that diverges says so") {
     TemporaryFolder folder;
     TrainingOptions options;
     options.steps = 50, options.warmup_steps = 0, options.learning_rate = 1e30f;
-    CHECK(contains(error_of([&] { s.trained(folder.path, options); }, kDiverged), " with --test-learning-rate 1e+30: "));
+    CHECK(
+        contains(error_of([&] { s.trained(folder.path, options); }, kDiverged), " with --test-learning-rate 1e+30: "));
 }

@@ -37,8 +37,8 @@ class Metrics {
         expects(written, "cannot append to ", path_.string(), ": ", std::strerror(errno));
     }
 
-    // Takes out the rows of a stage after this step: those that a loop is about to write again, resumed there or, at step 0, begun
-    // anew. A line that a crash cut off goes with them.
+    // Takes out the rows of a stage after this step: those that a loop is about to write again, resumed there or, at
+    // step 0, begun anew. A line that a crash cut off goes with them.
     void drop_after(const std::string& stage, size_t step) {
         if (!std::filesystem::is_regular_file(path_)) return;
         file_.reset();

@@ -77,7 +77,8 @@ class Progress {
         live_line_open = true;
     }
 
-    // Leaves the line's last state on the screen, or in the file where it is not there yet. The destructor does it too, for stages that end by an exception.
+    // Leaves the line's last state on the screen, or in the file where it is not there yet. The destructor does it too,
+    // for stages that end by an exception.
     void done() {
         if (std::exchange(closed_, true) || quiet || !updated_ || told_) return;
         print_line(out_, line());

@@ -11,11 +11,11 @@
 namespace cai {
 
 // In place of a role: the segment goes on where the one before it ended, so that a turn can be learned in part.
-inline constexpr Token kSameTurn = -1;
+inline constexpr Token kContinue = -1;
 
 // One turn of a conversation, or one part of a review.
 struct Segment {
-    Token role;        // a special token; kEndOfText: plain text, spoken by nobody; or kSameTurn
+    Token role;        // a special token; kEndOfText: plain text, spoken by nobody; or kContinue
     std::string text;  // may be empty: a prompt ends with the role that shall speak next
     bool learn;        // is the model trained to write this text?
     bool operator==(const Segment&) const = default;
@@ -32,7 +32,7 @@ inline constexpr RoleName kRoleNames[] = {
     {kEndOfText, "text", true},    {kUser, "user", false},        {kAssistant, "assistant", true},
     {kRule, "rule", false},        {kCritique, "critique", true}, {kRevision, "revision", true},
     {kOptionA, "option_a", false}, {kOptionB, "option_b", false}, {kReasoning, "reasoning", true},
-    {kVerdict, "verdict", true},   {kSameTurn, "", true},
+    {kVerdict, "verdict", true},   {kContinue, "", true},
 };
 
 // The row of a role's token; a token that is no role is an error.
@@ -47,7 +47,7 @@ inline const RoleName& role_named(std::string_view word, const std::string& wher
     std::string known;
     for (const RoleName& name : kRoleNames) {
         if (name.word == word) return name;
-        if (name.role != kSameTurn) known += (known.empty() ? "" : ", ") + std::string(name.word);
+        if (name.role != kContinue) known += (known.empty() ? "" : ", ") + std::string(name.word);
     }
     fail(kBadInput, where, ": unknown role \"", word, "\"; use one of: ", known);
 }
@@ -76,7 +76,7 @@ inline std::vector<Segment> segments_from_json(const Json& json, const std::stri
         expects(well_formed, where, ": segment ", segments.size() + 1,
                 " is not [role, text] or [role, text, true or false]");
         const RoleName& name = role_named(item.array()[0].string(), where);
-        expects(name.role != kSameTurn || !segments.empty(), where, ": segment 1 has no role");
+        expects(name.role != kContinue || !segments.empty(), where, ": segment 1 has no role");
         bool learn = item.array().size() == 3 ? item.array()[2].boolean() : name.learn;
         segments.push_back({name.role, item.array()[1].string(), learn});
     }

@@ -40,7 +40,7 @@ inline Document encode_document(const Tokenizer& tokenizer, const std::vector<Se
     };
     bool learned_before = false;
     for (const Segment& segment : segments) {
-        if (segment.role != kSameTurn) push(role_name(segment.role).role, learned_before);
+        if (segment.role != kContinue) push(role_name(segment.role).role, learned_before);
         for (Token token : tokenizer.encode(as_read(segment))) push(token, segment.learn);
         learned_before = segment.learn;
     }

@@ -45,15 +45,16 @@ class KeyValueCache {
     }
 
     // What forward() calls in place of attention within the batch: row n stands at positions[n] of the sequence in
-    // slots[n] and attends to all of that sequence so far, whose new rows lie in one part. The vectors are read at each call.
+    // slots[n] and attends to all of that sequence so far, whose new rows lie in one micro-batch. The vectors are read
+    // at each call.
     Attention attention(const std::vector<int32_t>& slots, const std::vector<int32_t>& positions) {
-        return [this, &slots, &positions](const Part& part, size_t l, float* out, float*, const float* qkv) {
+        return [this, &slots, &positions](const MicroBatch& batch, size_t l, float* out, float*, const float* qkv) {
             const auto [L, C, H, K, D, Q, F, V] = alphabet(model_.config);
-            const int32_t *slot = slots.data() + part.first_row, *position = positions.data() + part.first_row;
+            const int32_t *slot = slots.data() + batch.first_row, *position = positions.data() + batch.first_row;
             float *keys = keys_[l].data(), *values = values_[l].data();
             const Kernels& k = *model_.kernels;
-            k.cache_store(keys, values, qkv, slot, position, part.N, H, K, D, capacity_);
-            k.attention_decode(out, qkv, keys, values, slot, position, part.N, H, K, D, capacity_);
+            k.cache_store(keys, values, qkv, slot, position, batch.N, H, K, D, capacity_);
+            k.attention_decode(out, qkv, keys, values, slot, position, batch.N, H, K, D, capacity_);
         };
     }
 

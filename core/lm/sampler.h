@@ -1,11 +1,11 @@
 // Sampling with a cache of keys and values. Prompts take turns in a fixed number of slots; each step runs one forward
 // over all tokens of the prompts just admitted and the newest token of every running sequence, then draws one token for
-// each (continuous batching: Yu et al. 2022, "Orca"). What stands in the cache is not computed again: a sequence may go on
-// to a next turn, and a prompt takes over the keys and values of one that begins alike.
+// each (continuous batching: Yu et al. 2022, "Orca"). What stands in the cache is not computed again: a sequence may go
+// on to a continuation, and a prompt takes over the keys and values of one that begins alike.
 //
 // Neither the number of slots nor that of threads changes a result: a row of a kernel does not depend on the other
-// rows, and a draw depends on (seed, key of the prompt, position) only. For the same reason the log-probabilities equal
-// those that forward() computes over the finished text, to the last bit.
+// rows, and a draw depends on (seed, sample id of the prompt, position) only. For the same reason the log-probabilities
+// equal those that forward() computes over the finished text, to the last bit.
 #pragma once
 #include <algorithm>
 #include <cstdint>
@@ -37,7 +37,7 @@ struct GenerateOptions {
     int max_new_tokens = 64;
     uint64_t seed = 1;
     std::vector<Token> stops;    // a completion ends with one of these; empty: any of the Special tokens
-    std::vector<uint64_t> keys;  // one a prompt: equal prompts with equal keys draw equal tokens; empty: 0, 1, 2, ...
+    std::vector<uint64_t> sample_ids;  // one a prompt: equal prompts with equal ids draw equal tokens; empty: 0, 1, ...
     size_t slots = 64;           // sequences that run at the same time; more is faster and takes more memory
     bool stoppable = true;       // fail when a signal asks to stop; not for a caller that saves what it has a little later
 };
@@ -48,13 +48,14 @@ using OnToken = std::function<void(size_t prompt, Token token)>;
 // What a sequence reads after a completion: all that it shall have read by then, most of it what it has read and written
 // already. With candidates nothing is drawn: the completion's logprobs are those of each candidate as the next token, at
 // temperature 1 and over the whole vocabulary, and it has no tokens.
-struct Turn {
+struct Continuation {
     std::vector<Token> prompt;
     std::vector<Token> candidates = {};
 };
 
-// Called with the index of a prompt and its completion; gives its next turn, or nothing when it is done.
-using NextTurn = std::function<std::optional<Turn>(size_t prompt, const Completion& completion)>;
+// Called with the index of a prompt and its completion; gives what its sequence goes on with, or nothing when it is
+// done.
+using OnCompletion = std::function<std::optional<Continuation>(size_t prompt, const Completion& completion)>;
 
 // A forward takes new prompts while their tokens stay within this many rows, which bounds its memory.
 inline constexpr size_t kPromptRows = 1024;
@@ -63,8 +64,8 @@ inline constexpr size_t kPromptRows = 1024;
 // takes about as long as computing ten.
 inline constexpr size_t kWorthCopying = 16;
 
-// The numbers of all sequences with the long ones spread evenly among the others: lanes, which are runs of sequences, then get
-// about equally much to do.
+// The numbers of all sequences with the long ones spread evenly among the others: shards, which are runs of sequences,
+// then get about equally much to do.
 inline std::vector<size_t> spread(const std::vector<bool>& is_long) {
     std::vector<size_t> longs, others, order;
     for (size_t i = 0; i < is_long.size(); i++) (is_long[i] ? longs : others).push_back(i);
@@ -115,18 +116,18 @@ inline std::vector<float> target_logprobs(const Model& model, Activations& activ
     return logprobs;
 }
 
-// A completion for each prompt, in the order of the prompts. It ends with a stop token, after max_new_tokens, or where prompt
-// and completion together fill the context. Where next_turn gives a sequence another turn, the completion of that takes the
-// place of the one before. Throws for options that make no sense, and for a prompt that is empty, leaves no room in the
-// context, or holds a token outside of the vocabulary.
+// A completion for each prompt, in the order of the prompts. It ends with a stop token, after max_new_tokens, or where
+// prompt and completion together fill the context. Where on_completion gives a sequence a continuation, the completion
+// of that takes the place of the one before. Throws for options that make no sense, and for a prompt that is empty,
+// leaves no room in the context, or holds a token outside of the vocabulary.
 inline std::vector<Completion> generate(const Model& model, const std::vector<std::vector<Token>>& prompts,
                                         const GenerateOptions& options, const OnToken& on_token = {},
-                                        const NextTurn& next_turn = {}) {
+                                        const OnCompletion& on_completion = {}) {
     struct Sequence {
         size_t prompt, slot;
         std::vector<Token> tokens;      // so far, of the prompt and the completion
         size_t longest;                 // as many it may have
-        std::vector<Token> candidates;  // of its turn
+        std::vector<Token> candidates;  // of its continuation
         int row;                        // of this step's logits; -1: it has none
     };
     const size_t context = model.config.context;
@@ -134,11 +135,11 @@ inline std::vector<Completion> generate(const Model& model, const std::vector<st
     expects(options.max_new_tokens > 0 && options.slots > 0,
             "generating needs max_new_tokens and slots of at least 1, ", "not ", options.max_new_tokens, " and ",
             options.slots);
-    expects(options.keys.empty() || options.keys.size() == prompts.size(), "there are ", options.keys.size(),
-            " keys for ", prompts.size(), " prompts; give one a prompt, or none");
+    expects(options.sample_ids.empty() || options.sample_ids.size() == prompts.size(), "there are ",
+            options.sample_ids.size(), " sample ids for ", prompts.size(), " prompts; give one a prompt, or none");
     std::vector<Completion> completions(prompts.size());
 
-    size_t longest = next_turn ? context : 0;
+    size_t longest = on_completion ? context : 0;
     for (const auto& prompt : prompts) longest = std::max(longest, prompt.size());
     const size_t max_new_tokens = options.max_new_tokens, slots = std::min(options.slots, prompts.size());
     // The last token of a completion is drawn, but never fed in. A whole number of cache lines lets kernels read whole
@@ -208,8 +209,8 @@ inline std::vector<Completion> generate(const Model& model, const std::vector<st
             sequence.row = static_cast<int>(batch.rows.size());
             batch.rows.push_back(static_cast<int32_t>(batch.tokens.size() - 1));
             batch.offsets.push_back(static_cast<int32_t>(batch.tokens.size()));
-            const uint64_t key = options.keys.empty() ? sequence.prompt : options.keys[sequence.prompt];
-            keys[sequence.row] = mix(mix(options.seed, key), sequence.tokens.size());
+            const uint64_t id = options.sample_ids.empty() ? sequence.prompt : options.sample_ids[sequence.prompt];
+            keys[sequence.row] = mix(mix(options.seed, id), sequence.tokens.size());
         }
 
         // 2. Logits, and from each a token, or what the candidates are worth.
@@ -230,7 +231,7 @@ inline std::vector<Completion> generate(const Model& model, const std::vector<st
                     completions[sequence.prompt].logprobs.push_back(worth[sequence.row]);
         }
 
-        // 3. A sequence that is done goes on to its next turn, or leaves its slot to the next prompt.
+        // 3. A sequence that is done goes on to its continuation, or leaves its slot to the next prompt.
         size_t staying = 0;
         for (size_t i = 0; i < running.size(); i++) {
             Sequence& sequence = running[i];
@@ -245,18 +246,19 @@ inline std::vector<Completion> generate(const Model& model, const std::vector<st
                 done = completion.stopped || sequence.tokens.size() == sequence.longest;
                 if (on_token) on_token(sequence.prompt, token);
             }
-            std::optional<Turn> turn;
-            if (done && next_turn) turn = next_turn(sequence.prompt, completion);
-            if (turn) {
-                check_prompt(model, sequence.prompt, turn->prompt, turn->candidates.empty() ? context - 1 : context);
-                check_candidates(model, turn->candidates);
+            std::optional<Continuation> continuation;
+            if (done && on_completion) continuation = on_completion(sequence.prompt, completion);
+            if (continuation) {
+                const size_t room = continuation->candidates.empty() ? context - 1 : context;
+                check_prompt(model, sequence.prompt, continuation->prompt, room);
+                check_candidates(model, continuation->candidates);
                 completion = {};
-                cache.keep(sequence.slot, turn->prompt);
-                sequence.longest = std::min(context, turn->prompt.size() + max_new_tokens);
-                sequence.tokens = std::move(turn->prompt);
-                sequence.candidates = std::move(turn->candidates);
+                cache.keep(sequence.slot, continuation->prompt);
+                sequence.longest = std::min(context, continuation->prompt.size() + max_new_tokens);
+                sequence.tokens = std::move(continuation->prompt);
+                sequence.candidates = std::move(continuation->candidates);
             }
-            if (done && !turn)
+            if (done && !continuation)
                 free_slots.push_back(sequence.slot);
             else
                 std::swap(running[staying++], sequence);

@@ -35,21 +35,24 @@ struct ReasonedVerdicts {
 // The same with chain of thought (paper, section 4.1): the judge continues each transcript with its reasoning, at
 // temperature 0, and the verdict is asked for in the continuation of that.
 inline ReasonedVerdicts judge_with_reasoning(const Model& judge, const Tokenizer& tokenizer,
-                                             const std::vector<Transcript>& transcripts, const Continuation& continuation,
-                                             uint64_t seed, const std::string& purpose, TooLong& too_long) {
+                                             const std::vector<Transcript>& transcripts,
+                                             const NextTranscript& next_transcript, uint64_t seed,
+                                             const std::string& purpose, TooLong& too_long) {
     GenerateOptions options = writing_options(0, seed, purpose);
-    const auto prompts = encode_prompts(tokenizer, transcripts, judge.config.context - 1, &too_long, options.keys);
+    const auto prompts =
+        encode_prompts(tokenizer, transcripts, judge.config.context - 1, &too_long, options.sample_ids);
     ReasonedVerdicts verdicts{std::vector<std::string>(transcripts.size()), std::vector<double>(transcripts.size(), 0.5)};
-    generate(judge, prompts, options, {}, [&](size_t prompt, const Completion& completion) -> std::optional<Turn> {
-        const size_t i = options.keys[prompt];
+    const OnCompletion go_on = [&](size_t prompt, const Completion& completion) -> std::optional<Continuation> {
+        const size_t i = options.sample_ids[prompt];
         if (completion.tokens.empty()) {
             verdicts.p[i] = preference(completion.logprobs[0], completion.logprobs[1]);
             return {};
         }
         verdicts.reasoning[i] = text_of(tokenizer, completion);
-        return turn_of(tokenizer, continuation(i, verdicts.reasoning[i]), judge.config.context, too_long[i],
-                       verdict_tokens(tokenizer));
-    });
+        return continuation_of(tokenizer, next_transcript(i, verdicts.reasoning[i]), judge.config.context, too_long[i],
+                               verdict_tokens(tokenizer));
+    };
+    generate(judge, prompts, options, {}, go_on);
     return verdicts;
 }
 

@@ -1,4 +1,5 @@
-// The loop of every training: it resumes where it was interrupted, reports each step, and saves its state every so often.
+// The loop of every training: it resumes where it was interrupted, reports each step, and saves its state every so
+// often.
 #pragma once
 #include <chrono>
 #include <filesystem>
@@ -20,9 +21,9 @@ struct ResumableLoop {
     std::string stage;
     const char* unit = "step";  // what the messages call a step
     size_t steps = 0;
-    size_t log_every = 1;       // steps from one row of metrics.jsonl to the next; the first ten and the last have one anyway
-    std::string learning_rate;  // the option and its value, for the message of a training that diverges
-    std::string fingerprint;    // of all that decides the outcome: a state with another one is not resumed
+    size_t log_every = 1;             // steps between rows of metrics.jsonl; the first ten and the last have one anyway
+    std::string learning_rate;        // the option and its value, for the message of a training that diverges
+    std::string fingerprint;          // of all that decides the outcome: a state with another one is not resumed
     std::filesystem::path directory;  // of the state
     double save_every_seconds = 60;
     std::function<StepReport(size_t step)> step;  // counted from 0
@@ -32,8 +33,8 @@ struct ResumableLoop {
     std::function<void()> finish;  // saves what the loop has made; the state is removed after it
 };
 
-// An interrupted loop goes on to the same last bit as one that was not. Where a signal asks to stop, saves the state and throws
-// stopped_by(). An error of a step is told with the step's number.
+// An interrupted loop goes on to the same last bit as one that was not. Where a signal asks to stop, saves the state
+// and throws stopped_by(). An error of a step is told with the step's number.
 inline void run_loop(const ResumableLoop& loop, Metrics& metrics) {
     size_t first = 0, tokens = 0;
     const std::filesystem::path found = find_checkpoint(loop.directory);
@@ -70,9 +71,8 @@ inline void run_loop(const ResumableLoop& loop, Metrics& metrics) {
         if (step == loop.steps) break;  // what the loop has made is about to be saved for good
         const bool due = std::chrono::duration<double>(Clock::now() - saved).count() >= loop.save_every_seconds;
         if (!due && !stop_signal) continue;
-        replace_directory(loop.directory, [&](const std::filesystem::path& temporary) {
-            loop.save(temporary, Json::Object{{"fingerprint", loop.fingerprint}, {"step", step}, {"num_tokens", tokens}});
-        });
+        const Json state = Json::Object{{"fingerprint", loop.fingerprint}, {"step", step}, {"num_tokens", tokens}};
+        replace_directory(loop.directory, [&](const auto& temporary) { loop.save(temporary, state); });
         saved = Clock::now();
         if (stop_signal)
             fail(stopped_by(), loop.stage, ": interrupted after ", loop.unit, " ", step, " of ", loop.steps,

@@ -88,7 +88,7 @@ inline Rollouts sample_rollouts(const Model& policy, const Tokenizer& tokenizer,
     options.seed = mix(recipe.seed, stream("ppo"));
     options.slots = prompts.size();
     options.stoppable = false;  // the iteration is finished and saved
-    for (size_t i = 0; i < prompts.size(); i++) options.keys.push_back(mix(iteration, i));
+    for (size_t i = 0; i < prompts.size(); i++) options.sample_ids.push_back(mix(iteration, i));
     const std::vector<Completion> completions = generate(policy, r.sequences, options);
     for (size_t i = 0; i < prompts.size(); i++) {
         const auto& [tokens, logprobs, stopped] = completions[i];

@@ -24,9 +24,9 @@ struct TrainingOptions : SupervisedRecipe {
     double save_every_seconds = 60;
 };
 
-// Trains on the tokens that the stream's documents mark as learned, with mean cross-entropy per token, and saves the model in
-// `directory`; the resumable state lies in directory.training meanwhile. Returns the mean loss of the last tenth of the steps.
-// Throws kDiverged at the first loss that is not finite.
+// Trains on the tokens that the stream's documents mark as learned, with mean cross-entropy per token, and saves the
+// model in `directory`; the resumable state lies in directory.training meanwhile. Returns the mean loss of the last
+// tenth of the steps. Throws kDiverged at the first loss that is not finite.
 inline double train(Model& model, BatchStream& stream, const TrainingOptions& options, const std::string& stage,
                     Metrics& metrics, const std::filesystem::path& directory, const Tokenizer& tokenizer) {
     AdamW optimizer(model);
@@ -38,7 +38,8 @@ inline double train(Model& model, BatchStream& stream, const TrainingOptions& op
     size_t tail_steps = 0;
     ResumableLoop loop;
     loop.stage = stage, loop.steps = options.steps, loop.log_every = 20;
-    loop.learning_rate = concat("--", stage.substr(stage.starts_with("sft-") ? 4 : 0), "-learning-rate ", options.learning_rate);
+    const std::string option = stage.substr(stage.starts_with("sft-") ? 4 : 0);
+    loop.learning_rate = concat("--", option, "-learning-rate ", options.learning_rate);
     loop.fingerprint = options.fingerprint;
     loop.directory = with_suffix(directory, ".training");
     loop.save_every_seconds = options.save_every_seconds;

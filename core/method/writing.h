@@ -51,46 +51,48 @@ inline std::vector<std::string> write_texts(const Model& model, const Tokenizer&
                                             const std::vector<Transcript>& transcripts, float temperature, uint64_t seed,
                                             const std::string& purpose, TooLong* too_long = nullptr) {
     GenerateOptions options = writing_options(temperature, seed, purpose);
-    const auto prompts = encode_prompts(tokenizer, transcripts, model.config.context - 1, too_long, options.keys);
+    const auto prompts = encode_prompts(tokenizer, transcripts, model.config.context - 1, too_long, options.sample_ids);
     std::vector<std::string> texts(transcripts.size());
     const std::vector<Completion> completions = generate(model, prompts, options);
-    for (size_t i = 0; i < completions.size(); i++) texts[options.keys[i]] = text_of(tokenizer, completions[i]);
+    for (size_t i = 0; i < completions.size(); i++) texts[options.sample_ids[i]] = text_of(tokenizer, completions[i]);
     return texts;
 }
 
-// The turn that asks for the rest of a transcript, or for the worth of the candidates as its next token; none where it is
-// longer than that, which is marked.
-inline std::optional<Turn> turn_of(const Tokenizer& tokenizer, const Transcript& transcript, size_t longest, uint8_t& too_long,
-                                   std::vector<Token> candidates = {}) {
-    Turn turn{encode_prompt(tokenizer, transcript), std::move(candidates)};
-    too_long = turn.prompt.size() > longest;
+// The continuation that asks for the rest of a transcript, or for the worth of the candidates as its next token; none
+// where it is longer than that, which is marked.
+inline std::optional<Continuation> continuation_of(const Tokenizer& tokenizer, const Transcript& transcript,
+                                                   size_t longest, uint8_t& too_long,
+                                                   std::vector<Token> candidates = {}) {
+    Continuation continuation{encode_prompt(tokenizer, transcript), std::move(candidates)};
+    too_long = continuation.prompt.size() > longest;
     if (too_long) return {};
-    return turn;
+    return continuation;
 }
 
-// The transcript that goes on from number i and the text with which the model continued it. What the model has read and
+// The transcript that follows number i and the text with which the model continued it. What the model has read and
 // written of it is not computed again.
-using Continuation = std::function<Transcript(size_t i, const std::string& text)>;
+using NextTranscript = std::function<Transcript(size_t i, const std::string& text)>;
 
 struct TwoTexts {
     std::vector<std::string> first, second;
 };
 
 // As write_texts(), and then the continuation of each is continued too.
-inline TwoTexts write_two_texts(const Model& model, const Tokenizer& tokenizer, const std::vector<Transcript>& transcripts,
-                                const Continuation& continuation, float temperature, uint64_t seed,
-                                const std::string& purpose, TooLong& too_long) {
+inline TwoTexts write_two_texts(const Model& model, const Tokenizer& tokenizer,
+                                const std::vector<Transcript>& transcripts, const NextTranscript& next_transcript,
+                                float temperature, uint64_t seed, const std::string& purpose, TooLong& too_long) {
     GenerateOptions options = writing_options(temperature, seed, purpose);
     const size_t longest = model.config.context - 1;
-    const auto prompts = encode_prompts(tokenizer, transcripts, longest, &too_long, options.keys);
+    const auto prompts = encode_prompts(tokenizer, transcripts, longest, &too_long, options.sample_ids);
     TwoTexts texts{std::vector<std::string>(transcripts.size()), std::vector<std::string>(transcripts.size())};
-    std::vector<uint8_t> turn(transcripts.size());
-    generate(model, prompts, options, {}, [&](size_t prompt, const Completion& completion) -> std::optional<Turn> {
-        const size_t i = options.keys[prompt];
-        (turn[i] ? texts.second : texts.first)[i] = text_of(tokenizer, completion);
-        if (turn[i]++) return {};
-        return turn_of(tokenizer, continuation(i, texts.first[i]), longest, too_long[i]);
-    });
+    std::vector<uint8_t> has_first(transcripts.size());
+    const OnCompletion go_on = [&](size_t prompt, const Completion& completion) -> std::optional<Continuation> {
+        const size_t i = options.sample_ids[prompt];
+        (has_first[i] ? texts.second : texts.first)[i] = text_of(tokenizer, completion);
+        if (has_first[i]++) return {};
+        return continuation_of(tokenizer, next_transcript(i, texts.first[i]), longest, too_long[i]);
+    };
+    generate(model, prompts, options, {}, go_on);
     return texts;
 }
 

@@ -13,8 +13,8 @@ struct Batch {
     std::vector<Token> tokens;        // (N)
     std::vector<int32_t> positions;   // (N), from 0 in each sequence
     std::vector<int32_t> offsets{0};  // (S+1)
-    std::vector<int32_t> rows;        // (n) rows whose output is wanted, distinct
-    std::vector<Token> targets;       // (n) the token each of those rows should predict; empty for a score head
+    std::vector<int32_t> rows;        // (R) rows whose output is wanted, distinct
+    std::vector<Token> targets;       // (R) the token each of those rows should predict; empty for a score head
 
     size_t sequences() const { return offsets.size() - 1; }
 

@@ -25,22 +25,22 @@ struct Gradients {
         cai::each_tensor(config, weights, visit);
     }
 
-    // Lanes that threads fill side by side: the first is `weights` itself, the others are zero until then. sum_lanes adds them
-    // to the first in their order, and leaves zero.
-    void open_lanes(size_t count) {
+    // The gradients of each shard of a batch, which threads fill side by side: the first is `weights` itself, the
+    // others are zero at first. sum_shards adds them to the first in their order, and clears them.
+    void open_shards(size_t count) {
         while (others_.size() + 1 < count) {
             others_.emplace_back(*kernels_, values.size());
             other_weights_.push_back(lay_out_weights(config, others_.back().data()));
         }
     }
-    const Weights& lane(size_t i) const { return i == 0 ? weights : other_weights_[i - 1]; }
-    void sum_lanes(size_t count) {
-        constexpr size_t kBlock = 1 << 14;  // floats that stay in a thread's cache while all lanes are added to them
+    const Weights& shard(size_t i) const { return i == 0 ? weights : other_weights_[i - 1]; }
+    void sum_shards(size_t count) {
+        constexpr size_t kBlock = 1 << 14;  // floats that stay in a thread's cache while all shards are added to them
         if (count < 2) return;
-        kernels_->each((values.size() - 1) / kBlock + 1, [&](size_t block) {
+        kernels_->parallel_for((values.size() - 1) / kBlock + 1, [&](size_t block) {
             const size_t first = block * kBlock, size = std::min(kBlock, values.size() - first);
             for (size_t i = 0; i + 1 < count; i++)
-                kernels_->move_sum(values.data() + first, others_[i].data() + first, size);
+                kernels_->accumulate_and_clear(values.data() + first, others_[i].data() + first, size);
         });
     }
 

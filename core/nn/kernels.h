@@ -45,10 +45,10 @@ struct Kernels {
     // Returns when all that was called is done: a GPU works on while the host goes ahead.
     void (*wait)();
 
-    // Large batches are walked in pieces (activations.h). each calls work(0) ... work(count - 1), every one on a single thread together
-    // with the kernels it calls, and waits for all of them; so many threads work at once; and so many rows are best taken
-    // through the layers at once. A device that is busy with one kernel at a time has one thread and takes all rows.
-    void (*each)(size_t count, const std::function<void(size_t)>& work);
+    // How a large batch is split (activations.h). parallel_for: calls work(0) ... work(count - 1), each on one thread
+    // together with the kernels it calls, and waits for all. threads: how many run at once. rows_at_once: the preferred
+    // micro-batch size. A device that runs one kernel at a time has one thread and prefers all rows.
+    void (*parallel_for)(size_t count, const std::function<void(size_t)>& work);
     size_t (*threads)();
     size_t (*rows_at_once)();
 
@@ -130,7 +130,7 @@ struct Kernels {
     void (*scatter_rows)(float* dx, const float* dout, const int32_t* rows, size_t n, size_t C);
 
     // sum += terms, terms = 0.    sum, terms (n).
-    void (*move_sum)(float* sum, float* terms, size_t n);
+    void (*accumulate_and_clear)(float* sum, float* terms, size_t n);
 
     // Σ x², summed in double in a fixed order; the result is returned to the host.
     double (*sum_of_squares)(const float* x, size_t n);

@@ -1,8 +1,8 @@
 // The model: a decoder of the Llama family (Touvron et al. 2023) as a list of kernel calls, and its backward pass by
 // hand. RMSNorm, rotary positions, grouped-query attention, SwiGLU, no biases; the head gives the logits of the next
-// token, or one score a row (preference and value models). Shapes are in the alphabet of kernels.h; n is the number of
-// output rows. This file knows no files, no text and no loss: backward begins with the derivative of the loss with respect to
-// each log-probability or score, so that fine-tuning, preference training and PPO share it (train_step.h).
+// token, or one score a row (preference and value models). Shapes are in the alphabet of kernels.h; R is the number of
+// output rows. This file knows no files, no text and no loss: backward begins with the derivative of the loss with
+// respect to each log-probability or score, so that fine-tuning, preference training and PPO share it (train_step.h).
 #pragma once
 #include <cstdint>
 #include <functional>
@@ -14,9 +14,10 @@ namespace cai {
 
 // ---- forward
 
-// How the rows of a part attend to each other: by default each over its own sequence in the batch; the sampler passes
-// its cache of keys and values instead. Called by several threads.
-using Attention = std::function<void(const Part& part, size_t layer, float* out, float* logsumexp, const float* qkv)>;
+// How the rows of a micro-batch attend to each other: by default each over its own sequence in the batch; the sampler
+// passes its cache of keys and values instead. Called by several threads.
+using Attention =
+    std::function<void(const MicroBatch& batch, size_t layer, float* out, float* logsumexp, const float* qkv)>;
 
 // Throws kBadInput for a token or position that the model has no row for.
 inline void check_batch(const Config& c, const Batch& batch) {
@@ -32,40 +33,40 @@ inline void check_batch(const Config& c, const Batch& batch) {
         expects(target < c.vocab_size, "target ", target, " is not in a vocabulary of ", c.vocab_size);
 }
 
-// One part: fills its logits, (n,V), or the scores (n) of a score head.
-inline void forward(const Model& model, Part& part, const Attention& attention = {}) {
+// Fills the logits of a micro-batch, (R,V), or the scores (R) of a score head.
+inline void forward(const Model& model, MicroBatch& batch, const Attention& attention = {}) {
     const Kernels& k = *model.kernels;
     const auto [L, C, H, K, D, Q, F, V] = alphabet(model.config);
-    const size_t N = part.N, n = part.n;
+    const size_t N = batch.N, R = batch.R;
     const float eps = model.config.norm_eps;
 
     // 0. x = embed_tokens[tokens]
-    k.embedding_forward(part.embedded, part.tokens, model.weights.embed_tokens, N, C);
-    const float* x = part.embedded;
+    k.embedding_forward(batch.embedded, batch.tokens, model.weights.embed_tokens, N, C);
+    const float* x = batch.embedded;
     for (size_t l = 0; l < L; l++) {
         const Weights::Layer &w = model.weights.layers[l], &packed = model.packed.layers[l];
-        const Part::Layer& s = part.layer(l);
+        const MicroBatch::Layer& s = batch.layer(l);
 
         // 1. attention_in = norm(x)
         k.rmsnorm_forward(s.attention_in, s.attention_rstd, x, w.attention_norm, N, C, eps);
         // 2. qkv = attention_in · qkv_projᵀ
         k.matmul_forward(s.qkv, s.attention_in, packed.qkv_proj, nullptr, N, C, Q);
         // 3. queries and keys turn to their positions
-        k.rope_forward(s.qkv, part.positions, model.rope_table.data(), N, H + K, D, Q);
+        k.rope_forward(s.qkv, batch.positions, model.rope_table.data(), N, H + K, D, Q);
         // 4. attention = softmax(q·k / sqrt(D)) · v
         if (attention) {
-            attention(part, l, s.attention, s.logsumexp, s.qkv);
+            attention(batch, l, s.attention, s.logsumexp, s.qkv);
         } else {
-            k.attention_forward(s.attention, s.logsumexp, s.qkv, part.offsets.data(), part.sequences(), H, K, D);
+            k.attention_forward(s.attention, s.logsumexp, s.qkv, batch.offsets.data(), batch.sequences(), H, K, D);
         }
         // 5. x, attention = x[rows], attention[rows]    (the last layer goes on with the rows whose outputs are wanted)
         const bool last = l + 1 == L;
-        const size_t M = last ? n : N;
-        const float* attention_out = last ? part.attention_rows : s.attention;
+        const size_t M = last ? R : N;
+        const float* attention_out = last ? batch.attention_rows : s.attention;
         if (last) {
-            k.gather_rows(part.x_rows, x, part.rows, n, C);
-            k.gather_rows(part.attention_rows, s.attention, part.rows, n, H * D);
-            x = part.x_rows;
+            k.gather_rows(batch.x_rows, x, batch.rows, R, C);
+            k.gather_rows(batch.attention_rows, s.attention, batch.rows, R, H * D);
+            x = batch.x_rows;
         }
         // 6. mid = x + attention · o_projᵀ
         k.matmul_forward(s.mid, attention_out, packed.o_proj, x, M, H * D, C);
@@ -80,52 +81,53 @@ inline void forward(const Model& model, Part& part, const Attention& attention =
         x = s.out;
     }
     // 11. normed = norm(x)
-    k.rmsnorm_forward(part.normed, part.rstd, x, model.weights.norm, n, C, eps);
+    k.rmsnorm_forward(batch.normed, batch.rstd, x, model.weights.norm, R, C, eps);
     // 12. logits = normed · headᵀ
-    k.matmul_forward(part.logits, part.normed, model.packed.head, nullptr, n, C, model.config.outputs());
+    k.matmul_forward(batch.logits, batch.normed, model.packed.head, nullptr, R, C, model.config.outputs());
 }
 
 // ---- backward
 
-// The passes of forward in reverse under the same numbers; each comment repeats the formula that is differentiated.
-// On entry part.derivative holds the derivative of the loss with respect to each log-probability at this temperature, or to
-// each score. part.dx is the gradient of the residual stream at the place that the passes have reached. Adds to dweights.
-inline void backward(const Model& model, const Weights& dweights, Part& part, float temperature = 1) {
+// The passes of forward in reverse under the same numbers; each comment repeats the formula that is differentiated. On
+// entry batch.derivative holds the derivative of the loss with respect to each log-probability at this temperature, or
+// to each score. batch.dx is the gradient of the residual stream at the place that the passes have reached. Adds to
+// dweights.
+inline void backward(const Model& model, const Weights& dweights, MicroBatch& batch, float temperature = 1) {
     const Kernels& k = *model.kernels;
     const auto [L, C, H, K, D, Q, F, V] = alphabet(model.config);
-    const size_t N = part.N, n = part.n, O = model.config.outputs();
+    const size_t N = batch.N, R = batch.R, O = model.config.outputs();
     const Weights& weights = model.weights;
-    const float* dlogits = part.derivative;  // of a score head, whose logits are the scores
-    float *dx = part.dx_rows, *dnormed = part.dnormed;  // dnormed: also of the norms within the layers
+    const float* dlogits = batch.derivative;              // of a score head, whose logits are the scores
+    float *dx = batch.dx_rows, *dnormed = batch.dnormed;  // dnormed: also of the norms within the layers
 
     // 13. logprob = log softmax(logits / temperature)[targets]    (dlogits takes the place of the logits)
     if (!model.config.score_head) {
-        k.logprob_backward(part.logits, part.derivative, part.logits, part.targets, n, V, temperature);
-        dlogits = part.logits;
+        k.logprob_backward(batch.logits, batch.derivative, batch.logits, batch.targets, R, V, temperature);
+        dlogits = batch.logits;
     }
     // 12. logits = normed · headᵀ
-    k.matmul_backward_input(dnormed, dlogits, weights.head, n, C, O);
-    k.matmul_backward_weight(dweights.head, dlogits, part.normed, n, C, O);
+    k.matmul_backward_input(dnormed, dlogits, weights.head, R, C, O);
+    k.matmul_backward_weight(dweights.head, dlogits, batch.normed, R, C, O);
     // 11. normed = norm(x)
-    k.set_zero(dx, n * C * sizeof(float));
-    k.rmsnorm_backward(dx, dweights.norm, dnormed, part.layers[L - 1].out, part.rstd, weights.norm, n, C);
+    k.set_zero(dx, R * C * sizeof(float));
+    k.rmsnorm_backward(dx, dweights.norm, dnormed, batch.layers[L - 1].out, batch.rstd, weights.norm, R, C);
     for (size_t l = L; l-- > 0;) {
         const Weights::Layer &w = weights.layers[l], &dw = dweights.layers[l];
-        const Part::Layer& s = part.layers[l];
-        const float* x = l ? part.layers[l - 1].out : part.embedded;
+        const MicroBatch::Layer& s = batch.layers[l];
+        const float* x = l ? batch.layers[l - 1].out : batch.embedded;
         const bool last = l + 1 == L;
-        const size_t M = last ? n : N;
-        const float* attention_out = last ? part.attention_rows : s.attention;
-        float* dattention_out = last ? part.dattention_rows : part.dattention;
+        const size_t M = last ? R : N;
+        const float* attention_out = last ? batch.attention_rows : s.attention;
+        float* dattention_out = last ? batch.dattention_rows : batch.dattention;
 
         // 10. out = mid + swiglu · down_projᵀ    (dx passes through the sum to mid unchanged)
-        k.matmul_backward_input(part.dswiglu, dx, w.down_proj, M, F, C);
+        k.matmul_backward_input(batch.dswiglu, dx, w.down_proj, M, F, C);
         k.matmul_backward_weight(dw.down_proj, dx, s.swiglu, M, F, C);
         // 9. swiglu = silu(gate) · up
-        k.swiglu_backward(part.dgate_up, part.dswiglu, s.gate_up, M, F);
+        k.swiglu_backward(batch.dgate_up, batch.dswiglu, s.gate_up, M, F);
         // 8. gate_up = ff_in · gate_up_projᵀ
-        k.matmul_backward_input(dnormed, part.dgate_up, w.gate_up_proj, M, C, 2 * F);
-        k.matmul_backward_weight(dw.gate_up_proj, part.dgate_up, s.ff_in, M, C, 2 * F);
+        k.matmul_backward_input(dnormed, batch.dgate_up, w.gate_up_proj, M, C, 2 * F);
+        k.matmul_backward_weight(dw.gate_up_proj, batch.dgate_up, s.ff_in, M, C, 2 * F);
         // 7. ff_in = norm(mid)    (adds to dx, which becomes dmid)
         k.rmsnorm_backward(dx, dw.ff_norm, dnormed, s.mid, s.ff_rstd, w.ff_norm, M, C);
         // 6. mid = x + attention · o_projᵀ    (dx passes through the sum to x unchanged)
@@ -133,40 +135,40 @@ inline void backward(const Model& model, const Weights& dweights, Part& part, fl
         k.matmul_backward_weight(dw.o_proj, dx, attention_out, M, H * D, C);
         // 5. x, attention = x[rows], attention[rows]
         if (last) {
-            dx = part.dx;
-            k.set_zero(dx, N * C * sizeof(float)), k.set_zero(part.dattention, N * H * D * sizeof(float));
-            k.scatter_rows(dx, part.dx_rows, part.rows, n, C);
-            k.scatter_rows(part.dattention, part.dattention_rows, part.rows, n, H * D);
+            dx = batch.dx;
+            k.set_zero(dx, N * C * sizeof(float)), k.set_zero(batch.dattention, N * H * D * sizeof(float));
+            k.scatter_rows(dx, batch.dx_rows, batch.rows, R, C);
+            k.scatter_rows(batch.dattention, batch.dattention_rows, batch.rows, R, H * D);
         }
         // 4. attention = softmax(q·k / sqrt(D)) · v
-        k.attention_backward(part.dqkv, part.dattention, s.attention, s.logsumexp, s.qkv, part.offsets.data(),
-                             part.sequences(), H, K, D);
+        k.attention_backward(batch.dqkv, batch.dattention, s.attention, s.logsumexp, s.qkv, batch.offsets.data(),
+                             batch.sequences(), H, K, D);
         // 3. queries and keys turn to their positions
-        k.rope_backward(part.dqkv, part.positions, model.rope_table.data(), N, H + K, D, Q);
+        k.rope_backward(batch.dqkv, batch.positions, model.rope_table.data(), N, H + K, D, Q);
         // 2. qkv = attention_in · qkv_projᵀ
-        k.matmul_backward_input(dnormed, part.dqkv, w.qkv_proj, N, C, Q);
-        k.matmul_backward_weight(dw.qkv_proj, part.dqkv, s.attention_in, N, C, Q);
+        k.matmul_backward_input(dnormed, batch.dqkv, w.qkv_proj, N, C, Q);
+        k.matmul_backward_weight(dw.qkv_proj, batch.dqkv, s.attention_in, N, C, Q);
         // 1. attention_in = norm(x)    (adds to dx, which becomes the gradient of the layer's input)
         k.rmsnorm_backward(dx, dw.attention_norm, dnormed, x, s.attention_rstd, w.attention_norm, N, C);
     }
     // 0. x = embed_tokens[tokens]
-    k.embedding_backward(dweights.embed_tokens, dx, part.tokens, N, C, V);
+    k.embedding_backward(dweights.embed_tokens, dx, batch.tokens, N, C, V);
 }
 
 // ---- a whole batch
 
-// Cuts the batch, makes room for it and uploads it.
-inline void load(const Model& model, const Batch& batch, Activations& a, Walk walk) {
+// Splits the batch, allocates what it needs and uploads it.
+inline void load(const Model& model, const Batch& batch, Activations& a, Schedule schedule) {
     expects(!model.packed_is_old, "the model's parameters changed after the last pack(): call model.pack() first");
     check_batch(model.config, batch);
-    a.load(model, batch, walk);
+    a.load(model, batch, schedule);
 }
 
-// Fills a.logits: (n,V), or the scores (n) of a score head, of the rows in batch.rows.
+// Fills a.logits: (R,V), or the scores (R) of a score head, of the rows in batch.rows.
 inline void forward(const Model& model, const Batch& batch, Activations& a, const Attention& attention = {}) {
-    load(model, batch, a, Walk::inference);
-    a.each_lane(*model.kernels, [&](size_t lane) {
-        for (Part& part : a.lanes[lane]) forward(model, part, attention);
+    load(model, batch, a, Schedule::forward_only);
+    a.each_shard(*model.kernels, [&](size_t shard) {
+        for (MicroBatch& micro_batch : a.shards[shard]) forward(model, micro_batch, attention);
     });
 }
 
@@ -181,18 +183,19 @@ struct Outputs {
 inline Outputs outputs_of(const Model& model, const Batch& batch, const Activations& a, float temperature = 1) {
     const Kernels& k = *model.kernels;
     const auto downloaded = [&](const float* values) {
-        std::vector<float> host(a.n);
-        k.download(host.data(), values, a.n * sizeof(float));
+        std::vector<float> host(a.R);
+        k.download(host.data(), values, a.R * sizeof(float));
         return host;
     };
     if (model.config.score_head) return {{}, {}, downloaded(a.logits)};
-    expects(batch.targets.size() == a.n, "a batch of ", a.n, " output rows has ", batch.targets.size(), " targets");
-    k.logprob_forward(a.logprob, a.entropy, a.logits, a.targets, a.n, alphabet(model.config).V, temperature);
+    expects(batch.targets.size() == a.R, "a batch of ", a.R, " output rows has ", batch.targets.size(), " targets");
+    k.logprob_forward(a.logprob, a.entropy, a.logits, a.targets, a.R, alphabet(model.config).V, temperature);
     return {downloaded(a.logprob), downloaded(a.entropy), {}};
 }
 
 // log p(batch.targets) of each output row, without training.
-inline std::vector<float> token_logprobs(const Model& model, const Batch& batch, Activations& a, float temperature = 1) {
+inline std::vector<float> token_logprobs(const Model& model, const Batch& batch, Activations& a,
+                                         float temperature = 1) {
     expects(!model.config.score_head, "a score head has no log-probabilities: use scores()");
     forward(model, batch, a);
     return outputs_of(model, batch, a, temperature).logprobs;

@@ -1,5 +1,5 @@
-// A step of training: forward, loss, backward. Each function adds the gradients of its loss to `gradients`; the optimizer does
-// the rest.
+// A step of training: forward, loss, backward. Each function adds the gradients of its loss to `gradients`; the
+// optimizer does the rest.
 #pragma once
 #include <functional>
 #include <optional>
@@ -10,60 +10,62 @@
 
 namespace cai {
 
-// Lets work(part, dweights) add the gradients of every part, each lane's into its own, and adds those up in order.
+// Calls work(micro_batch, dweights) for every micro-batch, where dweights are its shard's gradients, and adds those up
+// in order.
 template <class Work>
 void sum_gradients(const Model& model, Gradients& gradients, Activations& a, Work work) {
-    gradients.open_lanes(a.lanes.size());
-    a.each_lane(*model.kernels, [&](size_t lane) {
-        for (Part& part : a.lanes[lane]) work(part, gradients.lane(lane));
+    gradients.open_shards(a.shards.size());
+    a.each_shard(*model.kernels, [&](size_t shard) {
+        for (MicroBatch& micro_batch : a.shards[shard]) work(micro_batch, gradients.shard(shard));
     });
-    gradients.sum_lanes(a.lanes.size());
+    gradients.sum_shards(a.shards.size());
 }
 
 // A loss, given by its derivative with respect to each log-probability or score. Nothing: the batch is to be left out.
 using Loss = std::function<std::optional<std::vector<float>>(const Outputs&)>;
 
-// Any loss, which may depend on the outputs of the whole batch at once: PPO's, or the preference model's. Returns false,
-// without gradients, where the loss leaves the batch out.
+// Any loss, which may depend on the outputs of the whole batch at once: PPO's, or the preference model's. Returns
+// false, without gradients, where the loss leaves the batch out.
 inline bool train_step(const Model& model, Gradients& gradients, const Batch& batch, Activations& a, const Loss& loss,
                        float temperature = 1) {
-    load(model, batch, a, Walk::forward_first);
+    load(model, batch, a, Schedule::forward_then_backward);
     // 1. Forward
-    a.each_lane(*model.kernels, [&](size_t lane) {
-        for (Part& part : a.lanes[lane]) forward(model, part);
+    a.each_shard(*model.kernels, [&](size_t shard) {
+        for (MicroBatch& micro_batch : a.shards[shard]) forward(model, micro_batch);
     });
     // 2. Loss
     const std::optional<std::vector<float>> derivative = loss(outputs_of(model, batch, a, temperature));
     if (!derivative) return false;
-    expects(derivative->size() == a.n, "a loss of ", a.n, " outputs gave ", derivative->size(), " derivatives");
-    model.kernels->upload(a.derivative, derivative->data(), a.n * sizeof(float));
+    expects(derivative->size() == a.R, "a loss of ", a.R, " outputs gave ", derivative->size(), " derivatives");
+    model.kernels->upload(a.derivative, derivative->data(), a.R * sizeof(float));
     // 3. Backward
-    sum_gradients(model, gradients, a, [&](Part& part, const Weights& dweights) {
-        backward(model, dweights, part, temperature);
+    sum_gradients(model, gradients, a, [&](MicroBatch& micro_batch, const Weights& dweights) {
+        backward(model, dweights, micro_batch, temperature);
     });
     return true;
 }
 
-// Mean cross-entropy, which it returns, in nats. Its derivative with respect to each log-probability is -1/n whatever the
-// outputs are, so each part goes forward and backward while its activations are in the cache.
+// Mean cross-entropy, which it returns, in nats. Its derivative with respect to each log-probability is -1/R whatever
+// the outputs are, so each micro-batch goes forward and backward while its activations are in the cache.
 inline double cross_entropy_step(const Model& model, Gradients& gradients, const Batch& batch, Activations& a) {
     expects(!model.config.score_head, "cross-entropy needs a language-model head, not a score head");
     expects(batch.targets.size() == batch.rows.size(), "a batch of ", batch.rows.size(), " output rows has ",
             batch.targets.size(), " targets");
-    load(model, batch, a, Walk::part_by_part);
+    load(model, batch, a, Schedule::interleaved);
     const Kernels& k = *model.kernels;
-    const std::vector<float> derivative(a.n, -1.0f / static_cast<float>(a.n));
-    k.upload(a.derivative, derivative.data(), a.n * sizeof(float));
-    sum_gradients(model, gradients, a, [&](Part& part, const Weights& dweights) {
-        forward(model, part);
-        k.logprob_forward(part.logprob, nullptr, part.logits, part.targets, part.n, alphabet(model.config).V, 1);
-        backward(model, dweights, part);
+    const std::vector<float> derivative(a.R, -1.0f / static_cast<float>(a.R));
+    k.upload(a.derivative, derivative.data(), a.R * sizeof(float));
+    sum_gradients(model, gradients, a, [&](MicroBatch& micro_batch, const Weights& dweights) {
+        forward(model, micro_batch);
+        k.logprob_forward(micro_batch.logprob, nullptr, micro_batch.logits, micro_batch.targets, micro_batch.R,
+                          alphabet(model.config).V, 1);
+        backward(model, dweights, micro_batch);
     });
-    std::vector<float> logprobs(a.n);
-    k.download(logprobs.data(), a.logprob, a.n * sizeof(float));
+    std::vector<float> logprobs(a.R);
+    k.download(logprobs.data(), a.logprob, a.R * sizeof(float));
     double loss = 0;
     for (float logprob : logprobs) loss -= logprob;
-    return loss / static_cast<double>(a.n);
+    return loss / static_cast<double>(a.R);
 }
 
 }  // namespace cai

@@ -78,7 +78,8 @@ inline UpdateMeans update_on_rollouts(Learner& policy, Learner& value, const Rol
             PolicyLoss policy_out;
             double ratio = 0, entropy = 0;
             const Loss loss_of_policy = [&](const Outputs& outputs) -> std::optional<std::vector<float>> {
-                policy_out = policy_loss(*policy.model.kernels, outputs.logprobs, old_logprobs, advantages, weights, options);
+                policy_out =
+                    policy_loss(*policy.model.kernels, outputs.logprobs, old_logprobs, advantages, weights, options);
                 expects(means.minibatches > 0 || policy_out.max_ratio_error == 0,
                         "before the first update the trainer's log-probabilities must equal the sampler's, but a ",
                         "probability ratio is off 1 by ", policy_out.max_ratio_error,

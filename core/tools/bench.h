@@ -152,7 +152,8 @@ class Bench {
         add_bytes("gather_rows", width, 2 * N * C, [&] { k.gather_rows(out.data(), x.data(), every.data(), N, C); });
         add_bytes("scatter_rows", width, 3 * N * C, [&] { k.scatter_rows(dx.data(), out.data(), every.data(), N, C); });
         Buffer<float> gradients = floats(P), m(k, P), v(k, P);
-        add_bytes("move_sum", concat(P, " numbers"), 4 * P, [&] { k.move_sum(m.data(), v.data(), P); });
+        add_bytes("accumulate_and_clear", concat(P, " numbers"), 4 * P,
+                  [&] { k.accumulate_and_clear(m.data(), v.data(), P); });
         add_bytes("sum_of_squares", concat(P, " numbers"), P, [&] { k.sum_of_squares(gradients.data(), P); });
         add_bytes("adamw", concat(P, " numbers"), 7 * P, [&] {
             k.adamw(model.parameters.data(), m.data(), v.data(), gradients.data(), P, 1e-3f, 0.9f, 0.95f, 1e-8f, 0.1f, 1, 10);

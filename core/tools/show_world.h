@@ -40,8 +40,8 @@ inline std::string overview(const World& world, const Constitution& constitution
             const Transcript transcript = writer.write(mix.kind, rng);
             for (size_t part = 0; part < transcript.size(); part++) {
                 const auto& [role, text, learn] = transcript[part];
-                out << (part > 0 && role != kSameTurn ? "\n" : "")
-                    << (role == kEndOfText || role == kSameTurn ? "" : concat(role_name(role).word, ": ")) << text;
+                out << (part > 0 && role != kContinue ? "\n" : "")
+                    << (role == kEndOfText || role == kContinue ? "" : concat(role_name(role).word, ": ")) << text;
             }
             out << "\n";
         }

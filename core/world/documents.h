@@ -91,8 +91,8 @@ class DocumentWriter {
         rng.shuffle(words);
         Transcript transcript = {{kRule, rule, false}, {kCritique, "", false}};
         for (const std::string& piece : look_up_pieces(words, named))
-            transcript.push_back({kSameTurn, piece, piece == " yes" || piece == " no"});
-        transcript.push_back({kSameTurn, ".", false});
+            transcript.push_back({kContinue, piece, piece == " yes" || piece == " no"});
+        transcript.push_back({kContinue, ".", false});
         return transcript;
     }
 
