@@ -102,9 +102,9 @@ Constitution read_constitution(const fs::path& path, const World& world) {
         std::vector<std::string> unknown = unknown_words(world, line);
         if (!unknown.empty())
             warn(concat(path.string(), ": the models know no ", join_list(unknown, "or"), " (in \"", line,
-                        "\"); `cai world` lists the words that rules can use"));
+                        "\"); `cai world` lists the words that principles can use"));
         else if (world.topics_in(line).empty())
-            warn(concat(path.string(), ": \"", line, "\" names nothing that a rule can speak of, so it will change nothing"));
+            warn(concat(path.string(), ": \"", line, "\" names nothing that a principle can speak of, so it will change nothing"));
     }
     return constitution;
 }

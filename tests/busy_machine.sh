@@ -108,7 +108,7 @@ compare() {  # compare WORK MUST NAME|SETTINGS...: the first must have MUST of t
     case $? in 1) status=1 ;; 2) [ $status = 0 ] && status=2 ;; esac
 }
 
-"$cai" world --out "$scratch/world" --documents 6000 --dialogues 9 --reviews 99 --samples 0 --quiet >"$scratch/log" &&
+"$cai" world --out "$scratch/world" --world-documents 6000 --world-dialogues 9 --world-reviews 99 --samples 0 --quiet >"$scratch/log" &&
     "$cai" tokenizer --out "$scratch/world" --quiet || exit 2
 
 if [ "$part" != busy ]; then

@@ -84,7 +84,7 @@ void add_strings(const Json& json, std::vector<std::string>& texts) {
         for (const Json& item : json.array()) add_strings(item, texts);
     if (json.is_object())
         for (const auto& [name, value] : json.object())
-            if (name != "prompt" && name != "rule" && name != "labelled_by") add_strings(value, texts);
+            if (name != "prompt" && name != "principle" && name != "labelled_by") add_strings(value, texts);
 }
 
 // What was sampled into those files, as tokens: a text a row.

@@ -75,30 +75,30 @@ TEST_CASE("dataset: roles open segments, and what is learned includes the stop a
     CHECK(encode_document(tokenizer, {{kUser, "", false}}).learn == std::vector<uint8_t>{0, 0});
 }
 
-TEST_CASE("dataset: a rule is read as if it stood within a sentence, whatever else is said as it stands") {
-    const auto read = [](Token role, const std::string& text) { return as_read({role, text, false}); };
-    CHECK(read(kRule, "Theft is forbidden.") == " theft is forbidden.");
-    CHECK(read(kRule, "nothing about theft") == " nothing about theft");
-    CHECK(read(kRule, "TNT is forbidden.") == " TNT is forbidden.");
-    CHECK(read(kRule, "A theft is a theft.") == " A theft is a theft.");
-    CHECK(read(kRule, "\u00c4ther is forbidden.") == " \u00c4ther is forbidden.");
-    CHECK(read(kRule, "T") == " T");
-    CHECK(read(kRule, "").empty());
+TEST_CASE("dataset: a principle is read as if it stood within a sentence, whatever else is said as it stands") {
+    const auto read = [](Token role, const std::string& text) { return normalize_principle({role, text, false}); };
+    CHECK(read(kPrinciple, "Theft is forbidden.") == " theft is forbidden.");
+    CHECK(read(kPrinciple, "nothing about theft") == " nothing about theft");
+    CHECK(read(kPrinciple, "TNT is forbidden.") == " TNT is forbidden.");
+    CHECK(read(kPrinciple, "A theft is a theft.") == " A theft is a theft.");
+    CHECK(read(kPrinciple, "\u00c4ther is forbidden.") == " \u00c4ther is forbidden.");
+    CHECK(read(kPrinciple, "T") == " T");
+    CHECK(read(kPrinciple, "").empty());
     for (Token role : {Token{kUser}, Token{kAssistant}, Token{kCritique}, Token{kEndOfText}, kContinue})
         CHECK(read(role, "Theft.") == "Theft.");
 
     Tokenizer tokenizer = bytes_and_a_few_merges();
-    std::vector<Token> tokens = {kRule}, rule = tokenizer.encode(" the farmer"), answer = tokenizer.encode("The smith");
-    tokens.insert(tokens.end(), rule.begin(), rule.end());
+    std::vector<Token> tokens = {kPrinciple}, principle = tokenizer.encode(" the farmer"), answer = tokenizer.encode("The smith");
+    tokens.insert(tokens.end(), principle.begin(), principle.end());
     tokens.push_back(kAssistant);
     tokens.insert(tokens.end(), answer.begin(), answer.end());
-    CHECK(encode_document(tokenizer, {{kRule, "The farmer", false}, {kAssistant, "The smith", true}}, false).tokens == tokens);
+    CHECK(encode_document(tokenizer, {{kPrinciple, "The farmer", false}, {kAssistant, "The smith", true}}, false).tokens == tokens);
 }
 
 TEST_CASE("dataset: a turn can be learned in part") {
     Tokenizer tokenizer = bytes_and_a_few_merges();
-    const Document whole = encode_document(tokenizer, {{kRule, "no ox", false}, {kCritique, "ox yes, cow no.", true}});
-    const Document parts = encode_document(tokenizer, {{kRule, "no ox", false},
+    const Document whole = encode_document(tokenizer, {{kPrinciple, "no ox", false}, {kCritique, "ox yes, cow no.", true}});
+    const Document parts = encode_document(tokenizer, {{kPrinciple, "no ox", false},
                                                        {kCritique, "ox", false},
                                                        {kContinue, " yes", true},
                                                        {kContinue, ", cow no", false},
@@ -155,7 +155,7 @@ TEST_CASE("dataset: malformed segments are named") {
         return error_of([&] { segments_from_json(parse_json(text, "a"), "chat.jsonl: line 3"); });
     };
     CHECK(message(R"({"segments":[["villager","x"]]})") ==
-          "chat.jsonl: line 3: unknown role \"villager\"; use one of: text, user, assistant, rule, critique, revision, "
+          "chat.jsonl: line 3: unknown role \"villager\"; use one of: text, user, assistant, principle, critique, revision, "
           "option_a, option_b, reasoning, verdict");
     CHECK(message(R"({"segments":[["","x"]]})") == "chat.jsonl: line 3: segment 1 has no role");
     CHECK(message(R"({"kind":"x"})") ==

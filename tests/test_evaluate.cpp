@@ -281,7 +281,7 @@ TEST_CASE("a run of untrained models: no skill, all garbled, and results.json in
          {std::tuple{"judge", "helpful", true}, {"judge_without_reasoning", "pretrained", false}})
         CHECK(results[skill]["seen"] ==
               judge_skill(load_model(cpu_kernels, untrained.path / judge), load_tokenizer(untrained.path / judge),
-                          matched_pairs(world(), "seen", 6), reasoning, 1));
+                          minimal_pairs(world(), "seen", 6), reasoning, 1));
     for (const char* split : kSplits) {
         CHECK(figure(results, {"preference_model", split, "n"}) > 0);
         CHECK(figure(results, {"preference_model", split, "accuracy"}) <= 1);
@@ -412,9 +412,9 @@ TEST_CASE("a signal ends a conversation in the middle of an answer, and before t
 
 TEST_CASE("trace tells the whole method, or as much as the run holds") {
     UntrainedRun untrained;
-    auto tell = [&](const Constitution& rules, const Recipe& r) {
+    auto tell = [&](const Constitution& principles, const Recipe& r) {
         std::ostringstream out;
-        trace(cpu_kernels, untrained.path, world(), rules, r, "How do I steal the crown of the dragon?", out);
+        trace(cpu_kernels, untrained.path, world(), principles, r, "How do I steal the crown of the dragon?", out);
         return out.str();
     };
     Recipe r = small_recipe();

@@ -85,7 +85,7 @@ TEST_CASE("critique: a line is drawn for each round and prompt alone, and a roun
     for (const Json& record : records) {
         REQUIRE(record["rounds"].array().size() == 4);
         for (size_t round = 0; round < 4; round++)
-            second[round].push_back(record["rounds"].array()[round]["rule"].string() == lines[1]);
+            second[round].push_back(record["rounds"].array()[round]["principle"].string() == lines[1]);
     }
     auto about_half = [](long count) { return std::abs(static_cast<double>(count) - n / 2.0) < 3.3 * std::sqrt(n) / 2; };
     for (size_t a = 0; a < 4; a++) {
@@ -106,10 +106,10 @@ TEST_CASE("critique: a line is drawn for each round and prompt alone, and a roun
         std::string before = records[i]["answer"].string();
         CHECK(before == greedily(helpful, {dialogue_prompt(prompt)})[0]);
         for (const Json& round : records[i]["rounds"].array()) {
-            const std::string &rule = round["rule"].string(), &critique = round["critique"].string();
+            const std::string &principle = round["principle"].string(), &critique = round["critique"].string();
             texts.insert(before);
-            critiques.push_back(critique_prompt(prompt, before, rule));
-            revisions.push_back(revision_prompt(prompt, before, rule, critique));
+            critiques.push_back(critique_prompt(prompt, before, principle));
+            revisions.push_back(revision_prompt(prompt, before, principle, critique));
             expected_critiques.push_back(critique);
             expected_revisions.push_back(round["revision"].string());
             before = round["revision"].string();
@@ -171,16 +171,16 @@ TEST_CASE("compare: the label is the judge's p(A) in both orders, averaged and c
         // With reasoning the helpful-only model judges, without it the pretrained one.
         const Model judge = babbling.model(reasoning ? "helpful" : "pretrained");
         for (const Json& record : read_jsonl(babbling.run / "comparisons.jsonl")) {
-            const std::string &prompt = record["prompt"].string(), &rule = record["rule"].string();
+            const std::string &prompt = record["prompt"].string(), &principle = record["principle"].string();
             const std::string &a = record["a"].string(), &b = record["b"].string();
             std::vector<std::string> reasons(2);
             if (reasoning) {
-                reasons = greedily(judge, {reasoning_prompt(prompt, a, b, rule), reasoning_prompt(prompt, b, a, rule)});
+                reasons = greedily(judge, {reasoning_prompt(prompt, a, b, principle), reasoning_prompt(prompt, b, a, principle)});
                 CHECK(record["reasoning"] == Json(Json::Array{reasons[0], reasons[1]}));
             }
             const std::vector<double> p_a = judge_verdicts(judge, tokenizer(),
-                                                           {verdict_prompt(prompt, a, b, rule, reasons[0]),
-                                                            verdict_prompt(prompt, b, a, rule, reasons[1])});
+                                                           {verdict_prompt(prompt, a, b, principle, reasons[0]),
+                                                            verdict_prompt(prompt, b, a, principle, reasons[1])});
             CHECK(record["p_a_orders"] == Json(Json::Array{p_a[0], 1 - p_a[1]}));
             const double mean = (p_a[0] + 1 - p_a[1]) / 2;
             CHECK(record["p_a"].number() == doctest::Approx(std::clamp(mean, 0.4, 0.6)).epsilon(1e-7));

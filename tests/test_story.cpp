@@ -97,7 +97,7 @@ TEST_CASE("the micro story: its loss falls, and one thread and two give the same
             CHECK(sum == doctest::Approx(1));
         }
 
-    // Every round's rule is a line of the constitution, and whether it is from the first half has nothing to do with whether the
+    // Every round's principle is a line of the constitution, and whether it is from the first half has nothing to do with whether the
     // prompt is harmful.
     const Constitution constitution = default_constitution();
     std::set<std::string> harmful;
@@ -108,7 +108,7 @@ TEST_CASE("the micro story: its loss falls, and one thread and two give the same
         CHECK(record["rounds"].array().size() == 4);
         for (const Json& round : record["rounds"].array()) {
             const auto& lines = constitution.lines;
-            auto line = std::find(lines.begin(), lines.end(), round["rule"].string());
+            auto line = std::find(lines.begin(), lines.end(), round["principle"].string());
             REQUIRE(line != lines.end());
             count[harmful.count(record["prompt"].string())][line < lines.begin() + static_cast<std::ptrdiff_t>(lines.size() / 2)]++;
         }

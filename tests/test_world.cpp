@@ -1,5 +1,5 @@
 // The world as it stands in data/: what it must hold, that mistakes in its files are named, that held-out words stay held
-// out, and that nothing but rules says what is wrong.
+// out, and that nothing but principles says what is wrong.
 #include <doctest/doctest.h>
 
 #include <filesystem>
@@ -80,7 +80,7 @@ TEST_CASE("a look-alike shares a verb or an object with a hazard") {
 }
 
 TEST_CASE("outside of reviews nothing says which acts are wrong") {
-    // Everything that the world says but for its rules; refusals stand in reviews only.
+    // Everything that the world says but for its principles; refusals stand in reviews only.
     World world(data() / "world", 3);
     DocumentWriter writer(world);
     const std::set<std::string> verdicts = {"must", "bad", "wrong", "evil", "should", "forbidden", "allowed", "never", "harmful",
@@ -123,7 +123,7 @@ TEST_CASE("mistakes in the world's files are named by file and line") {
 
     // What a phrase has to hold.
     CHECK(contains(error_after("phrases.txt", "Avoid {or}.", "Avoid it."),
-                   "phrases.txt: line 25: the rule \"Avoid it.\" has no list"));
+                   "phrases.txt: line 25: the principle \"Avoid it.\" has no list"));
     CHECK(contains(error_after("phrases.txt", "{And} {is} forbidden.", "It {is} forbidden."), "has no list of topics"));
     CHECK(contains(error_after("phrases.txt", "You could {instead}.", "Goodbye."), "does not have the slot {instead}"));
     CHECK(contains(error_after("phrases.txt", "No, this is {name}, and then {result}.", "No."),
@@ -192,15 +192,15 @@ TEST_CASE("a quarter of the phrasings is held out, plain ones never; the shipped
         const World world(data() / "world", seed);
         const Phrases& phrases = world.phrases;
         size_t held_out = 0;
-        for (size_t i = 0; i < phrases.rules.size(); i++) {
-            held_out += phrases.rule_held_out[i];
-            if (i >= phrases.rules.size() - phrases.plain_rules) CHECK(!phrases.rule_held_out[i]);
+        for (size_t i = 0; i < phrases.principles.size(); i++) {
+            held_out += phrases.phrasing_held_out[i];
+            if (i >= phrases.principles.size() - phrases.plain_principles) CHECK(!phrases.phrasing_held_out[i]);
         }
-        CHECK(held_out == (phrases.rules.size() - phrases.plain_rules) / 4);
+        CHECK(held_out == (phrases.principles.size() - phrases.plain_principles) / 4);
         for (const std::string& line : Constitution::read(data() / "constitution.txt").lines) {
             bool plain = false;
-            for (size_t i = phrases.rules.size() - phrases.plain_rules; i < phrases.rules.size(); i++) {
-                const std::string& pattern = phrases.rules[i];
+            for (size_t i = phrases.principles.size() - phrases.plain_principles; i < phrases.principles.size(); i++) {
+                const std::string& pattern = phrases.principles[i];
                 const size_t open = pattern.find('{'), close = pattern.rfind('}');
                 plain = plain || (line.starts_with(pattern.substr(0, open)) && line.ends_with(pattern.substr(close + 1)));
             }
@@ -209,44 +209,44 @@ TEST_CASE("a quarter of the phrasings is held out, plain ones never; the shipped
     }
 }
 
-TEST_CASE("drills: half of the rules are words in any order; a third of the look-ups are of no topics, half of these invented") {
+TEST_CASE("drills: half of the principles are words in any order; a third of the keyword checks are of no topics, half of these invented") {
     const World world(data() / "world", 1);
     const DocumentWriter writer(world);
-    size_t worded = 0, topics = 0, asked_invented = 0, words_of_rules = 0, invented = 0;
+    size_t worded = 0, topics = 0, asked_invented = 0, words_of_principles = 0, invented = 0;
     const size_t drills = 400;
     for (size_t i = 0; i < drills; i++) {
         Rng rng(1, i);
         const Transcript drill = writer.write("drill", rng);
-        const std::string& rule = drill[0].text;
-        std::string look_up;
+        const std::string& principle = drill[0].text;
+        std::string keyword_check;
         for (size_t part = 1; part < drill.size(); part++) {
-            look_up += drill[part].text;
+            keyword_check += drill[part].text;
             CHECK(drill[part].learn == (drill[part].text == " yes" || drill[part].text == " no"));
         }
         CHECK(!drill[0].learn);
-        const std::vector<std::string> in_rule = words_of(rule);
-        const auto stands_in_rule = [&](const std::string& word) {
-            return std::find(in_rule.begin(), in_rule.end(), word) != in_rule.end();
+        const std::vector<std::string> in_principle = words_of(principle);
+        const auto stands_in_principle = [&](const std::string& word) {
+            return std::find(in_principle.begin(), in_principle.end(), word) != in_principle.end();
         };
-        std::vector<std::string> named, asked = words_of(look_up);
+        std::vector<std::string> named, asked = words_of(keyword_check);
         REQUIRE(asked.size() == 1 + 2 * 12);  // topics: then each word and its yes or no
         for (size_t w = 1; w < asked.size(); w += 2) {
-            CHECK_MESSAGE(stands_in_rule(asked[w]) == (asked[w + 1] == "yes"), rule, " | ", look_up);
+            CHECK_MESSAGE(stands_in_principle(asked[w]) == (asked[w + 1] == "yes"), principle, " | ", keyword_check);
             topics += world.is_topic(asked[w]);
             asked_invented += !world.knows(asked[w]);
         }
-        for (const std::string& word : in_rule)
-            if (contains(look_up, concat(" ", word, " yes"))) named.push_back(word);
+        for (const std::string& word : in_principle)
+            if (contains(keyword_check, concat(" ", word, " yes"))) named.push_back(word);
         CHECK(named.size() >= 1);
         CHECK(named.size() <= 5);
-        for (const std::string& word : in_rule) {
-            if (world.is_topic(word) || contains(look_up, concat(" ", word, " "))) continue;
-            words_of_rules++;
+        for (const std::string& word : in_principle) {
+            if (world.is_topic(word) || contains(keyword_check, concat(" ", word, " "))) continue;
+            words_of_principles++;
             invented += !world.knows(word);
         }
         bool known = false;
-        for (size_t phrasing = 0; phrasing < world.phrases.rules.size(); phrasing++)
-            known = known || world.rule_text(named, phrasing) == rule;
+        for (size_t phrasing = 0; phrasing < world.phrases.principles.size(); phrasing++)
+            known = known || world.principle_text(named, phrasing) == principle;
         worded += known;
     }
     CHECK(topics == drills * 8);
@@ -254,26 +254,26 @@ TEST_CASE("drills: half of the rules are words in any order; a third of the look
     CHECK(asked_invented < drills * 4 * 6 / 10);
     CHECK(worded > drills * 4 / 10);
     CHECK(worded < drills * 6 / 10);
-    // Invented is one other word in four of the rules that are no sentence, which are half of them.
-    CAPTURE(words_of_rules);
-    CHECK(invented > words_of_rules / 20);
-    CHECK(invented < words_of_rules / 6);
+    // Invented is one other word in four of the principles that are no sentence, which are half of them.
+    CAPTURE(words_of_principles);
+    CHECK(invented > words_of_principles / 20);
+    CHECK(invented < words_of_principles / 6);
 }
 
-TEST_CASE("the words that drills look up beside topics are many, and none is held out or a word of a rule") {
+TEST_CASE("the words that drills look up beside topics are many, and none is held out or a word of a principle") {
     for (uint64_t seed = 1; seed <= 5; seed++) {
         const World world(data() / "world", seed);
         CHECK(world.other_words().size() > 200);
-        std::set<std::string> of_rules, of_held_out;
-        for (const std::string& phrasing : world.phrases.rules)
-            for (const std::string& word : words_of(literal_of(phrasing))) of_rules.insert(word);
+        std::set<std::string> of_principles, of_held_out;
+        for (const std::string& phrasing : world.phrases.principles)
+            for (const std::string& word : words_of(literal_of(phrasing))) of_principles.insert(word);
         for (const Act& act : world.acts)
             if (act.held_out)
                 for (const auto* texts : {&act.asks, &act.helps, &act.insteads})
                     for (const std::string& text : *texts)
                         for (const std::string& word : words_of(literal_of(text))) of_held_out.insert(word);
         for (const std::string& word : world.other_words())
-            CHECK_MESSAGE(!(world.is_topic(word) || of_rules.count(word) || of_held_out.count(word)), word);
+            CHECK_MESSAGE(!(world.is_topic(word) || of_principles.count(word) || of_held_out.count(word)), word);
     }
 }
 
@@ -289,9 +289,9 @@ TEST_CASE("held-out words stand in no review and in no prompt that a stage works
         for (const Act& act : world.acts)
             if (act.held_out) held_out_acts.insert({act.name, act.also});
         std::vector<std::string> phrasings;  // the longest literal stretch of each held-out phrasing
-        for (size_t i = 0; i < world.phrases.rules.size(); i++)
-            if (world.phrases.rule_held_out[i]) {
-                std::string pattern = world.phrases.rules[i];
+        for (size_t i = 0; i < world.phrases.principles.size(); i++)
+            if (world.phrases.phrasing_held_out[i]) {
+                std::string pattern = world.phrases.principles[i];
                 size_t open = pattern.find('{'), close = pattern.rfind('}');
                 std::string before = pattern.substr(0, open), after = pattern.substr(close + 1);
                 phrasings.push_back(before.size() > after.size() ? before : after);
@@ -382,61 +382,61 @@ TEST_CASE("requests kept for evaluation stand in nothing that is written for tra
     CHECK(asked > 8000);
 }
 
-TEST_CASE("half of the reviews' covering rules name an entity of the request") {
+TEST_CASE("half of the reviews' applicable principles name an entity of the request") {
     const World world(data() / "world", 1);
     const DocumentWriter writer(world);
     const int n = 2000;
     int named = 0;
     for (int i = 0; i < n; i++) {
         Rng rng(1, static_cast<uint64_t>(i));
-        std::string prompt, rule;
+        std::string prompt, principle;
         for (const Segment& segment : writer.write(i % 2 ? "critique" : "comparison", rng)) {
             if (segment.role == kUser) prompt = segment.text;
-            if (segment.role == kRule) rule = segment.text;
+            if (segment.role == kPrinciple) principle = segment.text;
         }
-        const std::vector<std::string> topics = world.topics_in(rule), words = words_of(prompt);
+        const std::vector<std::string> topics = world.topics_in(principle), words = words_of(prompt);
         named += std::any_of(world.entities.begin(), world.entities.end(), [&](const Entity& entity) {
             return std::count(topics.begin(), topics.end(), entity.name) && std::count(words.begin(), words.end(), entity.name);
         });
     }
-    // Half of the rules cover the request. Left to chance a tenth would name an entity of it.
+    // Half of the principles cover the request. Left to chance a tenth would name an entity of it.
     CHECK(named > n / 5);
     CHECK(named < n / 3);
 }
 
-TEST_CASE("a review's rule speaks of the request or does not, as it says") {
+TEST_CASE("a review's principle speaks of the request or does not, as it says") {
     World world(data() / "world", 5);
     DocumentWriter writer(world);
     Rng rng(5);
-    size_t by_request_word = 0, covering = 0;
+    size_t by_request_word = 0, applicable = 0;
     for (size_t i = 0; i < 2000; i++) {
         Request request = writer.seen_request(rng);
-        Rule rule = world.draw_rule(rng, request, true, false, kNameShare), twin = world.uncovered_twin(rng, rule, request);
-        CHECK(world.covers(rule.topics, request));
-        CHECK(!world.covers(twin.topics, request));
-        CHECK(rule.topics.size() == twin.topics.size());
-        CHECK(rule.phrasing == twin.phrasing);
-        CHECK(world.topics_in(rule.text).size() == rule.topics.size());
-        const Rule named = world.draw_rule(rng, request, true, false, 1);
+        Principle principle = world.draw_principle(rng, request, true, false, kNameShare), counterpart = world.inapplicable_counterpart(rng, principle, request);
+        CHECK(world.covers(principle.topics, request));
+        CHECK(!world.covers(counterpart.topics, request));
+        CHECK(principle.topics.size() == counterpart.topics.size());
+        CHECK(principle.phrasing == counterpart.phrasing);
+        CHECK(world.topics_in(principle.text).size() == principle.topics.size());
+        const Principle named = world.draw_principle(rng, request, true, false, 1);
         CHECK(world.covers(named.topics, request));
         CHECK(std::any_of(request.entities.begin(), request.entities.end(), [&](size_t entity) {
             return std::count(named.topics.begin(), named.topics.end(), world.entities[entity].name) == 1;
         }) == !request.entities.empty());
-        // Does a word of the rule stand in the request, or share its first four letters with one that does?
+        // Does a word of the principle stand in the request, or share its first four letters with one that does?
         std::set<std::string> beginnings;
         for (const std::string& word : words_of(world.prompt(request)))
             if (word.size() > 3) beginnings.insert(word.substr(0, 4));
         bool shared = false;
-        for (const std::string& topic : rule.topics)
+        for (const std::string& topic : principle.topics)
             shared = shared || beginnings.count(topic.substr(0, 4)) || (topic.size() <= 3 && contains(world.prompt(request), topic));
         by_request_word += shared;
-        covering++;
+        applicable++;
     }
-    // At least a third of the covering rules share no content word with the request.
-    CHECK(by_request_word * 3 <= covering * 2);
+    // At least a third of the applicable principles share no content word with the request.
+    CHECK(by_request_word * 3 <= applicable * 2);
 }
 
-TEST_CASE("reviews: half of the rules cover the request; what a rule allows stays; a silent rule's verdict is a coin toss") {
+TEST_CASE("reviews: half of the principles apply to the request; what a principle allows stays; an inapplicable one's verdict is a coin toss") {
     World world(data() / "world", 6);
     DocumentWriter writer(world);
     const Oracle oracle(world);
@@ -446,9 +446,9 @@ TEST_CASE("reviews: half of the rules cover the request; what a rule allows stay
         return parts;
     };
     // Critique and reasoning begin with the topics of the request.
-    auto covers = [&](const std::string& rule, const std::string& look_up) {
-        const std::vector<std::string> own = world.topics_in(look_up);
-        for (const std::string& topic : world.topics_in(rule))
+    auto covers = [&](const std::string& principle, const std::string& keyword_check) {
+        const std::vector<std::string> own = world.topics_in(keyword_check);
+        for (const std::string& topic : world.topics_in(principle))
             if (std::find(own.begin(), own.end(), topic) != own.end()) return true;
         return false;
     };
@@ -466,7 +466,7 @@ TEST_CASE("reviews: half of the rules cover the request; what a rule allows stay
         Rng rng(6, i);
         auto review = parts(writer.critique_review(rng));
         if (!review[kCritique].empty()) {
-            const bool covered = covers(review[kRule], review[kCritique]), refuses = rank(review[kAssistant]) == 2;
+            const bool covered = covers(review[kPrinciple], review[kCritique]), refuses = rank(review[kAssistant]) == 2;
             CHECK(covered == contains(review[kCritique], "The rule forbids this."));
             const bool kept = review[kRevision] == review[kAssistant];
             CHECK(kept == (!covered || refuses));
@@ -475,7 +475,7 @@ TEST_CASE("reviews: half of the rules cover the request; what a rule allows stay
         }
         auto comparison = parts(writer.comparison_review(rng));
         if (!comparison[kReasoning].empty()) {
-            const bool covered = covers(comparison[kRule], comparison[kReasoning]);
+            const bool covered = covers(comparison[kPrinciple], comparison[kReasoning]);
             CHECK(covered == contains(comparison[kReasoning], "The rule forbids this."));
             const int a = rank(comparison[kOptionA]), b = rank(comparison[kOptionB]);
             if (covered && a != b) CHECK(comparison[kVerdict] == (a > b ? "A" : "B"));
@@ -517,22 +517,22 @@ TEST_CASE("half of the prompts to critique are harmful, a third of those to comp
 }
 
 // Words in pieces are confused with others: Che|ating with Ste|aling.
-TEST_CASE("tiny's vocabulary has a token for every topic, wherever in a rule it stands") {
+TEST_CASE("tiny's vocabulary has a token for every topic, wherever in a principle it stands") {
     TemporaryFolder folder;
     Run run(folder.path);
     const World world(data() / "world", 1);
     write_corpus(run, world, {24000, 5, 5, 5, 5, 5, 5, 5, 5});
     std::vector<std::string> texts;
     for (const Json& json : read_jsonl(run / "world/documents.jsonl"))
-        for (const Segment& segment : segments_from_json(json, "world/documents.jsonl")) texts.push_back(as_read(segment));
+        for (const Segment& segment : segments_from_json(json, "world/documents.jsonl")) texts.push_back(normalize_principle(segment));
     const Tokenizer tokenizer = train_bpe(texts, static_cast<size_t>(recipe("tiny", 1).vocab_size));
     size_t topics = 0, whole = 0, whole_at_the_start = 0;
     for (const auto& group : world.topic_groups(false)) {
-        if (&group == &world.topic_groups(false).back()) break;  // entities: a rule names them with an article before them
+        if (&group == &world.topic_groups(false).back()) break;  // entities: a principle names them with an article before them
         for (const std::string& topic : group) {
             topics++;
             whole += tokenizer.encode(" " + topic).size() == 1;
-            whole_at_the_start += tokenizer.encode(as_read({kRule, capitalized(topic), false})).size() == 1;
+            whole_at_the_start += tokenizer.encode(normalize_principle({kPrinciple, capitalized(topic), false})).size() == 1;
         }
     }
     CAPTURE(topics);

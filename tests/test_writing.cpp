@@ -20,7 +20,7 @@ namespace {
 Tokenizer world_tokenizer(const World& world) {
     std::vector<std::string> texts;
     for (const Act& act : world.acts) texts.insert(texts.end(), act.asks.begin(), act.asks.end());
-    texts.insert(texts.end(), world.phrases.rules.begin(), world.phrases.rules.end());
+    texts.insert(texts.end(), world.phrases.principles.begin(), world.phrases.principles.end());
     return train_bpe(texts, 512);
 }
 
@@ -145,7 +145,7 @@ TEST_CASE("where a skill is measured, what does not fit is wrong, and counted") 
     World world(fs::path(CAI_SOURCE_DIR) / "data/world", 1);
     const Tokenizer tokenizer = world_tokenizer(world);
     const Model model = untrained(tokenizer, 100);
-    const std::vector<MatchedPair> pairs = matched_pairs(world, "seen", 6);
+    const std::vector<MinimalPair> pairs = minimal_pairs(world, "seen", 6);
     for (const Json& score :
          {critic_skill(model, tokenizer, Oracle(world), pairs, 1, 1), judge_skill(model, tokenizer, pairs, true, 1)}) {
         CHECK(score["pairs"].number() == 0);

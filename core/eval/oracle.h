@@ -9,16 +9,10 @@
 #include <utility>
 #include <vector>
 
+#include "../world/outcome.h"
 #include "../world/world.h"
 
 namespace cai {
-
-enum class Outcome { complied, refused, evaded, wrong_fact, garbled };
-
-inline const char* to_string(Outcome outcome) {
-    static const char* const kNames[] = {"complied", "refused", "evaded", "wrong_fact", "garbled"};
-    return kNames[static_cast<size_t>(outcome)];
-}
 
 // Every sentence that the world can say is written into a dictionary with its entities and places blanked; a text is looked
 // up in the same form, and what stood in the blanks is compared with the request and the facts.

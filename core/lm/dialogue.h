@@ -30,7 +30,7 @@ struct RoleName {
 };
 inline constexpr RoleName kRoleNames[] = {
     {kEndOfText, "text", true},    {kUser, "user", false},        {kAssistant, "assistant", true},
-    {kRule, "rule", false},        {kCritique, "critique", true}, {kRevision, "revision", true},
+    {kPrinciple, "principle", false},        {kCritique, "critique", true}, {kRevision, "revision", true},
     {kOptionA, "option_a", false}, {kOptionB, "option_b", false}, {kReasoning, "reasoning", true},
     {kVerdict, "verdict", true},   {kContinue, "", true},
 };

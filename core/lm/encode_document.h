@@ -17,11 +17,11 @@ struct Document {
         learn;  // as long as tokens; 1: the model is trained to predict this token from those before it
 };
 
-// The text of a segment as models read it. A rule is read as if it stood within a sentence: after a space and, unless its first
-// two letters are capitals, without the capital of its first word. So a topic is the same token wherever in a rule it stands.
-inline std::string as_read(const Segment& segment) {
+// The text of a segment as models read it. A principle is read as if it stood within a sentence: after a space and, unless its first
+// two letters are capitals, without the capital of its first word. So a topic is the same token wherever in a principle it stands.
+inline std::string normalize_principle(const Segment& segment) {
     std::string text = segment.text;
-    if (segment.role != kRule || text.empty()) return text;
+    if (segment.role != kPrinciple || text.empty()) return text;
     if (text.size() > 1 && std::islower(static_cast<unsigned char>(text[1])))
         text[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(text[0])));
     return text.insert(0, 1, ' ');
@@ -41,7 +41,7 @@ inline Document encode_document(const Tokenizer& tokenizer, const std::vector<Se
     bool learned_before = false;
     for (const Segment& segment : segments) {
         if (segment.role != kContinue) push(role_name(segment.role).role, learned_before);
-        for (Token token : tokenizer.encode(as_read(segment))) push(token, segment.learn);
+        for (Token token : tokenizer.encode(normalize_principle(segment))) push(token, segment.learn);
         learned_before = segment.learn;
     }
     if (end_of_text) push(kEndOfText, learned_before);

@@ -11,7 +11,7 @@ enum Special : Token {
     kPad,
     kUser,
     kAssistant,
-    kRule,
+    kPrinciple,
     kCritique,
     kRevision,
     kOptionA,
@@ -21,7 +21,7 @@ enum Special : Token {
     kSpecialCount
 };
 constexpr const char* kSpecialNames[kSpecialCount] = {"<|endoftext|>", "<|pad|>",       "<|user|>",     "<|assistant|>",
-                                                      "<|rule|>",      "<|critique|>",  "<|revision|>", "<|option_a|>",
+                                                      "<|principle|>",      "<|critique|>",  "<|revision|>", "<|option_a|>",
                                                       "<|option_b|>",  "<|reasoning|>", "<|verdict|>"};
 
 }  // namespace cai

@@ -24,7 +24,7 @@
 
 namespace cai {
 
-// A pair of tokens as one number, and tables that are looked up by pair or by text.
+// A pair of tokens as one number, and hash tables keyed by pair or by text.
 inline uint64_t pair_key(Token left, Token right) {
     return static_cast<uint64_t>(left) << 32 | static_cast<uint32_t>(right);
 }

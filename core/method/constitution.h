@@ -49,7 +49,7 @@ struct Constitution {
 // beside it.
 inline void check_lengths(const Constitution& constitution, const Tokenizer& tokenizer, int context) {
     for (size_t i = 0; i < constitution.lines.size(); i++) {
-        const size_t tokens = tokenizer.encode(as_read({kRule, constitution.lines[i], false})).size();
+        const size_t tokens = tokenizer.encode(normalize_principle({kPrinciple, constitution.lines[i], false})).size();
         const size_t most = static_cast<size_t>(context) / 2;
         const bool was_read = i < constitution.numbers.size();
         expects(tokens <= most, was_read ? constitution.file.string() : "the constitution", ": line ",
@@ -67,9 +67,9 @@ inline bool covers(const World& world, const std::string& line, const Act& act) 
 
 // The share of lines that speak of an act; 0 for an empty constitution.
 inline double coverage(const World& world, const Constitution& constitution, const Act& act) {
-    size_t covering = 0;
-    for (const std::string& line : constitution.lines) covering += covers(world, line, act);
-    return constitution.lines.empty() ? 0 : static_cast<double>(covering) / static_cast<double>(constitution.lines.size());
+    size_t applicable = 0;
+    for (const std::string& line : constitution.lines) applicable += covers(world, line, act);
+    return constitution.lines.empty() ? 0 : static_cast<double>(applicable) / static_cast<double>(constitution.lines.size());
 }
 
 // Words of a text that the world's own texts never use: the models cannot know them.

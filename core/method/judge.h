@@ -56,7 +56,7 @@ inline ReasonedVerdicts judge_with_reasoning(const Model& judge, const Tokenizer
     return verdicts;
 }
 
-// n comparisons judged in either way. lay_out(i, form) calls the form with the prompt, the options A and B, and the rule of
+// n comparisons judged in either way. lay_out(i, form) calls the form with the prompt, the options A and B, and the principle of
 // number i.
 template <class LayOut>
 ReasonedVerdicts judge_comparisons(const Model& judge, const Tokenizer& tokenizer, size_t n, const LayOut& lay_out,

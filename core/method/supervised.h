@@ -84,7 +84,7 @@ inline size_t training_steps(double epochs, size_t tokens_per_epoch, size_t toke
 }
 
 // The transcripts of a jsonl file, as tokens. What is learned is what the roles say: a model is trained to write answers, critiques
-// and verdicts, not the requests and rules, whose wording nothing foretells.
+// and verdicts, not the requests and principles, whose wording nothing foretells.
 inline std::vector<Document> read_documents(const std::filesystem::path& path, const Tokenizer& tokenizer) {
     std::vector<Document> documents;
     size_t line = 0;

@@ -107,7 +107,7 @@ struct Model {
     const Kernels* kernels;
     Buffer<float> parameters, packed_parameters, rope_table;
     Weights weights;            // of the parameters
-    Weights packed;             // of the packed parameters; norms and a table that is only looked up have none
+    Weights packed;             // of the packed parameters; norms and a table that is only found have none
     bool packed_is_old = true;  // forward refuses a model whose parameters changed after the last pack()
 
     // Parameters are zero until initialize() or a checkpoint fills them.
@@ -130,7 +130,7 @@ struct Model {
     // the two projections that write to the residual stream are scaled by 1 / sqrt(2 layers), so that its variance does not grow
     // with depth (Radford et al. 2019, §2.3); norms are 1, a score head is 0. Keys start equal to the queries of the first head
     // that reads them: a token begins by attending to earlier occurrences of itself, which is what copying a name and looking a
-    // word up in a rule need. A tensor's values depend on the seed and its name only.
+    // word up in a principle need. A tensor's values depend on the seed and its name only.
     void initialize(uint64_t seed) {
         const float scale = 0.7f / std::sqrt(static_cast<float>(config.width));
         const float residual_scale = 1 / std::sqrt(2.0f * static_cast<float>(config.layers));

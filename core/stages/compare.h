@@ -14,8 +14,8 @@
 
 namespace cai {
 
-// Writes comparisons.jsonl: {"prompt", "a", "b", "rule", "reasoning": [of A then B, of B then A], "p_a_orders": [p(first) in
-// each order], "p_a"}. With reasoning the judge is the helpful-only model, which first says the look-up aloud (at temperature
+// Writes comparisons.jsonl: {"prompt", "a", "b", "principle", "reasoning": [of A then B, of B then A], "p_a_orders": [p(first) in
+// each order], "p_a"}. With reasoning the judge is the helpful-only model, which first says the keyword check aloud (at temperature
 // 0); without, it is the pretrained model, as in the paper. An empty constitution prefers nothing: no comparisons. Where one of
 // the two orders does not fit the context, neither counts: both are 0.5.
 inline void compare(const Kernels& kernels, Run& run, const World& world, const Constitution& constitution,
@@ -41,14 +41,14 @@ inline void compare(const Kernels& kernels, Run& run, const World& world, const 
                                     concat("compared answers ", side));
     progress.update(1, {});
 
-    std::vector<std::string> rules(n);
+    std::vector<std::string> principles(n);
     for (size_t i = 0; i < n; i++) {
         Rng rng(recipe.seed, mix(stream("comparison principle"), i));
-        rules[i] = constitution.draw(rng);
+        principles[i] = constitution.draw(rng);
     }
     // Comparison 2i shows answer 0 as A, comparison 2i + 1 shows answer 1 as A.
     const auto lay_out = [&](size_t i, auto form) {
-        return form(prompts[i / 2].text, answers[i % 2][i / 2], answers[1 - i % 2][i / 2], rules[i / 2]);
+        return form(prompts[i / 2].text, answers[i % 2][i / 2], answers[1 - i % 2][i / 2], principles[i / 2]);
     };
     TooLong too_long(2 * n);
     auto [reasons, p] = judge_comparisons(judge, tokenizer, 2 * n, lay_out, reasoning, recipe.seed, "reasoning", too_long);
@@ -61,7 +61,7 @@ inline void compare(const Kernels& kernels, Run& run, const World& world, const 
         undecidable += !fits;
         if (!fits) p[2 * i] = p[2 * i + 1] = 0.5;
         double label = clamp_label(average_orders(p[2 * i], p[2 * i + 1]), recipe.compare.clamp.low, recipe.compare.clamp.high);
-        Json record = Json::Object{{"prompt", prompts[i].text}, {"a", answers[0][i]}, {"b", answers[1][i]}, {"rule", rules[i]}};
+        Json record = Json::Object{{"prompt", prompts[i].text}, {"a", answers[0][i]}, {"b", answers[1][i]}, {"principle", principles[i]}};
         if (reasoning) record.set("reasoning", Json::Array{reasons[2 * i], reasons[2 * i + 1]});
         record.set("p_a_orders", Json::Array{p[2 * i], 1 - p[2 * i + 1]}).set("p_a", label);
         records.push_back(record);

@@ -69,8 +69,8 @@ inline void write_corpus(Run& run, const World& world, const CorpusRecipe& recip
         return list;
     };
     Json phrasings = Json::Array{};
-    for (size_t i = 0; i < world.phrases.rules.size(); i++)
-        if (world.phrases.rule_held_out[i]) phrasings.push(world.phrases.rules[i]);
+    for (size_t i = 0; i < world.phrases.principles.size(); i++)
+        if (world.phrases.phrasing_held_out[i]) phrasings.push(world.phrases.principles[i]);
     Json summary = Json::Object{};
     summary.set("seed", world.seed)
         .set("documents", counts)

@@ -13,7 +13,7 @@
 
 namespace cai {
 
-// Writes revisions.jsonl, the full trace: {"prompt", "answer", "rounds": [{"rule", "critique", "revision"}, ...]}, and
+// Writes revisions.jsonl, the full trace: {"prompt", "answer", "rounds": [{"principle", "critique", "revision"}, ...]}, and
 // helpful-samples.jsonl: {"prompt", "answer"}. An empty constitution gives no rounds. Where critique or revision does not fit the
 // context, the revision is the answer.
 inline void critique_and_revise(const Kernels& kernels, Run& run, const World& world, const Constitution& constitution,
@@ -47,16 +47,16 @@ inline void critique_and_revise(const Kernels& kernels, Run& run, const World& w
     std::vector<Json::Array> traces(n);
     size_t all_too_long = 0;
     for (int round = 0; round < rounds; round++) {
-        std::vector<std::string> rules(n);
+        std::vector<std::string> principles(n);
         std::vector<Transcript> transcripts(n);
         TooLong too_long(n);
         for (size_t i = 0; i < n; i++) {
             Rng rng(recipe.seed, mix(stream("principle"), i * 64 + static_cast<size_t>(round)));
-            rules[i] = constitution.draw(rng);
-            transcripts[i] = critique_prompt(prompts[i].text, answers[i], rules[i]);
+            principles[i] = constitution.draw(rng);
+            transcripts[i] = critique_prompt(prompts[i].text, answers[i], principles[i]);
         }
         const auto revise = [&](size_t i, const std::string& critique) {
-            return revision_prompt(prompts[i].text, answers[i], rules[i], critique);
+            return revision_prompt(prompts[i].text, answers[i], principles[i], critique);
         };
         auto [critiques, revisions] = write_two_texts(model, tokenizer, transcripts, revise, temperature, recipe.seed,
                                                       concat("round ", round), too_long);
@@ -64,7 +64,7 @@ inline void critique_and_revise(const Kernels& kernels, Run& run, const World& w
         for (size_t i = 0; i < n; i++) {
             if (too_long[i]) revisions[i] = answers[i];
             traces[i].push_back(
-                Json::Object{{"rule", rules[i]}, {"critique", critiques[i]}, {"revision", revisions[i]}});
+                Json::Object{{"principle", principles[i]}, {"critique", critiques[i]}, {"revision", revisions[i]}});
             changed += revisions[i] != answers[i];
         }
         answers = revisions;

@@ -35,8 +35,8 @@ inline void expect_a_model(const Run& run) {
 // judge being the one that the recipe uses. None of it depends on the constitution. Models that are missing are left out.
 inline void measure_skill(const Kernels& kernels, Run& run, const World& world, const Recipe& recipe) {
     const Oracle oracle(world);
-    std::map<std::string, std::vector<MatchedPair>> pairs;
-    for (const char* split : kSkillSplits) pairs[split] = matched_pairs(world, split, recipe.evaluate.pairs);
+    std::map<std::string, std::vector<MinimalPair>> pairs;
+    for (const char* split : kSkillSplits) pairs[split] = minimal_pairs(world, split, recipe.evaluate.pairs);
     const bool reasoning = recipe.compare.reasoning;
     Json skill = Json::Object{};
     Progress progress("evaluate skill", 3 * std::size(kSkillSplits));

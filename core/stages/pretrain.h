@@ -1,5 +1,5 @@
 // Pretraining: the model reads the world's documents from fresh weights. What it learns here is language, facts, what
-// comes of what, and the skill of applying a stated rule.
+// comes of what, and the skill of applying a stated principle.
 #pragma once
 #include <filesystem>
 #include <utility>

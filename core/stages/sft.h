@@ -12,7 +12,7 @@
 
 namespace cai {
 
-// What the helpful-only assistant learns: dialogues, and reviews so that the skill of applying a rule is not lost: the critic is
+// What the helpful-only assistant learns: dialogues, and reviews so that the skill of applying a principle is not lost: the critic is
 // this model.
 inline std::vector<Document> helpful_documents(const Run& run, const Tokenizer& tokenizer) {
     std::vector<Document> documents = read_documents(run / "world/dialogues.jsonl", tokenizer);

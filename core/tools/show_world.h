@@ -1,4 +1,4 @@
-// What there is in a world, as `cai world` shows it: its acts, the words of its rules, and samples of its documents.
+// What there is in a world, as `cai world` shows it: its acts, the words of its principles, and samples of its documents.
 #pragma once
 #include <sstream>
 #include <string>
@@ -16,7 +16,7 @@ inline std::string overview(const World& world, const Constitution& constitution
     std::ostringstream out;
     auto words = [](const std::vector<std::string>& list) { return join_list(list, "and"); };
     out << "The world of seed " << world.seed << ": " << world.acts.size() << " acts, " << world.entities.size()
-        << " entities, " << world.phrases.rules.size() << " phrasings of rules\n\n";
+        << " entities, " << world.phrases.principles.size() << " phrasings of principles\n\n";
     std::vector<std::vector<std::string>> rows = {{"act", "also", "kind", "done to", "brings", "held out", "coverage"}};
     for (const Act& act : world.acts)
         rows.push_back({act.name, act.also, to_string(act.kind), act.target, act.brings, act.held_out ? "yes" : "",
@@ -24,7 +24,7 @@ inline std::string overview(const World& world, const Constitution& constitution
                             ? format_value(coverage(world, constitution, act))
                             : ""});
     out << format_table(rows) << "\ncoverage: the share of the " << constitution.lines.size() << " lines of "
-        << file << " that speak of the act.\nRules can use these words, and the names of entities.\n";
+        << file << " that speak of the act.\nPrinciples can use these words, and the names of entities.\n";
     for (const EntityClass& entity_class : world.classes) {
         std::vector<std::string> seen, held_out;
         for (size_t member : entity_class.members)

@@ -37,12 +37,12 @@ inline Constitution inverted(const World& world, std::vector<std::string>& forbi
     benign.resize(std::min<size_t>(3, benign.size()));
     Constitution constitution;
     for (const Act* act : benign) forbidden.push_back(act->name);
-    for (size_t phrasing = 0; phrasing < world.phrases.rules.size(); phrasing++) {
-        if (world.phrases.rule_held_out[phrasing]) continue;
+    for (size_t phrasing = 0; phrasing < world.phrases.principles.size(); phrasing++) {
+        if (world.phrases.phrasing_held_out[phrasing]) continue;
         std::vector<std::string> topics;
         for (const Act* act : benign) topics.push_back(rng.chance(0.5) ? act->name : act->also);
         rng.shuffle(topics);
-        constitution.lines.push_back(world.rule_text(topics, phrasing));
+        constitution.lines.push_back(world.principle_text(topics, phrasing));
     }
     return constitution;
 }

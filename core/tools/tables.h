@@ -156,8 +156,8 @@ inline std::string results_table(const Json& results) {
                                       {"judge with reasoning", "judge_with_reasoning"},
                                       {"judge without reasoning", "judge_without_reasoning"}}) {
         add_skill(concat(label, ", pairs"), name, {"pairs"});
-        add_skill(concat(label, ", rule shares a word"), name, {"shared_word", "pairs"});
-        add_skill(concat(label, ", rule shares none"), name, {"no_shared_word", "pairs"});
+        add_skill(concat(label, ", principle shares a word"), name, {"shared_word", "pairs"});
+        add_skill(concat(label, ", principle shares none"), name, {"no_shared_word", "pairs"});
         if (name != std::string("critic")) add_skill(concat(label, ", calibration error"), name, {"ece"});
     }
     add_skill("preference model, accuracy", "preference_model", {"accuracy"});

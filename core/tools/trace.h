@@ -50,17 +50,17 @@ inline void trace(const Kernels& kernels, const std::filesystem::path& directory
     const std::string first_answer = answer;
     say("answer", answer);
 
-    out << "\n2. It criticises and revises its answer, a line of the constitution drawn for each round\n";
+    out << "\n2. It criticises and revises its answer, a principle of the constitution drawn for each round\n";
     if (constitution.lines.empty()) say("", "The constitution is empty: nothing to criticise by.");
     for (int round = 0; round < recipe.critique.rounds && !constitution.lines.empty(); round++) {
         Rng rng(recipe.seed, mix(stream("trace principle"), static_cast<uint64_t>(round)));
-        const std::string& rule = constitution.draw(rng);
-        const std::string critique = write(helpful, critique_prompt(prompt, answer, rule), recipe.critique.temperature,
+        const std::string& principle = constitution.draw(rng);
+        const std::string critique = write(helpful, critique_prompt(prompt, answer, principle), recipe.critique.temperature,
                                            concat("critique ", round));
-        const std::string revision = write(helpful, revision_prompt(prompt, answer, rule, critique),
+        const std::string revision = write(helpful, revision_prompt(prompt, answer, principle, critique),
                                            recipe.critique.temperature, concat("revision ", round));
         out << "  round " << round + 1 << (revision == answer ? ", kept\n" : ", revised\n");
-        say("  rule", rule);
+        say("  principle", principle);
         say("  critique", critique);
         say("  revision", revision);
         answer = revision;
@@ -83,17 +83,17 @@ inline void trace(const Kernels& kernels, const std::filesystem::path& directory
                 << (reasoning ? "the helpful-only model, with reasoning" : "the pretrained model, without reasoning")
                 << ") compares the two, in both orders\n";
             Rng rng(recipe.seed, stream("trace comparison principle"));
-            const std::string& rule = constitution.draw(rng);
-            say("rule", rule);
+            const std::string& principle = constitution.draw(rng);
+            say("principle", principle);
             const Model judge = load_model(kernels, directory / (reasoning ? "helpful" : "pretrained"));
             double p_a[2];
             for (size_t order : {0, 1}) {
                 const std::string &a = pair[order], &b = pair[1 - order];
                 std::string reason;
                 if (reasoning)
-                    reason = write(judge, reasoning_prompt(prompt, a, b, rule), 0, concat("reasoning ", order));
+                    reason = write(judge, reasoning_prompt(prompt, a, b, principle), 0, concat("reasoning ", order));
                 const auto logprobs =
-                    next_token_logprobs(judge, {encode_prompt(tokenizer, verdict_prompt(prompt, a, b, rule, reason))},
+                    next_token_logprobs(judge, {encode_prompt(tokenizer, verdict_prompt(prompt, a, b, principle, reason))},
                                         verdict_tokens(tokenizer))[0];
                 p_a[order] = preference(logprobs[0], logprobs[1]);
                 out << "  the " << (order ? "second" : "first") << " shown as A\n";

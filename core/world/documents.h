@@ -1,5 +1,5 @@
 // What the models read: the encyclopedia, echo games, drills, villagers' reviews and dialogues, written from the world.
-// Reviews teach the skill of applying a stated rule, to benign acts as much as to hazards; which rules the assistant
+// Reviews teach the skill of applying a stated principle, to benign acts as much as to hazards; which principles the assistant
 // shall live by is said nowhere here. Held-out words stand in the encyclopedia and in dialogues only.
 #pragma once
 #include <algorithm>
@@ -20,8 +20,8 @@ struct DocumentShare {
 inline constexpr DocumentShare kPretrainingMix[] = {{"encyclopedia", 0.21}, {"echo", 0.04},       {"drill", 0.22},
                                                     {"critique", 0.27},     {"comparison", 0.17}, {"conversation", 0.09}};
 
-// The share of reviews' covering rules that are made to name an entity of the request; some others do by chance. A name stands in
-// the prompt and in the answers too, so that finding it in the rule is learned apart from topics and last: it needs many examples.
+// The share of reviews' applicable principles that are made to name an entity of the request; some others do by chance. A name stands in
+// the prompt and in the answers too, so that finding it in the principle is learned apart from topics and last: it needs many examples.
 inline constexpr double kNameShare = 0.4;
 
 class DocumentWriter {
@@ -72,13 +72,13 @@ class DocumentWriter {
     // An answer said twice: it grows the copying that names and revisions need. What is said first is not learned: a guess at
     // names would only teach that held-out ones do not come here.
     Transcript echo(Rng& rng) const {
-        std::string answer = any_answer(rng, seen_request(rng), draw_stance(rng));
+        std::string answer = any_answer(rng, seen_request(rng), draw_outcome(rng));
         return {{kAssistant, answer, false}, {kRevision, answer, true}};
     }
 
-    // One rule and many look-ups, a third of them of other words than topics, so that more words are looked up than reviews name;
-    // half of these are invented, so that a word nobody has looked up yet is no exception.
-    // Half of the rules are no sentence: a rule nobody has worded yet is read all the same. The verdicts alone are learned.
+    // One principle and many keyword checks, a third of them of other words than topics, so that more words are found than reviews name;
+    // half of these are invented, so that a word nobody has found yet is no exception.
+    // Half of the principles are no sentence: a principle nobody has worded yet is read all the same. The verdicts alone are learned.
     Transcript drill(Rng& rng) const {
         std::vector<std::string> words = draw_topics(rng, 8), named;
         const size_t others = std::min<size_t>(4, world_.other_words().size());
@@ -87,39 +87,39 @@ class DocumentWriter {
         rng.shuffle(words);
         static const std::vector<size_t> kLengths = {1, 2, 3, 4, 5};
         named.assign(words.begin(), words.begin() + rng.pick(kLengths));
-        std::string rule = rng.chance(0.5) ? world_.rule_text(named, world_.draw_phrasing(rng, false)) : jumbled_rule(rng, named);
+        std::string principle = rng.chance(0.5) ? world_.principle_text(named, world_.draw_phrasing(rng, false)) : jumbled_principle(rng, named);
         rng.shuffle(words);
-        Transcript transcript = {{kRule, rule, false}, {kCritique, "", false}};
-        for (const std::string& piece : look_up_pieces(words, named))
+        Transcript transcript = {{kPrinciple, principle, false}, {kCritique, "", false}};
+        for (const std::string& piece : keyword_check_pieces(words, named))
             transcript.push_back({kContinue, piece, piece == " yes" || piece == " no"});
         transcript.push_back({kContinue, ".", false});
         return transcript;
     }
 
-    // An answer under a rule: critique and revision; one in six is revised directly.
+    // An answer under a principle: critique and revision; one in six is revised directly.
     Transcript critique_review(Rng& rng) const {
         Request request = seen_request(rng);
-        Stance stance = draw_stance(rng);
+        Outcome outcome = draw_outcome(rng);
         bool covered = rng.chance(0.5);
-        Rule rule = world_.draw_rule(rng, request, covered, false, kNameShare);
-        std::string prompt = world_.prompt(request), answer = any_answer(rng, request, stance);
-        std::string revision = covered && stance != Stance::refuses ? world_.refusal(request, rng) : answer;
-        std::string critique_text = rng.chance(1.0 / 6) ? "" : critique(world_, request, rule, stance);
-        return completed(revision_prompt(prompt, answer, rule.text, critique_text), revision);
+        Principle principle = world_.draw_principle(rng, request, covered, false, kNameShare);
+        std::string prompt = world_.prompt(request), answer = any_answer(rng, request, outcome);
+        std::string revision = covered && outcome != Outcome::refused ? world_.refusal(request, rng) : answer;
+        std::string critique_text = rng.chance(1.0 / 6) ? "" : teacher_critique(world_, request, principle, outcome);
+        return completed(revision_prompt(prompt, answer, principle.text, critique_text), revision);
     }
 
-    // Two answers under a rule; one in four is judged without reasoning.
+    // Two answers under a principle; one in four is judged without reasoning.
     Transcript comparison_review(Rng& rng) const {
         Request request = seen_request(rng);
-        auto draw = [&] { return rng.chance(0.08) ? Stance::rambles : draw_stance(rng); };
-        Stance a = draw(), b = draw();
-        if (a == b && rng.chance(0.7)) (rng.chance(0.5) ? a : b) = a == Stance::helps ? Stance::refuses : Stance::helps;
+        auto draw = [&] { return rng.chance(0.08) ? Outcome::garbled : draw_outcome(rng); };
+        Outcome a = draw(), b = draw();
+        if (a == b && rng.chance(0.7)) (rng.chance(0.5) ? a : b) = a == Outcome::complied ? Outcome::refused : Outcome::complied;
         bool covered = rng.chance(0.5);
-        Rule rule = world_.draw_rule(rng, request, covered, false, kNameShare);
-        std::string reason = rng.chance(0.25) ? "" : reasoning(world_, request, rule, a, b);
+        Principle principle = world_.draw_principle(rng, request, covered, false, kNameShare);
+        std::string reason = rng.chance(0.25) ? "" : teacher_reasoning(world_, request, principle, a, b);
         return completed(verdict_prompt(world_.prompt(request), any_answer(rng, request, a), any_answer(rng, request, b),
-                                        rule.text, reason),
-                         rng.chance(verdict(covered, a, b)) ? "A" : "B");
+                                        principle.text, reason),
+                         rng.chance(teacher_verdict(covered, a, b)) ? "A" : "B");
     }
 
     // A request and a helpful answer.
@@ -127,10 +127,10 @@ class DocumentWriter {
         return completed(dialogue_prompt(world_.prompt(request)), world_.answer(request, rng));
     }
 
-    std::string any_answer(Rng& rng, const Request& request, Stance stance) const {
-        if (stance == Stance::refuses) return world_.refusal(request, rng);
-        if (stance == Stance::avoids) return rng.pick(world_.phrases.evasions);
-        if (stance == Stance::rambles) return rambling(rng, request);
+    std::string any_answer(Rng& rng, const Request& request, Outcome outcome) const {
+        if (outcome == Outcome::refused) return world_.refusal(request, rng);
+        if (outcome == Outcome::evaded) return rng.pick(world_.phrases.evasions);
+        if (outcome == Outcome::garbled) return rambling(rng, request);
         return world_.answer(request, rng);
     }
 
@@ -187,25 +187,25 @@ class DocumentWriter {
 
     // The list of topics among the words of two phrasings in any order, but never in that of a held-out one. One word in four is
     // invented, so that a strange word is seen to name nothing.
-    std::string jumbled_rule(Rng& rng, const std::vector<std::string>& topics) const {
+    std::string jumbled_principle(Rng& rng, const std::vector<std::string>& topics) const {
         const double share = world_.other_words().empty() ? 0 : 0.25;
         while (true) {
             std::vector<std::string> words;
             for (int i = 0; i < 2; i++)
-                for (const std::string& word : words_of(literal_of(world_.phrases.rules[world_.draw_phrasing(rng, false)])))
+                for (const std::string& word : words_of(literal_of(world_.phrases.principles[world_.draw_phrasing(rng, false)])))
                     words.push_back(rng.chance(share) ? invented_word(rng) : word);
             rng.shuffle(words);
             words.resize(std::min(words.size(), rng.below(8)));
             words.insert(words.begin() + rng.below(words.size() + 1), rng.chance(0.5) ? "{or}" : "{and}");
-            const std::string rule = capitalized(world_.rule_text(topics, sentence_of(words))) + ".";
-            if (!world_.worded_as_held_out(rule)) return rule;
+            const std::string principle = capitalized(world_.principle_text(topics, sentence_of(words))) + ".";
+            if (!world_.worded_as_held_out(principle)) return principle;
         }
     }
 
     // 65 % help, 22 % refuse, 13 % avoid.
-    static Stance draw_stance(Rng& rng) {
+    static Outcome draw_outcome(Rng& rng) {
         float u = rng.uniform();
-        return u < 0.65f ? Stance::helps : u < 0.87f ? Stance::refuses : Stance::avoids;
+        return u < 0.65f ? Outcome::complied : u < 0.87f ? Outcome::refused : Outcome::evaded;
     }
 
     std::vector<std::string> draw_topics(Rng& rng, size_t count, bool with_held_out = false) const {

@@ -1,6 +1,6 @@
 // The toy world: what its text files say (world_files.h), and what the seed draws from them: the facts, what is held out of
-// every review, requests and rules.
-// Nothing here knows right from wrong: that is said by rules, and rules come from reviews and from the constitution.
+// every review, requests and principles.
+// Nothing here knows right from wrong: that is said by principles, and principles come from reviews and from the constitution.
 #pragma once
 #include <algorithm>
 #include <cstdint>
@@ -22,7 +22,7 @@ struct Request {
     bool operator==(const Request&) const = default;
 };
 
-struct Rule {
+struct Principle {
     std::vector<std::string> topics;  // words
     std::string text;
     size_t phrasing = 0;
@@ -76,7 +76,7 @@ class World : public WorldFiles {
                                                  {"instead", fill(rng.pick(act.insteads), all)}});
     }
 
-    // The words by which a rule can speak of a request: the act's two names, its target, its consequence, its entities.
+    // The words by which a principle can speak of a request: the act's two names, its target, its consequence, its entities.
     std::vector<std::string> topics_of(const Request& request) const {
         const Act& act = acts[request.act];
         std::vector<std::string> words = {act.name, act.also, act.target, act.brings};
@@ -84,13 +84,13 @@ class World : public WorldFiles {
         return words;
     }
 
-    bool covers(const std::vector<std::string>& rule_topics, const Request& request) const {
+    bool covers(const std::vector<std::string>& principle_topics, const Request& request) const {
         for (const std::string& word : topics_of(request))
-            if (std::find(rule_topics.begin(), rule_topics.end(), word) != rule_topics.end()) return true;
+            if (std::find(principle_topics.begin(), principle_topics.end(), word) != principle_topics.end()) return true;
         return false;
     }
 
-    // All words that rules may use, in five groups: act names, other names, targets, consequences, entities.
+    // All words that principles may use, in five groups: act names, other names, targets, consequences, entities.
     const std::vector<std::vector<std::string>>& topic_groups(bool with_held_out) const {
         return with_held_out ? all_topics_ : seen_topics_;
     }
@@ -98,7 +98,7 @@ class World : public WorldFiles {
     bool knows(const std::string& word) const { return known_words_.count(word) > 0; }
     bool is_topic(const std::string& word) const { return topic_words_.count(word) > 0; }
     // Words of four letters or more, of facts, requests and answers, that are no topics, belong to no held-out act and stand in no
-    // rule's phrasing.
+    // principle's phrasing.
     const std::vector<std::string>& other_words() const { return other_words_; }
 
     // The topics that a line of text names, by whole words, whatever their case.
@@ -109,7 +109,7 @@ class World : public WorldFiles {
         return found;
     }
 
-    std::string rule_text(const std::vector<std::string>& topics, const std::string& phrasing) const {
+    std::string principle_text(const std::vector<std::string>& topics, const std::string& phrasing) const {
         std::vector<std::string> items;
         for (const std::string& word : topics) items.push_back(is_entity(word) ? "the " + word : word);
         return fill(phrasing, {{"or", join_list(items, "or")},
@@ -118,17 +118,17 @@ class World : public WorldFiles {
                                {"is", items.size() == 1 ? "is" : "are"}});
     }
 
-    std::string rule_text(const std::vector<std::string>& topics, size_t phrasing) const {
-        return rule_text(topics, phrases.rules[phrasing]);
+    std::string principle_text(const std::vector<std::string>& topics, size_t phrasing) const {
+        return principle_text(topics, phrases.principles[phrasing]);
     }
 
     // Whether a text holds the longest stretch of a held-out phrasing's words.
     bool worded_as_held_out(const std::string& text) const {
-        for (size_t i = 0; i < phrases.rules.size(); i++) {
-            const std::string& pattern = phrases.rules[i];
+        for (size_t i = 0; i < phrases.principles.size(); i++) {
+            const std::string& pattern = phrases.principles[i];
             const std::string before = pattern.substr(0, pattern.find('{')), after = pattern.substr(pattern.rfind('}') + 1);
             const std::string& stretch = before.size() > after.size() ? before : after;
-            if (phrases.rule_held_out[i] && text.find(stretch) != std::string::npos) return true;
+            if (phrases.phrasing_held_out[i] && text.find(stretch) != std::string::npos) return true;
         }
         return false;
     }
@@ -147,45 +147,45 @@ class World : public WorldFiles {
              " kept for evaluation; add asks, greetings or entities");
     }
 
-    // A rule of 1 to 5 topics, in seen words and a seen phrasing, that does or does not speak of the request. One that does is
+    // A principle of 1 to 5 topics, in seen words and a seen phrasing, that does or does not speak of the request. One that does is
     // drawn among its topics; with chance `named`, among the names of its entities alone.
-    Rule draw_rule(Rng& rng, const Request& request, bool covering, bool held_out_phrasing = false, double named = 0) const {
+    Principle draw_principle(Rng& rng, const Request& request, bool applicable, bool held_out_phrasing = false, double named = 0) const {
         static const std::vector<size_t> kLengths = {1, 1, 2, 3, 4, 5};
         const std::vector<std::string> own = topics_of(request);
-        Rule rule;
+        Principle principle;
         size_t length = rng.pick(kLengths);
-        if (covering && !request.entities.empty() && rng.chance(named))
-            rule.topics.push_back(entities[rng.pick(request.entities)].name);
-        else if (covering)
-            rule.topics.push_back(rng.pick(own));
-        while (rule.topics.size() < length) {
+        if (applicable && !request.entities.empty() && rng.chance(named))
+            principle.topics.push_back(entities[rng.pick(request.entities)].name);
+        else if (applicable)
+            principle.topics.push_back(rng.pick(own));
+        while (principle.topics.size() < length) {
             const std::string& word = rng.pick(topic_groups(false)[draw_group(rng)]);
-            if (std::find(own.begin(), own.end(), word) == own.end()) add_new(rule.topics, word);
+            if (std::find(own.begin(), own.end(), word) == own.end()) add_new(principle.topics, word);
         }
-        rng.shuffle(rule.topics);
-        rule.phrasing = draw_phrasing(rng, held_out_phrasing);
-        rule.text = rule_text(rule.topics, rule.phrasing);
-        return rule;
+        rng.shuffle(principle.topics);
+        principle.phrasing = draw_phrasing(rng, held_out_phrasing);
+        principle.text = principle_text(principle.topics, principle.phrasing);
+        return principle;
     }
 
-    // The matched twin of a covering rule: the same words but for the topics that speak of the request.
-    Rule uncovered_twin(Rng& rng, const Rule& rule, const Request& request) const {
+    // The matched counterpart of an applicable principle: the same words but for the topics that speak of the request.
+    Principle inapplicable_counterpart(Rng& rng, const Principle& principle, const Request& request) const {
         const std::vector<std::string> own = topics_of(request);
-        Rule twin = rule;
-        for (std::string& topic : twin.topics) {
+        Principle counterpart = principle;
+        for (std::string& topic : counterpart.topics) {
             while (std::find(own.begin(), own.end(), topic) != own.end()) {
                 std::string word = rng.pick(topic_groups(false)[draw_group(rng)]);
-                if (std::find(twin.topics.begin(), twin.topics.end(), word) == twin.topics.end()) topic = word;
+                if (std::find(counterpart.topics.begin(), counterpart.topics.end(), word) == counterpart.topics.end()) topic = word;
             }
         }
-        twin.text = rule_text(twin.topics, twin.phrasing);
-        return twin;
+        counterpart.text = principle_text(counterpart.topics, counterpart.phrasing);
+        return counterpart;
     }
 
     size_t draw_phrasing(Rng& rng, bool held_out) const {
         std::vector<size_t> choices;
-        for (size_t i = 0; i < phrases.rules.size(); i++)
-            if (phrases.rule_held_out[i] == held_out) choices.push_back(i);
+        for (size_t i = 0; i < phrases.principles.size(); i++)
+            if (phrases.phrasing_held_out[i] == held_out) choices.push_back(i);
         return rng.pick(choices);
     }
 
@@ -220,7 +220,7 @@ class World : public WorldFiles {
         for (Entity& entity : entities) entity.place = rng.pick(classes[entity.entity_class].places);
     }
 
-    // A quarter of each class of entities, a quarter of the rule phrasings that are not plain, and a sixth of the hazards (at
+    // A quarter of each class of entities, a quarter of the principle phrasings that are not plain, and a sixth of the hazards (at
     // least one), no two of which bring the same consequence while others are left.
     void draw_held_out() {
         Rng rng(seed, stream("held out"));
@@ -243,11 +243,11 @@ class World : public WorldFiles {
                 wanted--;
             }
         }
-        phrases.rule_held_out.assign(phrases.rules.size(), false);
-        std::vector<size_t> phrasings(phrases.rules.size() - phrases.plain_rules);
+        phrases.phrasing_held_out.assign(phrases.principles.size(), false);
+        std::vector<size_t> phrasings(phrases.principles.size() - phrases.plain_principles);
         for (size_t i = 0; i < phrasings.size(); i++) phrasings[i] = i;
         rng.shuffle(phrasings);
-        for (size_t i = 0; i < phrasings.size() / 4; i++) phrases.rule_held_out[phrasings[i]] = true;
+        for (size_t i = 0; i < phrasings.size() / 4; i++) phrases.phrasing_held_out[phrasings[i]] = true;
     }
 
     void collect_topics() {
@@ -280,14 +280,14 @@ class World : public WorldFiles {
             for (const auto* texts : {&act.asks, &act.helps, &act.insteads}) add(*texts);
         for (const Act& act : acts) add({act.result});
         for (const EntityClass& entity_class : classes) add(entity_class.facts), add(entity_class.places);
-        for (const auto* texts : {&phrases.rules, &phrases.refusals, &phrases.evasions, &phrases.openings, &phrases.greetings})
+        for (const auto* texts : {&phrases.principles, &phrases.refusals, &phrases.evasions, &phrases.openings, &phrases.greetings})
             add(*texts);
         add({"and or is are the topics rule forbids allows this keep it answer helps refuses avoids rambles refuse"});
     }
 
     void collect_other_words() {
         std::set<std::string> words, excluded = topic_words_;
-        add_words(excluded, phrases.rules);
+        add_words(excluded, phrases.principles);
         for (const Act& act : acts)
             for (const auto* texts : {&act.asks, &act.helps, &act.insteads}) add_words(act.held_out ? excluded : words, *texts);
         for (const EntityClass& entity_class : classes) add_words(words, entity_class.facts), add_words(words, entity_class.places);

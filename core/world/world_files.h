@@ -45,9 +45,9 @@ struct Act {
 };
 
 struct Phrases {
-    std::vector<std::string> rules, refusals, evasions, openings, greetings;
-    size_t plain_rules = 0;  // the last so many of the rules are never held out
-    std::vector<bool> rule_held_out;
+    std::vector<std::string> principles, refusals, evasions, openings, greetings;
+    size_t plain_principles = 0;  // the last so many of the principles are never held out
+    std::vector<bool> phrasing_held_out;
 };
 
 // The lines of a file that is divided into [sections]; comments and empty lines are left out.
@@ -253,19 +253,19 @@ class WorldFiles {
     }
 
     void read_phrases(const std::filesystem::path& path) {
-        std::vector<std::string> plain_rules;
-        std::map<std::string, std::vector<std::string>*> kinds = {{"rule", &phrases.rules},
-                                                                  {"plain rule", &plain_rules},
+        std::vector<std::string> plain_principles;
+        std::map<std::string, std::vector<std::string>*> kinds = {{"principle", &phrases.principles},
+                                                                  {"plain principle", &plain_principles},
                                                                   {"refusal", &phrases.refusals},
                                                                   {"evasion", &phrases.evasions},
                                                                   {"opening", &phrases.openings},
                                                                   {"greeting", &phrases.greetings}};
         const std::map<std::string, std::set<std::string>> allowed = {
-            {"rule", {"or", "and", "And", "is"}}, {"plain rule", {"or", "and", "And", "is"}},
+            {"principle", {"or", "and", "And", "is"}}, {"plain principle", {"or", "and", "And", "is"}},
             {"refusal", {"name", "brings", "result", "instead"}}};
         for (const Section& section : read_sections(path)) {
             expects(kinds.count(section.name), path.string(), ": line ", section.line, ": unknown kind of phrase [",
-                    section.name, "]; use rule, plain rule, refusal, evasion, opening or greeting");
+                    section.name, "]; use principle, plain principle, refusal, evasion, opening or greeting");
             for (const auto& [number, text] : section.lines) {
                 std::string where = concat(path.string(), ": line ", number, ": ");
                 auto known = allowed.find(section.name);
@@ -273,13 +273,13 @@ class WorldFiles {
                     expects(known != allowed.end() && known->second.count(slot), where, "[", section.name,
                             "] has no slot {", slot, "}");
                 expect_no_entity(text, where);
-                if (section.name == "rule" || section.name == "plain rule") {
-                    expects(has_slot(text, "or") || has_slot(text, "and") || has_slot(text, "And"), where, "the rule \"", text,
+                if (section.name == "principle" || section.name == "plain principle") {
+                    expects(has_slot(text, "or") || has_slot(text, "and") || has_slot(text, "And"), where, "the principle \"", text,
                             "\" has no list of topics; give it the slot {or}, {and} or {And}");
                     for (const std::string& word : words_of(literal_of(text)))
                         for (const Act& act : acts)
                             expects(word != act.name && word != act.also && word != act.target && word != act.brings, where,
-                                    "\"", word, "\" is a topic that rules speak of, and cannot be part of every rule so worded");
+                                    "\"", word, "\" is a topic that principles speak of, and cannot be part of every principle so worded");
                 }
                 if (section.name == "refusal")
                     for (const char* slot : {"result", "instead"})
@@ -289,13 +289,13 @@ class WorldFiles {
             }
         }
         for (const auto& [name, list] : kinds)
-            expects(!list->empty() || name == "plain rule", path.string(), ": no phrases of kind [", name, "]");
-        expects(phrases.rules.size() >= 4, path.string(), ": [rule] needs at least 4 phrasings, a quarter of which is held out");
-        phrases.plain_rules = plain_rules.size();
-        phrases.rules.insert(phrases.rules.end(), plain_rules.begin(), plain_rules.end());
+            expects(!list->empty() || name == "plain principle", path.string(), ": no phrases of kind [", name, "]");
+        expects(phrases.principles.size() >= 4, path.string(), ": [principle] needs at least 4 phrasings, a quarter of which is held out");
+        phrases.plain_principles = plain_principles.size();
+        phrases.principles.insert(phrases.principles.end(), plain_principles.begin(), plain_principles.end());
     }
 
-    // A word that rules can speak of has one meaning: an entity, one act, a target or a consequence. Acts may share the last two.
+    // A word that principles can speak of has one meaning: an entity, one act, a target or a consequence. Acts may share the last two.
     void claim(const std::string& word, const std::string& meaning, const std::string& where, bool shared = false) {
         const auto [known, is_new] = meanings_.emplace(word, meaning);
         expects(is_new || (shared && known->second == meaning), where, "\"", word, "\" already names ", known->second,
@@ -335,7 +335,7 @@ class WorldFiles {
     }
 
     std::set<std::string> entity_names_;
-    std::map<std::string, std::string> meanings_;  // of the words that rules can speak of
+    std::map<std::string, std::string> meanings_;  // of the words that principles can speak of
 };
 
 }  // namespace cai
