@@ -75,9 +75,11 @@ TEST_CASE("critique: a line is drawn for each round and prompt alone, and a roun
     const std::vector<std::string> lines = {"Theft is forbidden.", "We do not allow arson."};
     Recipe r = recipe("micro", 1);
     r.critique.temperature = 0;
+    babbling.run.metrics.log("critique", 5, {{"changed", 1}});  // of an earlier time, with more rounds
     critique_and_revise(cpu_kernels, babbling.run, world(), Constitution{lines}, r);
     const std::vector<Json> records = read_jsonl(babbling.run / "revisions.jsonl");
     REQUIRE(records.size() == n);
+    CHECK(read_jsonl(babbling.run / "metrics.jsonl").size() == 4);
 
     // Each round uses both lines, about equally often, and no round's line tells that of another. Chance crosses a bound once
     // in a thousand times.
@@ -188,6 +190,7 @@ TEST_CASE("compare: the label is the judge's p(A) in both orders, averaged and c
             between += std::abs(mean - 0.5) < 0.09 && std::abs(p_a[0] - mean) > 0.01;
         }
     }
+    CHECK(read_jsonl(babbling.run / "metrics.jsonl").size() == 1);  // the second time's
     CHECK(clamped > 0);  // so that neither check of the label is empty
     CHECK(between > 0);
 }
