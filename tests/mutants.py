@@ -1,22 +1,24 @@
 #!/usr/bin/env python3
-"""Changes one operation at a time in the mathematics (the rewards, advantages and losses of PPO, the preference model's loss, the
-sampler's distribution, the model's backward pass, the optimizer): the related tests have to fail every time.
+"""Changes one operation of the mathematics at a time: the rewards, advantages and losses of PPO, the preference model's
+loss, the sampler's distribution, the model's backward pass and the optimizer. The related tests have to fail every time.
 
   tests/mutants.py BUILD   BUILD holds the objects of the tests and kernels, compiled at -O0 (make mutants)
   SAMPLE=20                so many mutants, drawn at random; all: every one
   SEED=7                   draws the same ones again
   ONLY=kl_term             only mutants whose file, function or code contains this text
+  VERBOSE=1                also prints those that were caught
 
-A mutant of a header is one small object: the function with the change. It is linked before the objects of the tests, which hold the
-function unchanged; of several copies of an inline function the linker keeps the first, and at -O0 none was copied into its callers.
-A mutant that cannot change any result is listed in tests/mutants_equivalent.txt with the reason; one that does not compile is no
-mutant. Default arguments are left out, for they are compiled where a function is called. The last line is "N passed, N failed":
-caught counts as passed; the exit status is 0 if at least 95 % are caught.
+A mutant of a header is one small object: the function with the change. It is linked before the objects of the tests,
+which hold the function unchanged; of several copies of an inline function the linker keeps the first, and at -O0 none
+was copied into its callers. A mutant that cannot change any result is listed in tests/mutants_equivalent.txt with the
+reason; one that does not compile is no mutant. Default arguments are left out, for they are compiled where a function
+is called. The last line is "N passed, N failed": caught counts as passed; the exit status is 0 if at least 95 % are.
 """
 import concurrent.futures
 import os
 import random
 import re
+import resource
 import subprocess
 import sys
 import time
@@ -39,10 +41,11 @@ TOKEN = re.compile(r"""(?P<skip>\s+|//[^\n]*|/\*.*?\*/|^[ \t]*\#[^\n]*)|(?P<text
     |(?P<number>(?:0x[0-9a-f']+|[0-9][0-9']*(?:\.[0-9]*)?|\.[0-9]+)(?:[ep][+-]?[0-9]+)?[a-z]*)|(?P<word>\w+)
     |(?P<mark><<=|>>=|<=>|->|\+\+|--|&&|\|\||[-+*/%&|^<>=!]=|::|<<|>>|.)""", re.X | re.M | re.S | re.I)
 # The house style puts blanks around a binary operator, and none into template arguments.
-INSTEAD = {"+": "-", "-": "+", "*": "/", "/": "*", "<": "<=", "<=": "<", ">": ">=", ">=": ">", "==": "!=", "!=": "==", "&&": "||",
-           "||": "&&", "+=": "-=", "-=": "+=", "*=": "/=", "/=": "*="}
+INSTEAD = {"+": "-", "-": "+", "*": "/", "/": "*", "<": "<=", "<=": "<", ">": ">=", ">=": ">", "==": "!=",
+           "!=": "==", "&&": "||", "||": "&&", "+=": "-=", "-=": "+=", "*=": "/=", "/=": "*="}
 NUMBERS = {0: ["1"], 1: ["0", "2"], 2: ["1"]}
-DECLARATION = re.compile(r"(const|static|constexpr|auto|using|struct|template)\b|[\w:]+(<[^;()]*>)?[\s*&]+\w+\s*[=({;\[,]")
+DECLARATION = re.compile(r"(const|static|constexpr|auto|using|struct|template)\b|"
+                         r"[\w:]+(<[^;()]*>)?[\s*&]+\w+\s*[=({;\[,]")
 JUMP = re.compile(r"return\b|break\b|continue\b")
 STATEMENT = re.compile(r"(if|for|while|switch|do|else|case|default|goto)\b")
 
@@ -52,7 +55,8 @@ class Source:
 
     def __init__(self, path):
         self.path, self.text = path, open(path, encoding="utf-8").read()
-        self.tokens = [(m.lastgroup, m.group(), m.start(), m.end()) for m in TOKEN.finditer(self.text) if m.lastgroup != "skip"]
+        self.tokens = [(m.lastgroup, m.group(), m.start(), m.end()) for m in TOKEN.finditer(self.text)
+                       if m.lastgroup != "skip"]
         self.partner, self.around, open_ones = {}, [], []  # around: the bracket that a token stands in
         for i, (kind, text, _, _) in enumerate(self.tokens):
             self.around.append(self.tokens[open_ones[-1]][1] if open_ones else "")
@@ -61,7 +65,7 @@ class Source:
             elif kind == "mark" and text in ")]}":
                 self.partner[i] = open_ones.pop()
                 self.partner[self.partner[i]] = i
-        # Bodies: (first token, last token, where the declaration begins, name); of a struct, its members' initial values.
+        # Bodies: (first token, last token, where the declaration begins, name). In a struct, so are initial values.
         self.bodies, self.structs = [], []
         self.read_scope(0, len(self.tokens), None)
 
@@ -239,9 +243,10 @@ def read_equivalents(path):
 
 class Builder:
     def __init__(self, build):
-        with open(f"{build}/flags", encoding="utf-8") as flags:  # the compiler, its flags, and how far to optimise kernels
+        with open(f"{build}/flags", encoding="utf-8") as flags:  # the compiler, its flags, and the kernels' own
             self.build, self.compiler = build, flags.read().split()[:-1]
-        self.environment = dict(os.environ, CAI_EMU_ARCH="70", OMP_WAIT_POLICY="passive")  # 70: no GPU, so the CPU alone
+        # 70 is too old a chip, so that the tests run on the CPU alone.
+        self.environment = dict(os.environ, CAI_EMU_ARCH="70", OMP_WAIT_POLICY="passive")
         self.limit = {}
 
     def link(self, path, mutant, program):
@@ -255,8 +260,8 @@ class Builder:
 
     def tests_pass(self, program, limit):
         try:
-            return subprocess.run([program, "--abort-after=1"], env=self.environment, timeout=limit, stdout=subprocess.DEVNULL,
-                                  stderr=subprocess.DEVNULL, check=False).returncode == 0
+            return subprocess.run([program, "--abort-after=1"], env=self.environment, timeout=limit, check=False,
+                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
         except subprocess.TimeoutExpired:
             return False
 
@@ -293,22 +298,19 @@ def main():
     everything = [mutant for path in FILES for mutant in mutants_of(path)]
     known = {(m.path, m.before, m.after) for m in everything} & set(listed)
     mutants = [m for m in everything if (m.path, m.before, m.after) not in known and only in m.name]
-    failed = 0
     for path, before, after in set(listed) - known:
-        print(f"FAILED: tests/mutants_equivalent.txt lists a mutant that {path} has no place for: {before}  ->  {after}")
-        failed += 1
+        print(f"tests/mutants_equivalent.txt: {path} has no such line (any more): {before}  ->  {after}")
     sample = os.environ.get("SAMPLE") or "100"
     seed = os.environ.get("SEED") or str(random.SystemRandom().randrange(10**6))
     if sample != "all":
         random.Random(seed).shuffle(mutants)
     wanted = len(mutants) if sample == "all" else int(sample)
-    print(f"{len(mutants)} places, and {len(known)} more whose mutants are equivalent; SAMPLE={sample} SEED={seed}", flush=True)
-    for path in sorted({m.path for m in mutants}):
-        if not builder.unchanged_passes(path):
-            print(f"FAILED: the tests of {path} as it is")
-            failed += 1
-    if failed:
-        print(f"0 passed, {failed} failed")
+    print(f"{len(mutants)} places, and {len(known)} more that are listed as equivalent; SAMPLE={sample} SEED={seed}",
+          flush=True)
+    broken_tests = [path for path in sorted({m.path for m in mutants}) if not builder.unchanged_passes(path)]
+    if broken_tests:
+        print(f"FAILED: the tests of what is not changed yet: {', '.join(broken_tests)}")
+        print(f"0 passed, {len(broken_tests)} failed")
         return 1
     caught = survived = broken = 0
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -321,7 +323,9 @@ def main():
                 broken += verdict == "does not compile"
                 if verdict != "caught" or os.environ.get("VERBOSE"):
                     print(f"{verdict}: {mutant.name}", flush=True)
-    print(f"{broken} do not compile and do not count; {time.time() - begin:.0f} seconds")
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    print(f"{broken} do not compile and do not count; {time.time() - begin:.0f} seconds, "
+          f"of a processor {used.ru_utime + used.ru_stime:.0f}")
     print(f"{caught} passed, {survived} failed")
     return 0 if caught and caught >= 0.95 * (caught + survived) else 1
 

@@ -1,5 +1,5 @@
-// The mathematics of PPO and of preferences at the edges that test_advantage.cpp leaves out: switches set to values below 1, what a
-// kernel is handed, and each refusal. All numbers are worked by hand.
+// The mathematics of PPO and of preferences at the edges that test_advantage.cpp leaves out: switches set to values below
+// 1, what a kernel is handed, and each refusal. All numbers are worked by hand.
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -30,7 +30,7 @@ TEST_CASE("a bound or a target below 1 counts as any other") {
     CHECK(shape_score(-0.75, true, options) == -0.5);
     CHECK(shape_score(0.25, true, options) == 0.25);
 
-    // 0.2 nats against a target of 0.4: the error, -1/2, is cut to -0.2, and 1000 responses of a horizon of 10,000 take a tenth.
+    // 0.2 nats against a target of 0.4: the error, -1/2, is cut to -0.2; 1000 responses of a horizon of 10,000 take a tenth.
     options.kl_target = 0.4;
     CHECK(near(adapt_kl_coefficient(0.5, 0.2, 1000, options), 0.5 * (1 - 0.02)));
     // At the target nothing changes, and a little above it the error is not cut: 0.44 / 0.4 - 1 = 0.1.
@@ -44,7 +44,8 @@ TEST_CASE("offsets that are not those of the tokens are refused wherever they co
     for (const Offsets& offsets : {Offsets{}, Offsets{1, 2}, Offsets{0, 1}, Offsets{0, 3}, Offsets{0, 3, 1, 2}}) {
         const Doubles scores(offsets.empty() ? 0 : offsets.size() - 1, 1.0);
         CHECK(contains(error_of([&] { mean_sequence_kl({-1, -2}, {-1, -2}, offsets); }), "mean_sequence_kl" + what));
-        CHECK(contains(error_of([&] { token_rewards(scores, {-1, -2}, {-1, -2}, offsets, 0.1, options); }), "token_rewards" + what));
+        CHECK(contains(error_of([&] { token_rewards(scores, {-1, -2}, {-1, -2}, offsets, 0.1, options); }),
+                       "token_rewards" + what));
         CHECK(contains(error_of([&] { gae(cpu_kernels, {1, 2}, {1, 2}, offsets, options); }), "gae" + what));
     }
     for (const Offsets& offsets : {Offsets{}, Offsets{1, 2}, Offsets{0, 3, 2}})
@@ -55,8 +56,8 @@ TEST_CASE("offsets that are not those of the tokens are refused wherever they co
 
 TEST_CASE("GAE is handed the responses that there are") {
     Kernels kernels = cpu_kernels;
-    kernels.gae = [](double* advantages, double* returns, const double* rewards, const float* values, const int32_t* offsets,
-                     size_t R, double gamma, double lambda) {
+    kernels.gae = [](double* advantages, double* returns, const double* rewards, const float* values,
+                     const int32_t* offsets, size_t R, double gamma, double lambda) {
         responses_handed = R;
         cpu_kernels.gae(advantages, returns, rewards, values, offsets, R, gamma, lambda);
     };
@@ -95,7 +96,8 @@ TEST_CASE("labels and bounds of 0 and of 1 are lawful, what lies beyond is refus
     for (size_t bad = 0; bad < 4; bad++) {
         Floats scores(4, 0);
         scores[bad] = -std::numeric_limits<float>::infinity();
-        CHECK(contains(error_of([&] { preference_loss(cpu_kernels, scores, {0.5, 0.5}); }, kDiverged), "the score of an answer"));
+        CHECK(contains(error_of([&] { preference_loss(cpu_kernels, scores, {0.5, 0.5}); }, kDiverged),
+                       "the score of an answer"));
     }
 }
 
