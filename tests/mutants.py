@@ -30,12 +30,12 @@ FILES = {
     "core/method/ppo_advantages.h": ("advantage ppo_math", ""),
     "core/method/ppo_losses.h": ("advantage ppo_math", ""),
     "core/method/preference.h": ("advantage ppo_math", ""),
-    "cpu/losses.cpp": ("losses advantage", ""),
+    "cpu/losses.cpp": ("losses advantage ppo_math", ""),
     "cpu/classifier.cpp": ("classifier token_draws", ""),
     "cpu/adamw.cpp": ("adamw optimizer", ""),
     "core/nn/optimizer.h": ("optimizer", ""),
     "core/nn/learning_rate.h": ("optimizer", ""),
-    "core/nn/model.h": ("model", "backward|gradients"),
+    "core/nn/model.h": ("model backward", "backward|gradients"),
 }
 
 TOKEN = re.compile(r"""(?P<skip>\s+|//[^\n]*|/\*.*?\*/|^[ \t]*\#[^\n]*)|(?P<text>"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')

@@ -3,6 +3,8 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <limits>
+#include <tuple>
 #include <vector>
 
 #include "../core/method/ppo_advantages.h"
@@ -113,4 +115,28 @@ TEST_CASE("sigma and the entropy of a label, by hand") {
     CHECK(near(label_entropy(0.75), label_entropy(0.25)));
     CHECK(near(preference(std::log(0.1), std::log(0.3)), 0.25));
     CHECK(near(average_orders(0.25, 0.5), 0.375));
+}
+
+TEST_CASE("two values have Bessel's variance over one") {
+    // 1 and 3 lie 1 from their mean: the sum of squares is 2, over 1 with Bessel's correction and over 2 without it.
+    Doubles bessel = {1, 3}, biased = {1, 3};
+    whiten(bessel, Variance::bessel, true, 1e-12);
+    whiten(biased, Variance::biased, true, 1e-12);
+    CHECK(near(bessel[0], -std::sqrt(0.5), 1e-11));
+    CHECK(near(bessel[1], std::sqrt(0.5), 1e-11));
+    CHECK(near(biased[0], -1, 1e-11));
+    CHECK(near(biased[1], 1, 1e-11));
+}
+
+TEST_CASE("the bound on a bad token's loss decides above it, not at it") {
+    // A = -2 at a ratio of exactly 1: the loss is 2. A bound of 1.5 · 2 is above it, 1 · 2 equals it and 0.5 · 2
+    // is below it, so that only the last decides.
+    for (auto [bound, loss, gradient] : {std::tuple{1.5, 2.0, 2.0}, {1.0, 2.0, 2.0}, {0.5, 1.0, 0.0}}) {
+        CAPTURE(bound);
+        PpoOptions options;
+        options.clip_ratio = 0, options.dual_clip = bound;
+        const PolicyLoss out = policy_loss(cpu_kernels, {-1}, {-1}, {-2}, {1}, options);
+        CHECK(out.loss == loss);
+        CHECK(out.gradient == Floats{static_cast<float>(gradient)});
+    }
 }

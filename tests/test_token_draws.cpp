@@ -135,6 +135,39 @@ TEST_CASE("top-p stops as soon as its share is reached exactly, top-k at the siz
     }
 }
 
+TEST_CASE("a draw of exactly 0 takes the first token that is not ruled out, however unlikely") {
+    // mix is a bijection; this is the key that it takes to 0, found by undoing its steps.
+    const uint64_t key = 0x61c8864680b583ebull;
+    REQUIRE(uniform01(mix(key)) == 0);
+    for (const Kernels* k : backends()) {
+        const auto first = [&](const std::vector<float>& row, SamplingOptions options) {
+            Token token = -77;
+            float logprob = 0;
+            k->sample(&token, &logprob, Floats(*k, row), &key, 1, row.size(), options);
+            return token;
+        };
+        CHECK(first({0, 0, 0}, {1, 0, 1}) == 0);
+        CHECK(first({-kInfinity, 0, 0}, {1, 0, 1}) == 1);
+        CHECK(first({-60, 0, -90}, {1, 2, 1}) == 0);  // top-k keeps it, and a top-p of 1 cuts nothing
+        CHECK(first({-60, 0, -90}, {1, 1, 1}) == 1);
+    }
+}
+
+TEST_CASE("where a logit is NaN the token is one of the vocabulary all the same") {
+    for (const Kernels* k : backends())
+        for (const std::vector<float>& row : {std::vector<float>{kNaN}, {kNaN, -kInfinity}, std::vector<float>(64, kNaN)})
+            for (Token token : draws(*k, row, 20, {1, 0, 1})) CHECK(token == 0);
+}
+
+TEST_CASE("a row without a target has a gradient of exactly 0") {
+    for (const Kernels* k : backends()) {
+        Floats logits(*k, {1, 2, 3, 4, 5, 6}), gradient(*k, poison(6)), d(*k, {1, 1});
+        k->logprob_backward(gradient, d, logits, Ints(*k, {-1, 2}), 2, 3, 1);
+        CHECK_BITS(slice(gradient.read(), 0, 3), std::vector<float>(3));
+        CHECK(gradient.read()[5] > 0);
+    }
+}
+
 TEST_CASE("every kernel of the classifier refuses the temperatures that it cannot use") {
     for (const Kernels* k : backends()) {
         Floats x(*k, {1, 2}), d(*k, {1});
