@@ -88,7 +88,7 @@ mutants-cuda:
 	@CXX='$(CXX)' SAMPLE='$(SAMPLE)' tests/mutants_cuda.sh build/mutants
 
 # With one operation of the mathematics changed at a time, its tests have to fail.
-MATHEMATICS_TESTS := adamw advantage classifier losses model optimizer ppo_math token_draws
+MATHEMATICS_TESTS := adamw advantage backward classifier losses model optimizer ppo_math token_draws
 mutants:
 	@$(DOCTEST) || $(MAKE) deps
 	@$(MAKE) CUDA= CXXFLAGS=-D_GLIBCXX_ASSERTIONS OPTIMIZATION=-O0 KERNEL_OPTIMIZATION=-O1 BUILD=build/mutants/mathematics \

@@ -1,22 +1,25 @@
 #!/usr/bin/env python3
-"""Changes one operation at a time in the mathematics (the rewards, advantages and losses of PPO, the preference model's loss, the
-sampler's distribution, the model's backward pass, the optimizer): the related tests have to fail every time.
+"""Changes one operation of the mathematics at a time: the rewards, advantages and losses of PPO, the preference model's
+loss, the sampler's distribution, the model's backward pass and the optimizer. The related tests have to fail every time.
 
   tests/mutants.py BUILD   BUILD holds the objects of the tests and kernels, compiled at -O0 (make mutants)
   SAMPLE=20                so many mutants, drawn at random; all: every one
   SEED=7                   draws the same ones again
   ONLY=kl_term             only mutants whose file, function or code contains this text
+  VERBOSE=1                also prints those that were caught
 
-A mutant of a header is one small object: the function with the change. It is linked before the objects of the tests, which hold the
-function unchanged; of several copies of an inline function the linker keeps the first, and at -O0 none was copied into its callers.
-A mutant that cannot change any result is listed in tests/mutants_equivalent.txt with the reason; one that does not compile is no
-mutant. Default arguments are left out, for they are compiled where a function is called. The last line is "N passed, N failed":
-caught counts as passed; the exit status is 0 if at least 95 % are caught.
+All mutants of a file are compiled together: each changed function holds a copy of its body for each of its mutants, and
+the environment's CAI_MUTANT chooses. Of a header only this one object is new. It is linked before the objects of the
+tests, which hold the functions unchanged; of several copies of an inline function the linker keeps the first, and at
+-O0 none was copied into its callers. A mutant that cannot change any result is listed in tests/mutants_equivalent.txt
+with the reason; one that does not compile is no mutant. Default arguments are left out, for they are compiled where a function
+is called. The last line is "N passed, N failed": caught counts as passed; the exit status is 0 if at least 95 % are.
 """
 import concurrent.futures
 import os
 import random
 import re
+import resource
 import subprocess
 import sys
 import time
@@ -27,22 +30,23 @@ FILES = {
     "core/method/ppo_advantages.h": ("advantage ppo_math", ""),
     "core/method/ppo_losses.h": ("advantage ppo_math", ""),
     "core/method/preference.h": ("advantage ppo_math", ""),
-    "cpu/losses.cpp": ("losses advantage", ""),
+    "cpu/losses.cpp": ("losses advantage ppo_math", ""),
     "cpu/classifier.cpp": ("classifier token_draws", ""),
     "cpu/adamw.cpp": ("adamw optimizer", ""),
     "core/nn/optimizer.h": ("optimizer", ""),
     "core/nn/learning_rate.h": ("optimizer", ""),
-    "core/nn/model.h": ("model", "backward|gradients"),
+    "core/nn/model.h": ("model backward", "backward|gradients"),
 }
 
 TOKEN = re.compile(r"""(?P<skip>\s+|//[^\n]*|/\*.*?\*/|^[ \t]*\#[^\n]*)|(?P<text>"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')
     |(?P<number>(?:0x[0-9a-f']+|[0-9][0-9']*(?:\.[0-9]*)?|\.[0-9]+)(?:[ep][+-]?[0-9]+)?[a-z]*)|(?P<word>\w+)
     |(?P<mark><<=|>>=|<=>|->|\+\+|--|&&|\|\||[-+*/%&|^<>=!]=|::|<<|>>|.)""", re.X | re.M | re.S | re.I)
 # The house style puts blanks around a binary operator, and none into template arguments.
-INSTEAD = {"+": "-", "-": "+", "*": "/", "/": "*", "<": "<=", "<=": "<", ">": ">=", ">=": ">", "==": "!=", "!=": "==", "&&": "||",
-           "||": "&&", "+=": "-=", "-=": "+=", "*=": "/=", "/=": "*="}
+INSTEAD = {"+": "-", "-": "+", "*": "/", "/": "*", "<": "<=", "<=": "<", ">": ">=", ">=": ">", "==": "!=",
+           "!=": "==", "&&": "||", "||": "&&", "+=": "-=", "-=": "+=", "*=": "/=", "/=": "*="}
 NUMBERS = {0: ["1"], 1: ["0", "2"], 2: ["1"]}
-DECLARATION = re.compile(r"(const|static|constexpr|auto|using|struct|template)\b|[\w:]+(<[^;()]*>)?[\s*&]+\w+\s*[=({;\[,]")
+DECLARATION = re.compile(r"(const|static|constexpr|auto|using|struct|template)\b|"
+                         r"[\w:]+(<[^;()]*>)?[\s*&]+\w+\s*[=({;\[,]")
 JUMP = re.compile(r"return\b|break\b|continue\b")
 STATEMENT = re.compile(r"(if|for|while|switch|do|else|case|default|goto)\b")
 
@@ -52,7 +56,8 @@ class Source:
 
     def __init__(self, path):
         self.path, self.text = path, open(path, encoding="utf-8").read()
-        self.tokens = [(m.lastgroup, m.group(), m.start(), m.end()) for m in TOKEN.finditer(self.text) if m.lastgroup != "skip"]
+        self.tokens = [(m.lastgroup, m.group(), m.start(), m.end()) for m in TOKEN.finditer(self.text)
+                       if m.lastgroup != "skip"]
         self.partner, self.around, open_ones = {}, [], []  # around: the bracket that a token stands in
         for i, (kind, text, _, _) in enumerate(self.tokens):
             self.around.append(self.tokens[open_ones[-1]][1] if open_ones else "")
@@ -61,7 +66,7 @@ class Source:
             elif kind == "mark" and text in ")]}":
                 self.partner[i] = open_ones.pop()
                 self.partner[self.partner[i]] = i
-        # Bodies: (first token, last token, where the declaration begins, name); of a struct, its members' initial values.
+        # Bodies: (first token, last token, where the declaration begins, name). In a struct, so are initial values.
         self.bodies, self.structs = [], []
         self.read_scope(0, len(self.tokens), None)
 
@@ -131,7 +136,7 @@ class Source:
             elif kind == "number":
                 value = re.sub(r"[fulFUL]+$", "", word) if not word.startswith("0x") else "3"
                 for other in NUMBERS.get(float(value), [f"(2 * {word})"]):
-                    yield begin, end, other
+                    yield begin, end, other if "(" in other or "." not in word else f"{other}.0{word[len(value):]}"
             elif word in ("true", "false"):
                 yield begin, end, "false" if word == "true" else "true"
             elif word in ("min", "max") and self.is_(i + 1, "("):
@@ -195,34 +200,53 @@ class Source:
 
 
 class Mutant:
-    def __init__(self, source, function, begin, end, replacement, used):
-        text = source.text
-        self.path, self.function = source.path, function
-        self.line = text.count("\n", 0, begin) + 1
+    def __init__(self, source, body, change):
+        self.source, self.body, self.change, self.path = source, body, change, source.path
+        (begin, end, replacement), text = change, source.text
         first, final = text.rfind("\n", 0, begin) + 1, text.find("\n", end)
         self.before = " ".join(text[first:final].split())
         self.after = " ".join((text[first:begin] + replacement + text[end:final]).split())
-        self.text = text[:begin] + replacement + text[end:]
-        for at in sorted(used, reverse=True):  # the function's declaration lies before the change
-            at += len(replacement) - (end - begin) if at > begin else 0
-            self.text = self.text[:at] + "[[gnu::used]] " + self.text[at:]
-        self.name = f"{self.path}:{self.line}: {function}: {self.before}  ->  {self.after}"
+        self.key = (self.path, self.before, self.after)
+        self.name = f"{self.path}:{text.count(chr(10), 0, begin) + 1}: {body[3]}: {self.before}  ->  {self.after}"
+
+    def changed(self, first, last):
+        begin, end, replacement = self.change
+        return self.source.text[first:begin] + replacement + self.source.text[end:last]
 
 
 def mutants_of(path):
-    source, header, wanted = Source(path), path.endswith(".h"), FILES[path][1]
-    for first, last, declaration, function in source.bodies:
-        if not re.search(wanted, function):
-            continue
-        if declaration is None:  # initial values of a struct's members: compiled with its functions
-            used = [d for name, opening, close in source.structs if name == function
-                    for f, _, d, _ in source.bodies if d is not None and opening < f < close]
-            used = used or [d for _, _, d, _ in source.bodies if d is not None]
+    source = Source(path)
+    return [Mutant(source, body, change) for body in source.bodies if re.search(FILES[path][1], body[3])
+            for change in source.changes(body[0], body[1])]
+
+
+CHOICE = """#include <cstdlib>
+static int chosen_mutant() {
+    static const int number = std::atoi(std::getenv("CAI_MUTANT"));
+    return number;
+}
+"""
+
+
+def with_mutants(source, mutants):
+    """The source with these mutants (number -> mutant), CAI_MUTANT choosing; an initial value has to be alone."""
+    edits, bodies = [], {}
+    for number, mutant in mutants.items():
+        if mutant.body[2] is None:
+            edits.append(mutant.change)
         else:
-            used = [declaration]
-        used = [d for d in used if header and not source.text.startswith("template", d)]
-        for begin, end, replacement in source.changes(first, last):
-            yield Mutant(source, function, begin, end, replacement, used)
+            bodies.setdefault(mutant.body, []).append(number)
+    for body, numbers in bodies.items():
+        begin, end = source.tokens[body[0]][2], source.tokens[body[1]][3]
+        cases = [f'case {n}:\n#line 1 "mutant{n}"\n{mutants[n].changed(begin, end)}\nbreak;\n' for n in numbers]
+        edits.append((begin, end, f"{{ switch (chosen_mutant()) {{\n{''.join(cases)}default: {source.text[begin:end]} }} }}"))
+    if source.path.endswith(".h"):  # the linker is to find every function here, called or not
+        edits += [(at, at, "[[gnu::used]] ") for _, _, at, _ in source.bodies
+                  if at is not None and not source.text.startswith("template", at)]
+    text = source.text
+    for begin, end, replacement in sorted(edits, reverse=True):
+        text = text[:begin] + replacement + text[end:]
+    return CHOICE + text
 
 
 def read_equivalents(path):
@@ -239,51 +263,66 @@ def read_equivalents(path):
 
 class Builder:
     def __init__(self, build):
-        with open(f"{build}/flags", encoding="utf-8") as flags:  # the compiler, its flags, and how far to optimise kernels
+        with open(f"{build}/flags", encoding="utf-8") as flags:  # the compiler, its flags, and the kernels' own
             self.build, self.compiler = build, flags.read().split()[:-1]
-        self.environment = dict(os.environ, CAI_EMU_ARCH="70", OMP_WAIT_POLICY="passive")  # 70: no GPU, so the CPU alone
         self.limit = {}
 
-    def link(self, path, mutant, program):
-        objects = [f"{self.build}/objects/tests/test_{stem}.o" for stem in FILES[path][0].split()]
+    def compile(self, source, mutants, stem):
+        """Compiles and links these mutants, and returns the numbers of those that do not compile."""
+        broken = set()
+        while True:
+            mutants = {number: mutant for number, mutant in mutants.items() if number not in broken}
+            done = subprocess.run(
+                self.compiler + ["-w", "-include", os.path.abspath(f"{self.build}/product.h"), "-x", "c++", "-c", "-",
+                                 "-o", os.path.abspath(stem + ".o")], input=with_mutants(source, mutants).encode(),
+                capture_output=True, check=False, cwd=os.path.dirname(source.path))  # so that its includes are found
+            if done.returncode == 0:
+                break
+            text = done.stderr.decode()
+            faults = set(re.findall(r"mutant(\d+):\d+:\d+: +(?:error|required)", text)) & set(map(str, mutants))
+            if not faults and len(mutants) == 1:
+                faults = set(map(str, mutants))
+            if not faults:
+                sys.exit(f"{source.path} does not compile with its mutants: {text[:2000]}")
+            broken |= set(map(int, faults))
+        objects = [f"{self.build}/objects/tests/test_{name}.o" for name in FILES[source.path][0].split()]
         kernels = [f"{self.build}/objects/{folder}/{name[:name.rindex('.')]}.o" for folder in ("cpu", "cuda")
                    for name in sorted(os.listdir(folder)) if name.endswith((".cpp", ".cu"))]
-        kernels = [name for name in kernels if not mutant or not path.endswith(".cpp") or
-                   name != f"{self.build}/objects/{path[:-4]}.o"]
-        return subprocess.run(self.compiler + mutant + [f"{self.build}/objects/tests/main.o"] + objects + kernels +
-                              ["-o", program], capture_output=True, check=False)
+        kernels = [name for name in kernels if name != f"{self.build}/objects/{os.path.splitext(source.path)[0]}.o"]
+        subprocess.run(self.compiler + [stem + ".o", f"{self.build}/objects/tests/main.o"] + objects + kernels +
+                       ["-o", stem], check=True)
+        return broken
 
-    def tests_pass(self, program, limit):
+    def tests_pass(self, program, number, limit):
+        # 70 is too old a chip, so that the tests run on the CPU alone.
+        environment = dict(os.environ, CAI_MUTANT=str(number), CAI_EMU_ARCH="70", OMP_WAIT_POLICY="passive")
         try:
-            return subprocess.run([program, "--abort-after=1"], env=self.environment, timeout=limit, stdout=subprocess.DEVNULL,
-                                  stderr=subprocess.DEVNULL, check=False).returncode == 0
+            return subprocess.run([program, "--abort-after=1"], env=environment, timeout=limit, check=False,
+                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
         except subprocess.TimeoutExpired:
             return False
 
-    def unchanged_passes(self, path):
-        program, begin = f"{self.build}/unchanged", time.time()
-        linked = self.link(path, [], program)
-        passes = linked.returncode == 0 and self.tests_pass(program, 600)
-        self.limit[path] = 20 + 10 * (time.time() - begin)
-        return passes
-
-    def verdict(self, number, mutant):
-        stem = f"{self.build}/mutant{number}"
-        compiled = subprocess.run(
-            self.compiler + ["-w", "-include", os.path.abspath(f"{self.build}/product.h"), "-x", "c++", "-c",
-                             "-", "-o", os.path.abspath(stem + ".o")], input=mutant.text.encode(), capture_output=True,
-            cwd=os.path.dirname(mutant.path), check=False)  # in its folder, so that its includes are found
-        try:
-            if compiled.returncode:
-                return "does not compile"
-            linked = self.link(mutant.path, [stem + ".o"], stem)
-            if linked.returncode:
-                return "does not link: " + linked.stderr.decode()[:500]
-            return "SURVIVED" if self.tests_pass(stem, self.limit[mutant.path]) else "caught"
-        finally:
-            for name in (stem, stem + ".o"):
-                if os.path.exists(name):
-                    os.remove(name)
+    def verdicts(self, pool, mutants):
+        """Yields each mutant with "caught", "SURVIVED" or "does not compile"."""
+        groups, program = {}, {}
+        for number, mutant in enumerate(mutants):  # an initial value has a program of its own
+            groups.setdefault((mutant.path, number if mutant.body[2] is None else -1), {})[number] = mutant
+        stems = [f"{self.build}/mutants{i}" for i in range(len(groups))]
+        sources = [next(iter(group.values())).source for group in groups.values()]
+        broken = set().union(*pool.map(self.compile, sources, groups.values(), stems))
+        for stem, source, group in zip(stems, sources, groups.values()):
+            program.update(dict.fromkeys(group, stem))
+            if source.path not in self.limit:
+                begin = time.time()
+                if len(group) > 1 and not self.tests_pass(stem, -1, 600):
+                    sys.exit(f"FAILED: the tests of {source.path} as it is\n0 passed, 1 failed")
+                self.limit[source.path] = 20 + 10 * (time.time() - begin)
+        verdict = lambda number: ("does not compile" if number in broken else "SURVIVED" if self.tests_pass(
+            program[number], number, self.limit[mutants[number].path]) else "caught")
+        yield from zip(mutants, pool.map(verdict, range(len(mutants))))
+        for stem in stems:
+            os.remove(stem)
+            os.remove(stem + ".o")
 
 
 def main():
@@ -291,39 +330,29 @@ def main():
     begin, builder, only = time.time(), Builder(sys.argv[1]), os.environ.get("ONLY", "")
     listed = read_equivalents("tests/mutants_equivalent.txt")
     everything = [mutant for path in FILES for mutant in mutants_of(path)]
-    known = {(m.path, m.before, m.after) for m in everything} & set(listed)
-    mutants = [m for m in everything if (m.path, m.before, m.after) not in known and only in m.name]
-    failed = 0
-    for path, before, after in set(listed) - known:
-        print(f"FAILED: tests/mutants_equivalent.txt lists a mutant that {path} has no place for: {before}  ->  {after}")
-        failed += 1
-    sample = os.environ.get("SAMPLE") or "100"
-    seed = os.environ.get("SEED") or str(random.SystemRandom().randrange(10**6))
+    mutants = [m for m in everything if m.key not in listed and only in m.name]
+    for path, before, after in set(listed) - {m.key for m in everything}:
+        print(f"tests/mutants_equivalent.txt: {path} has no such line (any more): {before}  ->  {after}")
+    sample, seed = os.environ.get("SAMPLE") or "100", os.environ.get("SEED") or str(random.randrange(10**6))
     if sample != "all":
         random.Random(seed).shuffle(mutants)
     wanted = len(mutants) if sample == "all" else int(sample)
-    print(f"{len(mutants)} places, and {len(known)} more whose mutants are equivalent; SAMPLE={sample} SEED={seed}", flush=True)
-    for path in sorted({m.path for m in mutants}):
-        if not builder.unchanged_passes(path):
-            print(f"FAILED: the tests of {path} as it is")
-            failed += 1
-    if failed:
-        print(f"0 passed, {failed} failed")
-        return 1
-    caught = survived = broken = 0
+    print(f"{len(mutants)} places, and {sum(m.key in listed for m in everything)} more that are listed as equivalent; "
+          f"SAMPLE={sample} SEED={seed}", flush=True)
+    count = {"caught": 0, "SURVIVED": 0, "does not compile": 0}
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        while mutants and caught + survived < wanted:
-            count = wanted - caught - survived
-            batch, mutants = mutants[:count], mutants[count:]
-            for mutant, verdict in zip(batch, pool.map(builder.verdict, range(len(batch)), batch)):
-                caught += verdict == "caught"
-                survived += verdict not in ("caught", "does not compile")
-                broken += verdict == "does not compile"
-                if verdict != "caught" or os.environ.get("VERBOSE"):
+        while mutants and count["caught"] + count["SURVIVED"] < wanted:
+            missing = wanted - count["caught"] - count["SURVIVED"]
+            batch, mutants = mutants[:missing], mutants[missing:]
+            for mutant, verdict in builder.verdicts(pool, batch):
+                count[verdict] += 1
+                if verdict == "SURVIVED" or os.environ.get("VERBOSE"):
                     print(f"{verdict}: {mutant.name}", flush=True)
-    print(f"{broken} do not compile and do not count; {time.time() - begin:.0f} seconds")
-    print(f"{caught} passed, {survived} failed")
-    return 0 if caught and caught >= 0.95 * (caught + survived) else 1
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    print(f"{count['does not compile']} do not compile and do not count; {time.time() - begin:.0f} seconds, "
+          f"of a processor {used.ru_utime + used.ru_stime:.0f}")
+    print(f"{count['caught']} passed, {count['SURVIVED']} failed")
+    return 0 if count["caught"] and count["caught"] >= 0.95 * (count["caught"] + count["SURVIVED"]) else 1
 
 
 if __name__ == "__main__":

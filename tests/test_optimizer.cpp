@@ -146,3 +146,16 @@ TEST_CASE("a gradient that is not finite stops the step and leaves the parameter
     Model bigger = golden::make_model(cpu_kernels, golden::cases()[1].config);
     CHECK_THROWS_AS(adamw.update(bigger, gradients, 0.01f), Error);
 }
+
+TEST_CASE("an optimizer or gradients of another model are refused, and nothing is touched") {
+    const Config small = golden::cases()[0].config, large = golden::cases()[1].config;
+    Model model = golden::make_model(cpu_kernels, small), other = golden::make_model(cpu_kernels, large);
+    Gradients gradients(model), of_other(other);
+    AdamW adamw(model), of_another(other);
+    const std::vector<float> before = model.parameters.download();
+    CHECK_THROWS_AS(adamw.update(model, of_other, 0.01f), Error);
+    CHECK_THROWS_AS(of_another.update(model, gradients, 0.01f), Error);
+    CHECK(model.parameters.download() == before);
+    CHECK(adamw.step == 0);
+    CHECK_NOTHROW(adamw.update(model, gradients, 0.01f));
+}

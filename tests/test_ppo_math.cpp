@@ -1,8 +1,10 @@
-// The mathematics of PPO and of preferences at the edges that test_advantage.cpp leaves out: switches set to values below 1, what a
-// kernel is handed, and each refusal. All numbers are worked by hand.
+// The mathematics of PPO and of preferences at the edges that test_advantage.cpp leaves out: switches set to values below
+// 1, what a kernel is handed, and each refusal. All numbers are worked by hand.
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <limits>
+#include <tuple>
 #include <vector>
 
 #include "../core/method/ppo_advantages.h"
@@ -30,7 +32,7 @@ TEST_CASE("a bound or a target below 1 counts as any other") {
     CHECK(shape_score(-0.75, true, options) == -0.5);
     CHECK(shape_score(0.25, true, options) == 0.25);
 
-    // 0.2 nats against a target of 0.4: the error, -1/2, is cut to -0.2, and 1000 responses of a horizon of 10,000 take a tenth.
+    // 0.2 nats against a target of 0.4: the error, -1/2, is cut to -0.2; 1000 responses of a horizon of 10,000 take a tenth.
     options.kl_target = 0.4;
     CHECK(near(adapt_kl_coefficient(0.5, 0.2, 1000, options), 0.5 * (1 - 0.02)));
     // At the target nothing changes, and a little above it the error is not cut: 0.44 / 0.4 - 1 = 0.1.
@@ -44,7 +46,8 @@ TEST_CASE("offsets that are not those of the tokens are refused wherever they co
     for (const Offsets& offsets : {Offsets{}, Offsets{1, 2}, Offsets{0, 1}, Offsets{0, 3}, Offsets{0, 3, 1, 2}}) {
         const Doubles scores(offsets.empty() ? 0 : offsets.size() - 1, 1.0);
         CHECK(contains(error_of([&] { mean_sequence_kl({-1, -2}, {-1, -2}, offsets); }), "mean_sequence_kl" + what));
-        CHECK(contains(error_of([&] { token_rewards(scores, {-1, -2}, {-1, -2}, offsets, 0.1, options); }), "token_rewards" + what));
+        CHECK(contains(error_of([&] { token_rewards(scores, {-1, -2}, {-1, -2}, offsets, 0.1, options); }),
+                       "token_rewards" + what));
         CHECK(contains(error_of([&] { gae(cpu_kernels, {1, 2}, {1, 2}, offsets, options); }), "gae" + what));
     }
     for (const Offsets& offsets : {Offsets{}, Offsets{1, 2}, Offsets{0, 3, 2}})
@@ -55,8 +58,8 @@ TEST_CASE("offsets that are not those of the tokens are refused wherever they co
 
 TEST_CASE("GAE is handed the responses that there are") {
     Kernels kernels = cpu_kernels;
-    kernels.gae = [](double* advantages, double* returns, const double* rewards, const float* values, const int32_t* offsets,
-                     size_t R, double gamma, double lambda) {
+    kernels.gae = [](double* advantages, double* returns, const double* rewards, const float* values,
+                     const int32_t* offsets, size_t R, double gamma, double lambda) {
         responses_handed = R;
         cpu_kernels.gae(advantages, returns, rewards, values, offsets, R, gamma, lambda);
     };
@@ -95,7 +98,8 @@ TEST_CASE("labels and bounds of 0 and of 1 are lawful, what lies beyond is refus
     for (size_t bad = 0; bad < 4; bad++) {
         Floats scores(4, 0);
         scores[bad] = -std::numeric_limits<float>::infinity();
-        CHECK(contains(error_of([&] { preference_loss(cpu_kernels, scores, {0.5, 0.5}); }, kDiverged), "the score of an answer"));
+        CHECK(contains(error_of([&] { preference_loss(cpu_kernels, scores, {0.5, 0.5}); }, kDiverged),
+                       "the score of an answer"));
     }
 }
 
@@ -111,4 +115,28 @@ TEST_CASE("sigma and the entropy of a label, by hand") {
     CHECK(near(label_entropy(0.75), label_entropy(0.25)));
     CHECK(near(preference(std::log(0.1), std::log(0.3)), 0.25));
     CHECK(near(average_orders(0.25, 0.5), 0.375));
+}
+
+TEST_CASE("two values have Bessel's variance over one") {
+    // 1 and 3 lie 1 from their mean: the sum of squares is 2, over 1 with Bessel's correction and over 2 without it.
+    Doubles bessel = {1, 3}, biased = {1, 3};
+    whiten(bessel, Variance::bessel, true, 1e-12);
+    whiten(biased, Variance::biased, true, 1e-12);
+    CHECK(near(bessel[0], -std::sqrt(0.5), 1e-11));
+    CHECK(near(bessel[1], std::sqrt(0.5), 1e-11));
+    CHECK(near(biased[0], -1, 1e-11));
+    CHECK(near(biased[1], 1, 1e-11));
+}
+
+TEST_CASE("the bound on a bad token's loss decides above it, not at it") {
+    // A = -2 at a ratio of exactly 1: the loss is 2. A bound of 1.5 · 2 is above it, 1 · 2 equals it and 0.5 · 2
+    // is below it, so that only the last decides.
+    for (auto [bound, loss, gradient] : {std::tuple{1.5, 2.0, 2.0}, {1.0, 2.0, 2.0}, {0.5, 1.0, 0.0}}) {
+        CAPTURE(bound);
+        PpoOptions options;
+        options.clip_ratio = 0, options.dual_clip = bound;
+        const PolicyLoss out = policy_loss(cpu_kernels, {-1}, {-1}, {-2}, {1}, options);
+        CHECK(out.loss == loss);
+        CHECK(out.gradient == Floats{static_cast<float>(gradient)});
+    }
 }

@@ -1,7 +1,8 @@
-// core/base/rng.h: every value that a result can depend on, against published test vectors and an independent computation.
+// core/base/rng.h: every value that a result can depend on, against published test vectors and an independent
+// computation.
 //
-// Not published are the values of Rng(42, stream("world")); they are from these lines of Python, written from the definitions of
-// SplitMix64 (Steele, Lea & Flood 2014), of FNV-1a, and of Box and Muller's transform:
+// Not published are the values of Rng(42, stream("world")); they are from these lines of Python, written from the
+// definitions of SplitMix64 (Steele, Lea & Flood 2014), of FNV-1a, and of Box and Muller's transform:
 //
 //   M = 2**64 - 1
 //   def splitmix(x):

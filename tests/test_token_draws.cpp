@@ -1,4 +1,5 @@
-// The end of the network at its edges: logits far from 0, vocabularies of many blocks, ties, and what top-k and top-p leave out.
+// The end of the network at its edges: logits far from 0, vocabularies of many blocks, ties, and what top-k and top-p
+// leave out.
 #include <algorithm>
 
 #include "check.h"
@@ -33,12 +34,14 @@ TEST_CASE("log-probabilities of logits far from 0: the largest is subtracted, wh
         for (size_t V : {1, 2, 15, 16, 17, 40})
             for (size_t at = 0; at < V; ++at)
                 for (float base : {-3000.0f, 3000.0f}) {
-                    // One logit lies ln 2 above all others, which are equal: it has 2 shares of V + 1. Float spacing here is 2^-12.
+                    // One logit lies ln 2 above all others, which are equal: it has 2 shares of V + 1. So far from 0
+                    // floats lie 2^-12 apart, so that the distance is taken from them.
                     std::vector<float> logits(V, base);
                     logits[at] = base + 0.6931472f;
                     const double above = static_cast<double>(logits[at]) - base, total = std::exp(above) + V - 1.0;
                     INFO(k->name, ", V ", V, ", largest at ", at, ", base ", base);
-                    Floats logits_(*k, logits), logprob(*k, poison(1)), entropy(*k, poison(1)), gradient(*k, poison(V)), d(*k, {1});
+                    Floats logits_(*k, logits), logprob(*k, poison(1)), entropy(*k, poison(1));
+                    Floats gradient(*k, poison(V)), d(*k, {1});
                     Ints target(*k, {static_cast<Token>(at)});
                     k->logprob_forward(logprob, entropy, logits_, target, 1, V, 1);
                     k->logprob_backward(gradient, d, logits_, target, 1, V, 1);
@@ -66,6 +69,20 @@ TEST_CASE("the smallest logit may be 1000 below the largest, at any place") {
                 CHECK(logprob.read()[0] == -1000);
                 CHECK(draws(*k, logits, 3, {1, 0, 1}) == std::vector<Token>(3, static_cast<Token>(at)));
             }
+}
+
+TEST_CASE("a row does not see its neighbours, whatever they hold") {
+    for (const Kernels* k : backends())
+        for (size_t V = 1; V <= 40; ++V) {
+            INFO(k->name, ", V ", V);
+            std::vector<float> logits(3 * V, 3000);  // of the middle row all are 0: the neighbours would drown it
+            std::fill(logits.begin() + V, logits.begin() + 2 * V, 0.0f);
+            Floats logits_(*k, logits), logprob(*k, poison(3)), entropy(*k, poison(3));
+            Ints targets(*k, std::vector<Token>(3, static_cast<Token>(V - 1)));
+            k->logprob_forward(logprob, entropy, logits_, targets, 3, V, 1);
+            CHECK_CLOSE(logprob.read(), std::vector<double>(3, -std::log(V)), kFloatSteps);
+            CHECK_CLOSE(entropy.read(), std::vector<double>(3, std::log(V)), kFloatSteps);
+        }
 }
 
 TEST_CASE("a draw from many blocks of tokens is the inverse of the cumulative distribution") {
@@ -109,12 +126,45 @@ TEST_CASE("top-p stops as soon as its share is reached exactly, top-k at the siz
         CHECK(distinct(draws(*k, equal, 200, {1, 3, 1})) == std::vector<Token>{0, 1, 2});
         CHECK(distinct(draws(*k, equal, 200, {1, 4, 1})) == std::vector<Token>{0, 1, 2, 3});
         CHECK(distinct(draws(*k, equal, 200, {1, 5, 0.5f})) == std::vector<Token>{0, 1});
-        CHECK(distinct(draws(*k, equal, 200, {1, 3, 0.5f})) == std::vector<Token>{0, 1});  // 2 of 3 are the first to reach half
+        CHECK(distinct(draws(*k, equal, 200, {1, 3, 0.5f})) == std::vector<Token>{0, 1});  // of 3
         CHECK(distinct(draws(*k, many, 500, {1, 0, 0.0625f})) == std::vector<Token>{0, 1, 2, 3, 4, 5, 6});
         // The log-probability is that of the whole distribution, cut or not.
         std::vector<float> logprob;
         draws(*k, equal, 3, {1, 1, 0.5f}, &logprob);
         CHECK_CLOSE(logprob, std::vector<double>(3, -std::log(4)), kFloatSteps);
+    }
+}
+
+TEST_CASE("a draw of exactly 0 takes the first token that is not ruled out, however unlikely") {
+    // mix is a bijection; this is the key that it takes to 0, found by undoing its steps.
+    const uint64_t key = 0x61c8864680b583ebull;
+    REQUIRE(uniform01(mix(key)) == 0);
+    for (const Kernels* k : backends()) {
+        const auto first = [&](const std::vector<float>& row, SamplingOptions options) {
+            Token token = -77;
+            float logprob = 0;
+            k->sample(&token, &logprob, Floats(*k, row), &key, 1, row.size(), options);
+            return token;
+        };
+        CHECK(first({0, 0, 0}, {1, 0, 1}) == 0);
+        CHECK(first({-kInfinity, 0, 0}, {1, 0, 1}) == 1);
+        CHECK(first({-60, 0, -90}, {1, 2, 1}) == 0);  // top-k keeps it, and a top-p of 1 cuts nothing
+        CHECK(first({-60, 0, -90}, {1, 1, 1}) == 1);
+    }
+}
+
+TEST_CASE("where a logit is NaN the token is one of the vocabulary all the same") {
+    for (const Kernels* k : backends())
+        for (const std::vector<float>& row : {std::vector<float>{kNaN}, {kNaN, -kInfinity}, std::vector<float>(64, kNaN)})
+            for (Token token : draws(*k, row, 20, {1, 0, 1})) CHECK(token == 0);
+}
+
+TEST_CASE("a row without a target has a gradient of exactly 0") {
+    for (const Kernels* k : backends()) {
+        Floats logits(*k, {1, 2, 3, 4, 5, 6}), gradient(*k, poison(6)), d(*k, {1, 1});
+        k->logprob_backward(gradient, d, logits, Ints(*k, {-1, 2}), 2, 3, 1);
+        CHECK_BITS(slice(gradient.read(), 0, 3), std::vector<float>(3));
+        CHECK(gradient.read()[5] > 0);
     }
 }
 
