@@ -10,6 +10,7 @@
 set -u
 cd "$(dirname "$0")/.." || exit 1
 build=$1
+read -ra compiler <<<"${CXX:-g++}"  # maybe two words, such as ccache g++
 seeds="0 1 2 3"  # odd ones make copies early
 statement='(__syncthreads|__syncwarp|cp_async_commit|cp_async_wait<[^;]*>)\([^;]*\);'
 
@@ -38,8 +39,8 @@ for place in "${places[@]}"; do
     what="$place: $(sed -n "${line}p" "$file" | grep -oE "$statement" | head -n 1)"
     mapfile -t others < <(find "$build/objects" -name '*.o' ! -path "*/cuda/$stem.o" ! -name cai.o)
     # Read from standard input, in its folder, so that its includes are found.
-    if ! (cd cuda && sed -E "${line}s/$statement/;/" "$stem.cu" | "${CXX:-g++}" -std=c++20 -O1 -x c++ -c - -o "../$build/mutant.o") ||
-        ! "${CXX:-g++}" "$build/mutant.o" "${others[@]}" -o "$build/mutant"; then
+    if ! (cd cuda && sed -E "${line}s/$statement/;/" "$stem.cu" | "${compiler[@]}" -std=c++20 -O1 -x c++ -c - -o "../$build/mutant.o") ||
+        ! "${compiler[@]}" "$build/mutant.o" "${others[@]}" -o "$build/mutant"; then
         echo "FAILED: $what does not build without it"
         failed=$((failed + 1))
     elif tests_fail "$build/mutant" "$stem"; then
