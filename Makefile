@@ -24,7 +24,9 @@ ifeq ($(origin OPENMP), undefined)
 OPENMP   := $(call probe,-fopenmp -include omp.h)
 endif
 BUILD    ?= build
-FLAGS    := -std=c++20 $(CXXFLAGS) -Wall -Wextra $(or $(OPENMP),-Wno-unknown-pragmas)
+# g++ 12 copies constants of 32 and 64 bytes wrongly for AVX-512, {2, 2, 2, 0} as four twos; pieces of 16 bytes are right.
+PIECES   := $(call probe,-mmove-max=128) $(call probe,-mstore-max=128)
+FLAGS    := -std=c++20 $(CXXFLAGS) $(PIECES) -Wall -Wextra $(or $(OPENMP),-Wno-unknown-pragmas)
 
 CUDA_OBJECTS := $(patsubst %.cu,$(BUILD)/objects/%.o,$(wildcard cuda/*.cu))
 KERNELS := $(patsubst %.cpp,$(BUILD)/objects/%.o,$(wildcard cpu/*.cpp)) $(CUDA_OBJECTS)
@@ -175,6 +177,9 @@ $(BUILD)/kernels.h.gch: %.gch: %
 $(BUILD)/objects/tests/%.o: tests/%.cpp $(BUILD)/tests.h.gch
 	@mkdir -p $(@D)
 	$(CXX) $(FLAGS) $(OPTIMIZATION) -include $(BUILD)/tests.h -DCAI_SOURCE_DIR='"$(CURDIR)"' -MMD -MP -c $< -o $@
+
+# Lists of constants are tested with the kernels' flags too.
+$(BUILD)/objects/tests/kernel_constants.o: private OPTIMIZATION := $(KERNEL_OPTIMIZATION)
 
 $(BUILD)/objects/cpu/%.o: cpu/%.cpp $(BUILD)/kernels.h.gch
 	@mkdir -p $(@D)
