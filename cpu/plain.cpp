@@ -47,7 +47,7 @@ void set_threads(int) {}
 size_t threads() { return 1; }
 size_t rows_at_once() { return SIZE_MAX; }
 
-void each(size_t count, const std::function<void(size_t)>& work) {
+void parallel_for(size_t count, const std::function<void(size_t)>& work) {
     for (size_t i = 0; i < count; i++) work(i);
 }
 
@@ -63,7 +63,7 @@ const Kernels plain_kernels = {
     .set_zero = set_zero,
     .set_threads = set_threads,
     .wait = [] {},
-    .each = each,
+    .parallel_for = parallel_for,
     .threads = threads,
     .rows_at_once = rows_at_once,
     .embedding_forward = plain::embedding_forward<float>,
@@ -88,7 +88,7 @@ const Kernels plain_kernels = {
     .sample = plain::sample<float>,
     .gather_rows = plain::gather_rows<float>,
     .scatter_rows = plain::scatter_rows<float>,
-    .move_sum = plain::move_sum<float>,
+    .accumulate_and_clear = plain::accumulate_and_clear<float>,
     .sum_of_squares = plain::sum_of_squares<float>,
     .adamw = plain::adamw<float>,
     .gae = plain::gae<float>,

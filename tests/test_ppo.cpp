@@ -280,7 +280,7 @@ TEST_CASE("ppo: the conventions of other libraries reach the rewards, the whiten
         recipe.ppo.options.kl_placement = at_last_token ? KlPlacement::last_token : KlPlacement::every_token;
         recipe.ppo.minibatches = static_cast<int>(minibatches);
         recipe.ppo.max_new_tokens = 4;  // too few for any answer to end
-        const std::vector<NamedValues> metrics = run_ppo(recipe, kernels);
+        const std::vector<Json> metrics = run_ppo(recipe, kernels);
         REQUIRE(metrics.size() == 2);
         REQUIRE(handed.rewards.size() == 2);
         REQUIRE(handed.advantages.size() == 2 * static_cast<size_t>(recipe.ppo.epochs) * minibatches);

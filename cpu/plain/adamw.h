@@ -7,7 +7,7 @@ namespace cai::plain {
 
 // sum += terms, terms = 0.    sum, terms (n).
 template <class Real>
-void move_sum(Real* sum, Real* terms, size_t n) {
+void accumulate_and_clear(Real* sum, Real* terms, size_t n) {
     for (size_t i = 0; i < n; i++) {
         sum[i] += terms[i];
         terms[i] = 0;
