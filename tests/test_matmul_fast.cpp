@@ -3,8 +3,8 @@
 #include <array>
 
 #include "../core/eval/oracle.h"
-#include "../core/nn/model.h"
 #include "../core/nn/optimizer.h"
+#include "../core/nn/train_step.h"
 #include "../cuda/launch.h"
 #include "bf16.h"
 
