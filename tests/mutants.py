@@ -329,6 +329,9 @@ def main():
     os.chdir(os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
     begin, builder, only = time.time(), Builder(sys.argv[1]), os.environ.get("ONLY", "")
     listed = read_equivalents("tests/mutants_equivalent.txt")
+    for path in FILES:
+        if not os.path.exists(path) or not mutants_of(path):
+            sys.exit(f"{path} has no place to change, or is not there: mend FILES in tests/mutants.py")
     everything = [mutant for path in FILES for mutant in mutants_of(path)]
     mutants = [m for m in everything if m.key not in listed and only in m.name]
     for path, before, after in set(listed) - {m.key for m in everything}:
