@@ -1,7 +1,7 @@
 // The backward pass of core/nn/model.h where goldens and differences do not look: what a kernel is handed, and what is refused.
 #include <doctest/doctest.h>
 
-#include "../core/nn/model.h"
+#include "../core/nn/train_step.h"
 #include "fixtures/model_golden.h"
 #include "support.h"
 
@@ -37,14 +37,14 @@ TEST_CASE("cross-entropy refuses a score head, and targets that are not one for 
     Activations a;
     Batch batch = golden::make_batch(cases[0].config);
     batch.targets.pop_back();
-    CHECK(contains(error_of([&] { cross_entropy_gradients(language, of_language, batch, a); }), "output rows has"));
+    CHECK(contains(error_of([&] { cross_entropy_step(language, of_language, batch, a); }), "output rows has"));
     batch.targets.push_back(0), batch.targets.push_back(0);
-    CHECK(contains(error_of([&] { cross_entropy_gradients(language, of_language, batch, a); }), "output rows has"));
+    CHECK(contains(error_of([&] { cross_entropy_step(language, of_language, batch, a); }), "output rows has"));
     batch.targets.pop_back();
-    CHECK_NOTHROW(cross_entropy_gradients(language, of_language, batch, a));
+    CHECK_NOTHROW(cross_entropy_step(language, of_language, batch, a));
 
     Batch scored = golden::make_batch(cases[2].config);
     scored.targets.assign(scored.rows.size(), 0);
-    CHECK(contains(error_of([&] { cross_entropy_gradients(score, of_score, scored, a); }), "not a score head"));
+    CHECK(contains(error_of([&] { cross_entropy_step(score, of_score, scored, a); }), "not a score head"));
     for (float gradient : of_score.values.download()) REQUIRE(gradient == 0);
 }

@@ -44,7 +44,7 @@ const std::set<std::string> kSystemHeaders = {"omp.h",          "immintrin.h", "
 
 const std::set<std::string> kTopLevel = {
     "Makefile", "CMakeLists.txt", "CMakePresets.json", "README.md", "LICENSE", "cai.cpp", "core", "cpu", "cuda",
-    "data",     "tests",          "notebooks_md",      "build",     "runs",    "cai"};
+    "data",     "findings", "tests",          "notebooks_md",      "build",     "runs",    "cai"};
 
 bool is_source(const std::string& path) {
     return path.ends_with(".h") || path.ends_with(".cpp") || path.ends_with(".cu");
