@@ -106,7 +106,8 @@ TEST_CASE("a command goes on with the recipe of the run it works in") {
     const Json seconds = parse_json(cai.out, "stdout")["seconds"];
     double own = 0;
     for (const auto& [stage, took] : seconds.object())
-        if (stage != "total" && stage != "world" && stage != "tokenizer" && stage != "pretrain" && stage != "sft-helpful")
+        if (stage != "total" && stage != "world" && stage != "tokenizer" && stage != "pretrain" && stage != "sft-helpful" &&
+            stage != "skill" && stage != "critique")  // which this constitution did not change
             own += took.number();
     CHECK(seconds["total"].number() == doctest::Approx(own));
     CHECK(seconds.find("pretrain") != nullptr);
@@ -184,16 +185,16 @@ TEST_CASE("a report is of one experiment, told by different seeds") {
         write_file(run + "/config.cfg", concat("seed = ", seed, "\nsize = ", size, "\n", recipe));
         write_file(run + "/constitution.txt", constitution);
     };
-    run_of("a", 1, "micro", "kl-coefficient = 0.3\nlike = none\n", "Refuse.\n");
-    run_of("b", 2, "micro", "kl-coefficient = 0.30\n", "# The same.\nRefuse.\n");
+    run_of("a", 1, "micro", "ppo-kl-coefficient = 0.3\n", "Refuse.\n");
+    run_of("b", 2, "micro", "ppo-kl-coefficient = 0.30\n", "# The same.\nRefuse.\n");
     run_of("bigger", 3, "tiny", "", "Refuse.\n");
-    run_of("looser", 3, "micro", "kl-coefficient = 0.1\n", "Refuse.\n");
+    run_of("looser", 3, "micro", "ppo-kl-coefficient = 0.1\n", "Refuse.\n");
     run_of("other", 3, "micro", "", "Answer.\n");
     CHECK_MESSAGE(cai("report a b") == 0, cai.err);
     CHECK(contains(cai.out, "2 seeds"));
     cai.fails(2, "report a b a", "a and a are both of seed 1;");
     cai.fails(2, "report a b bigger", "a and bigger are of size micro and tiny;");
-    cai.fails(2, "report b looser", "b and looser have kl-coefficient = 0.30 and 0.1;");
+    cai.fails(2, "report b looser", "b and looser have ppo-kl-coefficient = 0.3 and 0.1;");
     cai.fails(2, "report a other", "a and other have different constitutions;");
     fs::remove("looser/config.cfg");  // an older run, without one
     CHECK_MESSAGE(cai("report a b looser") == 0, cai.err);

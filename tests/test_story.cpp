@@ -191,22 +191,24 @@ TEST_CASE("the table of stages in notebooks_md/00_map.md is that of the list (ma
 
 TEST_CASE("a stage alone takes what this recipe makes, and nothing else") {
     TemporaryFolder folder;
-    Told told(folder.path, 1, default_constitution());
-    for (const char* stage : {"world", "tokenizer", "pretrain", "sft-helpful", "critique"}) told.only(stage);
-
-    // Another constitution: the revisions are not made from it.
-    told.run.pending_files["constitution.txt"] = "Cooking is forbidden.\n";
-    CHECK_THROWS_WITH_AS(told.only("sft-sl-cai"), doctest::Contains("revisions.jsonl: is not what `cai critique` makes"), Error);
-    told.run.pending_files["constitution.txt"] = told.constitution.text();
-
+    {
+        Told told(folder.path, 1, default_constitution());
+        for (const char* stage : {"world", "tokenizer", "pretrain", "sft-helpful", "critique"}) told.only(stage);
+    }
     // Another seed, of which no more than the world was made before an interruption.
     {
         Told other(folder.path, 1, default_constitution(), 2);
         other.only("world");
         CHECK_THROWS_WITH_AS(other.only("skill"), doctest::Contains("pretrained: is not what `cai pretrain` makes"), Error);
     }
+    Told told(folder.path, 1, default_constitution());
     told.only("world");
     told.only("skill");
+
+    // Another constitution: the revisions are not made from it.
+    told.run.pending_files["constitution.txt"] = "Cooking is forbidden.\n";
+    CHECK_THROWS_WITH_AS(told.only("sft-sl-cai"), doctest::Contains("revisions.jsonl: is not what `cai critique` makes"), Error);
+    told.run.pending_files["constitution.txt"] = told.constitution.text();
 
     // A stage that was begun and not finished vouches for nothing, whatever lies there from before.
     const fs::path manifest = told.run.manifest_path("sft-helpful");
@@ -253,11 +255,11 @@ TEST_CASE("a model of a text: another text or vocabulary is another model, and i
     for (int i = 0; i < 40; i++) sentence += "The baker bakes bread, and the miller mills. ";
     write_file(text, sentence);
     Run run(book.path);
-    r.vocab_size = 300;
+    r.vocab_size = 290;
     run_on_text(cpu_kernels, run, r, text, false);
     const auto vocabulary = [&] { return read_tokenizer(run / "tokenizer").size(); };
     const std::string first = read_file(run / "pretrained/model.safetensors");
-    CHECK(vocabulary() == 300);
+    CHECK(vocabulary() == 290);
     run_on_text(cpu_kernels, run, r, text, false);
     CHECK(read_file(run / "pretrained/model.safetensors") == first);
     r.vocab_size = 280;

@@ -1,4 +1,4 @@
-// The end of the network by its formulas: log p = logits / temperature - log Σ exp(logits / temperature); draws from p.
+// The end of the network by its formulas: log p = log softmax(logits / temperature); draws from p.
 #pragma once
 #include <algorithm>
 #include <cmath>
@@ -14,16 +14,23 @@
 
 namespace cai::plain {
 
-// log Σ_j exp(logits_j / temperature) of one row, logits (V). The largest logit is taken out of the sum: e^x overflows
-// from x = 89 on. Trainer and sampler both come here: that makes their log-probabilities equal to the last bit.
+// One row of logits (V) as log-probabilities: log p_j = (x_j - largest) / temperature - log Σ_k exp((x_k - largest) / temperature).
+// The largest logit is taken off first: e^x overflows from x = 89 on, and logits far from 0 would lose their digits in the sum.
+// Trainer and sampler both come here: that makes their log-probabilities equal to the last bit.
 template <class Real>
-[[gnu::noinline]] Real log_sum_exp(const Real* logits, size_t V, Real temperature) {
-    Real largest = -std::numeric_limits<Real>::infinity();
-    for (size_t j = 0; j < V; j++) largest = std::max(largest, logits[j]);
-    Real sum = 0;
-    for (size_t j = 0; j < V; j++) sum += std::exp((logits[j] - largest) / temperature);
-    return largest / temperature + std::log(sum);
-}
+struct LogSoftmax {
+    const Real* logits;
+    Real temperature, largest, log_sum;
+
+    LogSoftmax(const Real* logits, size_t V, Real temperature) : logits(logits), temperature(temperature) {
+        largest = -std::numeric_limits<Real>::infinity();
+        for (size_t j = 0; j < V; j++) largest = std::max(largest, logits[j]);
+        Real sum = 0;
+        for (size_t j = 0; j < V; j++) sum += std::exp((logits[j] - largest) / temperature);
+        log_sum = std::log(sum);
+    }
+    [[gnu::noinline]] Real operator()(size_t j) const { return (logits[j] - largest) / temperature - log_sum; }
+};
 
 // logprob[n] = log p[targets[n]], 0 where the target is negative; entropy[n] = -Σ_j p_j log p_j unless entropy is null.
 // logprob, entropy, targets (N), logits (N,V).
@@ -33,13 +40,13 @@ void logprob_forward(Real* logprob, Real* entropy, const Real* logits, const Tok
     expects(temperature > 0, "log-probabilities need a temperature above 0, not ", temperature);
     for (size_t n = 0; n < N; n++) {
         const Real* row = logits + n * V;
-        const Real total = log_sum_exp(row, V, temperature);
-        logprob[n] = targets[n] < 0 ? 0 : row[targets[n]] / temperature - total;
+        const LogSoftmax<Real> log_p(row, V, temperature);
+        logprob[n] = targets[n] < 0 ? 0 : log_p(static_cast<size_t>(targets[n]));
         if (!entropy) continue;
         entropy[n] = 0;
         for (size_t j = 0; j < V; j++) {
-            const Real log_p = row[j] / temperature - total, p = std::exp(log_p);
-            if (p != 0) entropy[n] -= p * log_p;  // x log x is 0 at 0, though log x is not
+            const Real p = std::exp(log_p(j));
+            if (p != 0) entropy[n] -= p * log_p(j);  // x log x is 0 at 0, though log x is not
         }
     }
 }
@@ -51,9 +58,9 @@ void logprob_backward(Real* dlogits, const Real* dlogprob, const Real* logits, c
                       Real temperature) {
     expects(temperature > 0, "log-probabilities need a temperature above 0, not ", temperature);
     for (size_t n = 0; n < N; n++) {
-        const Real total = log_sum_exp(logits + n * V, V, temperature);
+        const LogSoftmax<Real> log_p(logits + n * V, V, temperature);
         for (size_t j = 0; j < V; j++) {
-            const Real p = std::exp(logits[n * V + j] / temperature - total);
+            const Real p = std::exp(log_p(j));
             const Real onehot = static_cast<Token>(j) == targets[n] ? 1 : 0;
             dlogits[n * V + j] = targets[n] < 0 ? 0 : dlogprob[n] * (onehot - p) / temperature;
         }
@@ -86,7 +93,7 @@ Token draw(const std::vector<Real>& p, double u) {
     for (Real share : p) total += share;
     Token token = 0;
     for (size_t j = 0; j < p.size(); j++) {
-        if (p[j] == 0) continue;
+        if (!(p[j] > 0)) continue;
         token = static_cast<Token>(j);
         running += p[j];
         if (running > u * total) break;
@@ -104,16 +111,16 @@ void sample(Token* tokens, Real* logprob, const Real* logits, const uint64_t* ke
     const Real temperature = greedy ? 1 : options.temperature;
     for (size_t n = 0; n < N; n++) {
         const Real* row = logits + n * V;
-        const Real total = log_sum_exp(row, V, temperature);
+        const LogSoftmax<Real> log_p(row, V, temperature);
         if (greedy) {
             tokens[n] = static_cast<Token>(std::max_element(row, row + V) - row);
         } else {
             std::vector<Real> p(V);
-            for (size_t j = 0; j < V; j++) p[j] = std::exp(row[j] / temperature - total);
+            for (size_t j = 0; j < V; j++) p[j] = std::exp(log_p(j));
             if (options.top_k > 0 || options.top_p < 1) truncate(p, options);
             tokens[n] = draw(p, uniform01(mix(keys[n])));
         }
-        logprob[n] = row[tokens[n]] / temperature - total;
+        logprob[n] = log_p(static_cast<size_t>(tokens[n]));
     }
 }
 
