@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# shellcheck disable=SC2317  # functions that are called by name
 # How fast cai is as it waits for its threads by default: on an idle machine, against other settings of how long threads
 # spin; and beside other programs at work, against one thread alone.
 #
