@@ -179,7 +179,9 @@ $(BUILD)/objects/tests/%.o: tests/%.cpp $(BUILD)/tests.h.gch
 	$(CXX) $(FLAGS) $(OPTIMIZATION) -include $(BUILD)/tests.h -DCAI_SOURCE_DIR='"$(CURDIR)"' -MMD -MP -c $< -o $@
 
 # Lists of constants are tested with the kernels' flags too.
-$(BUILD)/objects/tests/kernel_constants.o: private OPTIMIZATION := $(KERNEL_OPTIMIZATION)
+$(BUILD)/objects/tests/kernel_constants.o: tests/kernel_constants.cpp $(BUILD)/kernels.h.gch
+	@mkdir -p $(@D)
+	$(CXX) $(FLAGS) $(KERNEL_OPTIMIZATION) -include $(BUILD)/kernels.h -MMD -MP -c $< -o $@
 
 $(BUILD)/objects/cpu/%.o: cpu/%.cpp $(BUILD)/kernels.h.gch
 	@mkdir -p $(@D)

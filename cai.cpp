@@ -1,20 +1,15 @@
-// cai: Constitutional AI from scratch, in one program. This is the front door: `cai all` tells the story of the paper
-// (Bai et al. 2022, figure 1) as a dozen calls; every other verb is one of its stages or a way to play with what it made.
+// cai: Constitutional AI from scratch, in one program. This is the front door: `cai all` runs the stages of the paper's
+// method (Bai et al. 2022, figure 1) as core/pipeline.h lists them; every other verb is one of these stages, or a way
+// to play with what they made.
+#include <unistd.h>
+
 #include <cstdlib>
 #include <iostream>
 #include <set>
+#include <thread>
 
-#include <unistd.h>
-
-#ifdef _OPENMP
-#include <omp.h>
-#endif
-
-#include "core/base/processors.h"
-#include "core/lm/bpe_training.h"
 #include "core/method/edit_constitution.h"
-#include "core/pipeline.h"
-#include "core/settings.h"
+#include "core/session.h"
 #include "core/tools/bench.h"
 #include "core/tools/chat.h"
 #include "core/tools/seeds.h"
@@ -30,90 +25,6 @@ namespace fs = std::filesystem;
 
 constexpr const char* kVersion = "0.1.0";
 
-// ---- what every verb needs
-
-const Kernels& kernels_for(Arguments& arguments, int& threads) {
-    std::string device = arguments.choice("device", {"cpu", "plain", "cuda"}, "cpu");
-    int most = 1;
-#ifdef _OPENMP
-    most = std::getenv("OMP_NUM_THREADS") ? omp_get_max_threads() : available_processors();
-#endif
-    threads = static_cast<int>(arguments.integer("threads", most, 1, 1024));
-    std::string precision = arguments.choice("precision", {"fp32", "bf16"}, "fp32");
-    if (precision == "bf16" && device != "cuda")
-        fail(kUsage, "--precision bf16 is for tensor cores: say --device cuda too, or leave it out");
-    const Kernels& kernels = device == "cpu"       ? cpu_kernels
-                             : device == "plain"   ? plain_kernels
-                             : precision == "bf16" ? cuda_bf16_kernels
-                                                   : cuda_kernels;
-    kernels.device();
-    kernels.set_threads(threads);
-    return kernels;
-}
-
-// The folder of data files: --data, or data/ here, or beside the folder of the program.
-fs::path data_folder(Arguments& arguments, const fs::path& program) {
-    fs::path beside = fs::weakly_canonical(program).parent_path().parent_path() / "data";
-    fs::path fallback = fs::exists("data/world/acts.txt") || !fs::exists(beside / "world/acts.txt") ? fs::path("data") : beside;
-    fs::path data = arguments.string("data", fallback.string());
-    expects(fs::exists(data / "world"), data.string(),
-            ": no folder world/ in it; run cai from its source folder, or say --data DIR");
-    return data;
-}
-
-// Size, seed and whatever else the recipe of an earlier command was stand in its run directory, and are the default here.
-Arguments& with_recipe_of(Arguments& arguments, const std::vector<fs::path>& places) {
-    for (const fs::path& place : places)
-        if (!place.empty() && fs::exists(place / "config.cfg")) {
-            arguments.read_config((place / "config.cfg").lexically_normal().string());
-            break;
-        }
-    return arguments;
-}
-
-// The run that a model's folder lies in.
-fs::path run_of(const fs::path& model) { return (model / "..").lexically_normal(); }
-
-struct Session {
-    int threads = 1;
-    const Kernels& kernels;
-    fs::path data;
-    Recipe recipe;
-    World world;
-
-    // places: the run directories that the verb uses, of which the first with a config.cfg has the recipe.
-    Session(Arguments& arguments, const fs::path& program, const std::vector<fs::path>& places)
-        : kernels(kernels_for(arguments, threads)),
-          data(data_folder(arguments, program)),
-          recipe(read_recipe(with_recipe_of(arguments, places))),
-          world(data / "world", recipe.seed) {
-        quiet = arguments.flag("quiet");
-    }
-
-    Run open_run(const fs::path& directory) const { return Run(directory, world_files(data)); }
-    Pipeline pipeline(Run& run, const Constitution& constitution) const {
-        return {kernels, run, world, constitution, recipe, threads};
-    }
-};
-
-Constitution read_constitution(const fs::path& path, const World& world) {
-    Constitution constitution = Constitution::read(path);
-    for (const std::string& line : constitution.lines) {
-        std::vector<std::string> unknown = unknown_words(world, line);
-        if (!unknown.empty())
-            warn(concat(path.string(), ": the models know no ", join_list(unknown, "or"), " (in \"", line,
-                        "\"); `cai world` lists the words that principles can use"));
-        else if (world.topics_in(line).empty())
-            warn(concat(path.string(), ": \"", line, "\" names nothing that a principle can speak of, so it will change nothing"));
-    }
-    return constitution;
-}
-
-// The constitution of a run, or the default one where it has none yet.
-fs::path constitution_of(const Session& s, const fs::path& run) {
-    return fs::exists(run / "constitution.txt") ? run / "constitution.txt" : s.data / "constitution.txt";
-}
-
 // ---- the method, stage by stage
 
 // Five prompts, answered by RL-CAI of two runs.
@@ -126,8 +37,8 @@ std::string side_by_side(const Session& s, const fs::path& before, const fs::pat
             [](const Entity& entity) { return entity.held_out; }, true))));
     std::vector<std::string> answers[2];
     for (const fs::path& run : {before, after})
-        answers[run == after] = write_texts(load_model(s.kernels, run / "rl-cai"), load_tokenizer(run / "rl-cai"), transcripts,
-                                            0, s.recipe.seed, "side by side");
+        answers[run == after] = write_texts(load_model(s.kernels, run / "rl-cai"), load_tokenizer(run / "rl-cai"),
+                                            transcripts, 0, s.recipe.seed, "side by side");
     std::string text;
     for (size_t i = 0; i < transcripts.size(); i++)
         text += concat("\n> ", transcripts[i][0].text, "\n  old: ", answers[0][i], "\n  new: ", answers[1][i], "\n");
@@ -137,10 +48,10 @@ std::string side_by_side(const Session& s, const fs::path& before, const fs::pat
 // Runs all stages in `out` under a constitution; what another run made without needing one is reused from there.
 Json run_all(const Session& s, const fs::path& out, const Constitution& constitution, const fs::path& from,
              const std::string& configuration) {
-    expects(from.empty() || fs::exists(from / "manifests"), from.string(), ": not a run directory; make one with `cai all --out ",
-            from.string(), "`");
-    expects(from.empty() || fs::weakly_canonical(from) != fs::weakly_canonical(out), "--from and --out are the same folder, ",
-            out.string(), "; choose another --out");
+    expects(from.empty() || fs::exists(from / "manifests"), from.string(),
+            ": not a run directory; make one with `cai all --out ", from.string(), "`");
+    expects(from.empty() || fs::weakly_canonical(from) != fs::weakly_canonical(out),
+            "--from and --out are the same folder, ", out.string(), "; choose another --out");
     Run run = s.open_run(out);
     run.pending_files = {{"config.cfg", configuration}, {"constitution.txt", constitution.text()}};
     const Pipeline pipeline = s.pipeline(run, constitution);
@@ -255,7 +166,8 @@ int evaluate_verb(Arguments& arguments, const fs::path& program) {
 // One subcommand of the stages. Two of them can work on something else than a run: `--text FILE`, and `evaluate MODEL`.
 int stage_verb(const std::string& verb, Arguments& arguments, const fs::path& program) {
     if (verb == "evaluate") return evaluate_verb(arguments, program);
-    if ((verb == "tokenizer" || verb == "pretrain") && arguments.has("text")) return text_verb(verb, arguments, program);
+    if ((verb == "tokenizer" || verb == "pretrain") && arguments.has("text"))
+        return text_verb(verb, arguments, program);
     run_stages(verb, arguments, program);
     return kDone;
 }
@@ -291,8 +203,8 @@ int report(Arguments& arguments, const fs::path&) {
     if (runs.empty()) fail(kUsage, "cai report needs the folders of runs, such as runs/seed-1 runs/seed-2");
     std::vector<Json> results;
     for (const fs::path run : runs) {
-        expects(fs::exists(run / "results.json"), run.string(), ": holds no results.json; make one with `cai evaluate --out ",
-                run.string(), "`");
+        expects(fs::exists(run / "results.json"), run.string(),
+                ": holds no results.json; make one with `cai evaluate --out ", run.string(), "`");
         results.push_back(read_json(run / "results.json"));
     }
     expect_seeds_of_one_recipe({runs.begin(), runs.end()}, results);
@@ -304,7 +216,8 @@ int report(Arguments& arguments, const fs::path&) {
 
 int swap(Arguments& arguments, const fs::path& program) {
     bool json = arguments.flag("json"), invert = arguments.flag("invert");
-    if (invert == arguments.has("remove")) fail(kUsage, "cai swap needs either --remove N (the N-th hazard) or --invert");
+    if (invert == arguments.has("remove"))
+        fail(kUsage, "cai swap needs either --remove N (the N-th hazard) or --invert");
     size_t number = invert ? 0 : static_cast<size_t>(arguments.integer("remove", 1, 1));
     fs::path story = arguments.string("from", "");
     fs::path out = arguments.string("out", invert ? "runs/swap-invert" : concat("runs/swap-remove-", number));
@@ -314,8 +227,9 @@ int swap(Arguments& arguments, const fs::path& program) {
     arguments.finish();
     std::vector<std::string> names;
     if (!invert) names.push_back(removable_hazard(s.world, number).name);
-    Constitution constitution = invert ? inverted(s.world, names)
-                                       : without_hazard(s.world, Constitution::read(file), removable_hazard(s.world, number));
+    Constitution constitution =
+        invert ? inverted(s.world, names)
+               : without_hazard(s.world, Constitution::read(file), removable_hazard(s.world, number));
     Json results = run_all(s, out, constitution, story, recipe_configuration(s.recipe));
     Json summary = swap_summary(results, s.world, names, invert);
     if (json) {
@@ -375,8 +289,8 @@ int info(Arguments& arguments, const fs::path& program) {
 #endif
               << "\ndevice     " << kernels.name << ": " << kernels.device() << "\nthreads    " << threads
 #ifdef _OPENMP
-              << concat(" (OpenMP; this process may use ", available_processors(), " of ", std::thread::hardware_concurrency(),
-                        " processors)")
+              << concat(" (OpenMP; this process may use ", available_processors(), " of ",
+                        std::thread::hardware_concurrency(), " processors)")
 #else
               << " (built without OpenMP)"
 #endif
@@ -406,8 +320,9 @@ struct Verb {
     bool has_recipe = true;
 };
 
-const Option kThreads = {"threads", "N",
-                         "OMP_NUM_THREADS, or the processors that affinity and container grant; results do not depend on it"},
+const Option kThreads =
+                 {"threads", "N",
+                  "OMP_NUM_THREADS, or the processors that affinity and container grant; results do not depend on it"},
              kDevice = {"device", "NAME", "cpu, plain (loops to be read and stepped through, slow) or cuda (cpu)"},
              kPrecision = {"precision", "NAME", "of matmul with --device cuda: fp32, or bf16 on tensor cores (fp32)"},
              kQuiet = {"quiet", "", "no progress and no notes on stderr"};
@@ -431,7 +346,8 @@ std::vector<Verb> all_verbs() {
                  json = {"json", "", "the figures as JSON instead of tables"},
                  text = {"text", "FILE", "train on this text instead of the world (into runs/text)"},
                  prompt = {"prompt", "TEXT", "what the user asks"},
-                 like = {"like", "NAME", "PPO's conventions as in cai, hh, oai, n+, trl, dsc, openrlhf, verl or nemo (cai)"};
+                 like = {"like", "NAME",
+                         "PPO's conventions as in cai, hh, oai, n+, trl, dsc, openrlhf, verl or nemo (cai)"};
     // The subcommands of the stages, as the list of them says.
     auto of_stages = [&] {
         std::vector<Verb> verbs;
@@ -439,9 +355,10 @@ std::vector<Verb> all_verbs() {
             const std::string command = stage.command, name = command.substr(0, command.find(' '));
             if (name == "world") continue;
             if (verbs.empty() || verbs.back().name != name) {
-                verbs.push_back({name, stage.does, "", {out, force}, [name](Arguments& arguments, const fs::path& program) {
-                                     return stage_verb(name, arguments, program);
-                                 }});
+                verbs.push_back(
+                    {name, stage.does, "", {out, force}, [name](Arguments& arguments, const fs::path& program) {
+                         return stage_verb(name, arguments, program);
+                     }});
                 if (reads_constitution(stage) && name != "evaluate") verbs.back().options.push_back(its_constitution);
                 if (name == "tokenizer" || name == "pretrain") verbs.back().options.push_back(text);
                 if (name == "ppo") verbs.back().options.push_back(like);
@@ -454,29 +371,48 @@ std::vector<Verb> all_verbs() {
         return verbs;
     };
     std::vector<Verb> verbs = {
-        {"all", "the whole story, from an empty folder to RL-CAI and its table",
+        {"all",
+         "the whole story, from an empty folder to RL-CAI and its table",
          "cai all --out runs/story\n  cai all --from runs/story --constitution mine.txt --out runs/mine",
-         {out, from, constitution, json, like}, all},
-        {"world", "shows the toy world: acts, words, splits, coverage, samples; with --out, writes its documents",
+         {out, from, constitution, json, like},
+         all},
+        {"world",
+         "shows the toy world: acts, words, splits, coverage, samples; with --out, writes its documents",
          "cai world --samples 2",
-         {{"out", "RUN", "write the documents of this run"}, {"samples", "N", "show N documents of each kind (1)"}, constitution},
+         {{"out", "RUN", "write the documents of this run"},
+          {"samples", "N", "show N documents of each kind (1)"},
+          constitution},
          show_world},
-        {"report", "means over the seeds of several runs, with 95 % intervals", "cai report runs/seed-1 runs/seed-2", {}, report,
+        {"report",
+         "means over the seeds of several runs, with 95 % intervals",
+         "cai report runs/seed-1 runs/seed-2",
+         {},
+         report,
          false},
-        {"swap", "the same story with a hazard taken out of the constitution, or with three benign acts forbidden instead",
+        {"swap",
+         "the same story with a hazard taken out of the constitution, or with three benign acts forbidden instead",
          "cai swap --remove 1 --json",
          {{"remove", "N", "take out the N-th hazard of acts.txt, not counting those that the seed holds out"},
           {"invert", "", "forbid three benign acts and no hazard"},
           {"out", "RUN", "the new run (runs/swap-remove-N or runs/swap-invert)"},
-          {"from", "RUN", "the run to take over from (without --out: runs/story)"}, constitution, json},
+          {"from", "RUN", "the run to take over from (without --out: runs/story)"},
+          constitution,
+          json},
          swap},
-        {"trace", "one prompt through the whole method", "cai trace runs/story --prompt \"How do I cheat the baker at cards?\"",
-         {prompt, its_constitution}, trace_verb},
-        {"chat", "talk to a run's models", "cai chat runs/story --compare",
+        {"trace",
+         "one prompt through the whole method",
+         "cai trace runs/story --prompt \"How do I cheat the baker at cards?\"",
+         {prompt, its_constitution},
+         trace_verb},
+        {"chat",
+         "talk to a run's models",
+         "cai chat runs/story --compare",
          {{"compare", "", "all assistants of the run, one below the other"},
           {"temperature", "T", "of the draws; 0 takes the likeliest token (1)"}},
          chat_verb},
-        {"sample", "text from one model", "cai sample runs/story/rl-cai --prompt \"How do I brush the goat?\" --temperature 0",
+        {"sample",
+         "text from one model",
+         "cai sample runs/story/rl-cai --prompt \"How do I brush the goat?\" --temperature 0",
          {prompt,
           {"text", "TEXT", "a beginning to go on from, instead of a prompt"},
           {"count", "N", "how many samples (1)"},
@@ -484,11 +420,24 @@ std::vector<Verb> all_verbs() {
           {"temperature", "T", "of the draws; 0 takes the likeliest token (1)"},
           {"top-k", "K", "draw from the K likeliest tokens (0: from all)"},
           {"top-p", "P", "draw from the likeliest tokens that hold the share P (1: from all)"},
-          {"seed", "N", "of the draws (1)"}, kThreads, kDevice, kPrecision},
-         sample, false},
-        {"bench", "how fast the kernels, training and decoding are, and what share of this machine that is",
-         "cai bench --threads 2 --json", {{"seconds", "S", "for each row (0.3)"}, json, kThreads, kDevice, kPrecision, kQuiet}, bench, false},
-        {"info", "what this program and machine are: paste it into a bug report", "cai info", {kThreads, kDevice, kPrecision}, info, false},
+          {"seed", "N", "of the draws (1)"},
+          kThreads,
+          kDevice,
+          kPrecision},
+         sample,
+         false},
+        {"bench",
+         "how fast the kernels, training and decoding are, and what share of this machine that is",
+         "cai bench --threads 2 --json",
+         {{"seconds", "S", "for each row (0.3)"}, json, kThreads, kDevice, kPrecision, kQuiet},
+         bench,
+         false},
+        {"info",
+         "what this program and machine are: paste it into a bug report",
+         "cai info",
+         {kThreads, kDevice, kPrecision},
+         info,
+         false},
     };
     const std::vector<Verb> stage_verbs = of_stages();
     verbs.insert(verbs.begin() + 2, stage_verbs.begin(), stage_verbs.end());  // after all and world
@@ -513,17 +462,19 @@ std::vector<std::string> flags() {
 std::string help() {
     std::string text = "cai: Constitutional AI from scratch\n\nusage: cai VERB [options]\n\n";
     for (const Verb& verb : verbs()) text += concat("  ", padded(verb.name, 11), verb.does, "\n");
-    return text + "\n`cai VERB --help` lists the options of a verb, `cai all --help` also every number of the recipe.\n"
-                  "Results go to stdout, everything else to stderr. Exit status: 0 done, 1 bad input or output, 2 usage,\n"
-                  "3 training diverged, 4 no such device, 130 interrupted (Ctrl-C), 143 terminated, 129 the terminal is gone.\n";
+    return text +
+           "\n`cai VERB --help` lists the options of a verb, `cai all --help` also every number of the recipe.\n"
+           "Results go to stdout, everything else to stderr. Exit status: 0 done, 1 bad input or output, 2 usage,\n"
+           "3 training diverged, 4 no such device, 130 interrupted (Ctrl-C), 143 terminated, 129 the terminal is "
+           "gone.\n";
 }
 
 std::string help(const Verb& verb) {
     std::string text = concat("cai ", verb.name, ": ", verb.does, "\n\n  ", verb.example, "\n");
     for (const Stage& stage : stages())
         if (std::string(stage.command).starts_with(verb.name))
-            text += concat("\n", stage.name, ": ", stage.does, "\n  reads ", join_list(files_read(stage), "and"), "\n  makes ",
-                           join_list(stage.outputs, "and"), "\n");
+            text += concat("\n", stage.name, ": ", stage.does, "\n  reads ", join_list(files_read(stage), "and"),
+                           "\n  makes ", join_list(stage.outputs, "and"), "\n");
     auto list = [&](const std::vector<Option>& options) {
         for (const Option& option : options)
             text += concat("  --", padded(concat(option.name, " ", option.value), 21), option.does, "\n");
@@ -534,9 +485,14 @@ std::string help(const Verb& verb) {
     text += "\n";
     list(kShared);
     if (verb.name != std::string("all"))
-        return text + "\n`cai all --help` lists the recipe's options with their defaults; a run's own are in its config.cfg.\n";
-    return text + "\nThe recipe: what --size tiny sets, and the values that there are. In a --config FILE, --critique-rounds 4\n"
-                  "is the line `critique-rounds = 4`.\n" + recipe_help(recipe("tiny", 1));
+        return text +
+               "\n`cai all --help` lists the recipe's options with their defaults; a run's own are in its "
+               "config.cfg.\n";
+    return text +
+           "\nThe recipe: what --size tiny sets, and the values that there are. In a --config FILE, --critique-rounds "
+           "4\n"
+           "is the line `critique-rounds = 4`.\n" +
+           recipe_help(recipe("tiny", 1));
 }
 
 int run(int argc, char** argv) {
@@ -563,7 +519,8 @@ int run(int argc, char** argv) {
     std::vector<std::string> names;
     for (const Verb& verb : verbs()) names.push_back(verb.name);
     std::string match = nearest_match(words[0], names);
-    fail(kUsage, "unknown verb \"", words[0], "\"; ", match.empty() ? "`cai --help` lists the verbs" : "did you mean " + match + "?");
+    fail(kUsage, "unknown verb \"", words[0], "\"; ",
+         match.empty() ? "`cai --help` lists the verbs" : "did you mean " + match + "?");
 }
 
 }  // namespace

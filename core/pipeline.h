@@ -1,12 +1,13 @@
-// The method as a list of stages, each with the files it reads and writes, the options that decide what it makes, and its body.
-// `cai all` runs them in order; a stage alone is a subcommand; --from, help and the book's table come from this list too.
+// The method as a list of stages, each with the files it reads and writes, the options that decide what it makes, and
+// its body. `cai all` runs them in order; a stage alone is a subcommand; --from, help and the book's table come from
+// this list too.
 #pragma once
 #include <algorithm>
 #include <filesystem>
 #include <string>
 #include <vector>
 
-#include "settings.h"
+#include "recipe_options.h"
 #include "stages/compare.h"
 #include "stages/compare_helpfulness.h"
 #include "stages/corpus.h"
@@ -31,18 +32,19 @@ struct Pipeline {
 };
 
 struct Stage {
-    const char* name;     // of its manifest, its messages and its options
+    const char* name;     // of its manifest and its messages
     const char* command;  // the subcommand, with its argument
     const char* does;
-    std::vector<std::string> inputs;           // files and folders of the run; data/world/ is that of --data
-    std::vector<std::string> optional_inputs;  // read where they are there
+    std::vector<std::string> inputs;                // files and folders of the run; data/world/ is that of --data
+    std::vector<std::string> optional_inputs = {};  // read where they are there
     std::vector<std::string> outputs;
     const char* options;  // the stage of the recipe whose options decide the outputs
     void (*body)(const Pipeline&, const std::string& fingerprint);
 };
 
 // The files of --data that a story reads.
-inline const std::vector<std::string> kWorldFiles = {"data/world/entities.txt", "data/world/acts.txt", "data/world/phrases.txt"};
+inline const std::vector<std::string> kWorldFiles = {"data/world/entities.txt", "data/world/acts.txt",
+                                                     "data/world/phrases.txt"};
 
 // Where they lie, for a Run.
 inline Run::Paths world_files(const std::filesystem::path& data) {
@@ -51,54 +53,108 @@ inline Run::Paths world_files(const std::filesystem::path& data) {
     return files;
 }
 
-// Which stage reads what another one wrote is said here alone. A stage that does not read constitution.txt, or anything made
-// from it, is reused whatever the constitution is.
+// Which stage reads what another one wrote is said here alone. A stage that does not read constitution.txt, or anything
+// made from it, is reused whatever the constitution is.
 inline const std::vector<Stage>& stages() {
+    // clang-format off
     static const std::vector<Stage> kStages = {
-        {"world", "world", "writes the documents, dialogues, reviews and prompts of the toy world", kWorldFiles, {},
-         {"world/documents.jsonl", "world/dialogues.jsonl", "world/reviews.jsonl", "world/prompts.jsonl", "world/world.json"},
-         "world", [](const Pipeline& p, const std::string&) { write_corpus(p.run, p.world, p.recipe.corpus); }},
-        {"tokenizer", "tokenizer", "trains the byte-level BPE tokenizer", {"world/documents.jsonl"}, {}, {"tokenizer"},
-         "tokenizer", [](const Pipeline& p, const std::string&) { train_tokenizer(p.run, p.recipe); }},
-        {"pretrain", "pretrain", "trains a model from fresh weights: language, facts, and applying a stated principle",
-         {"world/documents.jsonl", "tokenizer"}, {}, {"pretrained"}, "pretrain",
-         [](const Pipeline& p, const std::string& fingerprint) { pretrain(p.kernels, p.run, p.recipe, fingerprint); }},
-        {"sft-helpful", "sft helpful", "fine-tunes the pretrained model into the helpful-only assistant: it answers everything",
-         {"pretrained", "world/dialogues.jsonl", "world/reviews.jsonl"}, {}, {"helpful"}, "sft-helpful",
-         [](const Pipeline& p, const std::string& fingerprint) { sft_helpful(p.kernels, p.run, p.recipe, fingerprint); }},
-        {"critique", "critique", "answers, criticises and revises under principles of the constitution",
-         {"helpful", "world/prompts.jsonl", "constitution.txt"}, {}, {"revisions.jsonl", "helpful-samples.jsonl"}, "critique",
-         [](const Pipeline& p, const std::string&) {
+        {.name = "world", .command = "world",
+         .does = "writes the documents, dialogues, reviews and prompts of the toy world",
+         .inputs = kWorldFiles,
+         .outputs = {"world/documents.jsonl", "world/dialogues.jsonl", "world/reviews.jsonl", "world/prompts.jsonl",
+                     "world/world.json"},
+         .options = "world",
+         .body = [](const Pipeline& p, const std::string&) { write_corpus(p.run, p.world, p.recipe.corpus); }},
+        {.name = "tokenizer", .command = "tokenizer",
+         .does = "trains the byte-level BPE tokenizer",
+         .inputs = {"world/documents.jsonl"},
+         .outputs = {"tokenizer"},
+         .options = "tokenizer",
+         .body = [](const Pipeline& p, const std::string&) { train_tokenizer(p.run, p.recipe); }},
+        {.name = "pretrain", .command = "pretrain",
+         .does = "trains a model from fresh weights: language, facts, and applying a stated principle",
+         .inputs = {"world/documents.jsonl", "tokenizer"},
+         .outputs = {"pretrained"},
+         .options = "pretrain",
+         .body = [](const Pipeline& p, const std::string& fingerprint) {
+             pretrain(p.kernels, p.run, p.recipe, fingerprint);
+         }},
+        {.name = "sft-helpful", .command = "sft helpful",
+         .does = "fine-tunes the pretrained model into the helpful-only assistant: it answers everything",
+         .inputs = {"pretrained", "world/dialogues.jsonl", "world/reviews.jsonl"},
+         .outputs = {"helpful"},
+         .options = "sft-helpful",
+         .body = [](const Pipeline& p, const std::string& fingerprint) {
+             sft_helpful(p.kernels, p.run, p.recipe, fingerprint);
+         }},
+        {.name = "critique", .command = "critique",
+         .does = "answers, criticises and revises under principles of the constitution",
+         .inputs = {"helpful", "world/prompts.jsonl", "constitution.txt"},
+         .outputs = {"revisions.jsonl", "helpful-samples.jsonl"},
+         .options = "critique",
+         .body = [](const Pipeline& p, const std::string&) {
              critique_and_revise(p.kernels, p.run, p.world, p.constitution, p.recipe);
          }},
-        {"sft-sl-cai", "sft sl-cai", "fine-tunes the pretrained model on the revisions: SL-CAI",
-         {"pretrained", "revisions.jsonl", "helpful-samples.jsonl", "world/documents.jsonl"}, {}, {"sl-cai"}, "sft-sl-cai",
-         [](const Pipeline& p, const std::string& fingerprint) { sft_sl_cai(p.kernels, p.run, p.recipe, fingerprint); }},
-        {"compare", "compare", "AI feedback: which of two answers does a principle prefer?",
-         {"sl-cai", "helpful", "pretrained", "world/prompts.jsonl", "constitution.txt"}, {}, {"comparisons.jsonl"}, "compare",
-         [](const Pipeline& p, const std::string&) { compare(p.kernels, p.run, p.world, p.constitution, p.recipe); }},
-        {"compare-helpfulness", "compare", "the stand-in for human comparisons of helpfulness, labelled by the oracle",
-         {"sl-cai", "world/prompts.jsonl", "data/world/entities.txt", "data/world/acts.txt", "data/world/phrases.txt"}, {},
-         {"helpfulness.jsonl"}, "compare-helpfulness",
-         [](const Pipeline& p, const std::string&) { compare_helpfulness(p.kernels, p.run, p.world, p.recipe); }},
-        {"reward", "reward", "trains the preference model", {"sl-cai", "comparisons.jsonl", "helpfulness.jsonl"}, {},
-         {"preference-model"}, "reward",
-         [](const Pipeline& p, const std::string& fingerprint) {
+        {.name = "sft-sl-cai", .command = "sft sl-cai",
+         .does = "fine-tunes the pretrained model on the revisions: SL-CAI",
+         .inputs = {"pretrained", "revisions.jsonl", "helpful-samples.jsonl", "world/documents.jsonl"},
+         .outputs = {"sl-cai"},
+         .options = "sft-sl-cai",
+         .body = [](const Pipeline& p, const std::string& fingerprint) {
+             sft_sl_cai(p.kernels, p.run, p.recipe, fingerprint);
+         }},
+        {.name = "compare", .command = "compare",
+         .does = "AI feedback: which of two answers does a principle prefer?",
+         .inputs = {"sl-cai", "helpful", "pretrained", "world/prompts.jsonl", "constitution.txt"},
+         .outputs = {"comparisons.jsonl"},
+         .options = "compare",
+         .body = [](const Pipeline& p, const std::string&) {
+             compare(p.kernels, p.run, p.world, p.constitution, p.recipe);
+         }},
+        {.name = "compare-helpfulness", .command = "compare",
+         .does = "the stand-in for human comparisons of helpfulness, labelled by the oracle",
+         .inputs = {"sl-cai", "world/prompts.jsonl", "data/world/entities.txt", "data/world/acts.txt",
+                    "data/world/phrases.txt"},
+         .outputs = {"helpfulness.jsonl"},
+         .options = "compare-helpfulness",
+         .body = [](const Pipeline& p, const std::string&) {
+             compare_helpfulness(p.kernels, p.run, p.world, p.recipe);
+         }},
+        {.name = "reward", .command = "reward",
+         .does = "trains the preference model",
+         .inputs = {"sl-cai", "comparisons.jsonl", "helpfulness.jsonl"},
+         .outputs = {"preference-model"},
+         .options = "reward",
+         .body = [](const Pipeline& p, const std::string& fingerprint) {
              train_preference_model(p.kernels, p.run, p.recipe, fingerprint);
          }},
-        {"ppo", "ppo", "reinforcement learning against the preference model: RL-CAI",
-         {"sl-cai", "preference-model", "world/prompts.jsonl"}, {}, {"rl-cai", "value-model"}, "ppo",
-         [](const Pipeline& p, const std::string& fingerprint) { ppo(p.kernels, p.run, p.world, p.recipe, fingerprint); }},
-        {"skill", "evaluate", "measures critic and judge on minimal pairs", kWorldFiles, {"pretrained", "helpful"}, {"skill.json"},
-         "evaluate",
-         [](const Pipeline& p, const std::string&) { measure_skill(p.kernels, p.run, p.world, p.recipe); }},
-        {"evaluate", "evaluate", "rates of every model of the run, in results.json",
-         {"skill.json", "constitution.txt", "data/world/entities.txt", "data/world/acts.txt", "data/world/phrases.txt"},
-         {"helpful", "sl-cai", "preference-model", "rl-cai"}, {"results.json"}, "evaluate",
-         [](const Pipeline& p, const std::string&) {
+        {.name = "ppo", .command = "ppo",
+         .does = "reinforcement learning against the preference model: RL-CAI",
+         .inputs = {"sl-cai", "preference-model", "world/prompts.jsonl"},
+         .outputs = {"rl-cai", "value-model"},
+         .options = "ppo",
+         .body = [](const Pipeline& p, const std::string& fingerprint) {
+             ppo(p.kernels, p.run, p.world, p.recipe, fingerprint);
+         }},
+        {.name = "skill", .command = "evaluate",
+         .does = "measures critic and judge on minimal pairs",
+         .inputs = kWorldFiles,
+         .optional_inputs = {"pretrained", "helpful"},
+         .outputs = {"skill.json"},
+         .options = "evaluate",
+         .body = [](const Pipeline& p, const std::string&) { measure_skill(p.kernels, p.run, p.world, p.recipe); }},
+        {.name = "evaluate", .command = "evaluate",
+         .does = "rates of every model of the run, in results.json",
+         .inputs = {"skill.json", "constitution.txt", "data/world/entities.txt", "data/world/acts.txt",
+                    "data/world/phrases.txt"},
+         .optional_inputs = {"helpful", "sl-cai", "preference-model", "rl-cai"},
+         .outputs = {"results.json"},
+         .options = "evaluate",
+         .body = [](const Pipeline& p, const std::string&) {
              evaluate(p.kernels, p.run, p.world, p.constitution, p.recipe, p.threads);
          }},
     };
+    // clang-format on
     return kStages;
 }
 
@@ -141,22 +197,25 @@ inline bool depends_on_constitution(const Stage& stage) {
     return false;
 }
 
-// Throws when a stage that is to run alone would read what this recipe does not make: models of another seed, a stage that was
-// interrupted, comparisons under another constitution. What was put in the place of a file by hand is taken as it is, with a
-// warning.
+// Throws when a stage that is to run alone would read what this recipe does not make: models of another seed, a stage
+// that was interrupted, comparisons under another constitution. What was put in the place of a file by hand is taken as
+// it is, with a warning.
 inline void expect_inputs_of_recipe(const Pipeline& pipeline, const Stage& stage) {
     Run& run = pipeline.run;
     for (const auto* list : {&stage.inputs, &stage.optional_inputs})
         for (const std::string& input : *list) {
             const Stage* maker = maker_of(input);
-            if (!maker || !run.has_manifest(maker->name) || !std::filesystem::exists(find_checkpoint(run / input))) continue;
+            if (!maker || !run.has_manifest(maker->name) || !std::filesystem::exists(find_checkpoint(run / input)))
+                continue;
             const Task task = task_of(*maker, pipeline.recipe);
             expects(run.is_finished(task), (run / input).string(), ": is not what `cai ", maker->command,
-                    "` makes with these options from the files of this run; run that first, or all stages with `cai all --out ",
+                    "` makes with these options from the files of this run; run that first, or all stages with `cai "
+                    "all --out ",
                     run.directory.string(), "`");
             for (const std::string& changed : run.changed_outputs(task))
                 if (changed == input)
-                    warn(concat((run / input).string(), ": is not what ", maker->name, " wrote; ", stage.name, " takes it as it is"));
+                    warn(concat((run / input).string(), ": is not what ", maker->name, " wrote; ", stage.name,
+                                " takes it as it is"));
             expect_inputs_of_recipe(pipeline, *maker);
         }
 }
@@ -170,7 +229,8 @@ inline void run_stage(const Pipeline& pipeline, const Stage& stage) {
 inline void check_lengths(const Pipeline& pipeline, const Run& run) {
     if (!std::filesystem::exists(run / "tokenizer/tokenizer.json")) return;
     const Tokenizer tokenizer = read_tokenizer(run / "tokenizer");
-    check_lengths(pipeline.constitution, tokenizer, preset(pipeline.recipe.size, static_cast<int>(tokenizer.size())).context);
+    check_lengths(pipeline.constitution, tokenizer,
+                  preset(pipeline.recipe.size, static_cast<int>(tokenizer.size())).context);
 }
 
 inline void run_pipeline(const Pipeline& pipeline) {
@@ -180,8 +240,8 @@ inline void run_pipeline(const Pipeline& pipeline) {
     }
 }
 
-// Copies what another run has made with the same options from the same files: all that no constitution has a part in, and under
-// the same constitution the rest as well.
+// Copies what another run has made with the same options from the same files: all that no constitution has a part in,
+// and under the same constitution the rest as well.
 inline void reuse_from(const Pipeline& pipeline, const Run& other) {
     check_lengths(pipeline, other);
     std::vector<std::string> missing;
@@ -189,8 +249,9 @@ inline void reuse_from(const Pipeline& pipeline, const Run& other) {
         if (!pipeline.run.reuse(other, task_of(stage, pipeline.recipe)) && !depends_on_constitution(stage))
             missing.push_back(stage.name);
     if (!missing.empty())
-        warn(concat(other.directory.string(), ": holds no ", join_list(missing, "and"), " of seed ", pipeline.recipe.seed,
-                    ", size ", pipeline.recipe.size, ", this world and these options; what is missing is made afresh"));
+        warn(concat(other.directory.string(), ": holds no ", join_list(missing, "and"), " of seed ",
+                    pipeline.recipe.seed, ", size ", pipeline.recipe.size,
+                    ", this world and these options; what is missing is made afresh"));
 }
 
 // ---- a model of any text
@@ -207,12 +268,14 @@ inline void expect_no_text_model(const Run& run) {
         if (run.has_manifest(stage)) {
             const Json manifest = read_json(run.manifest_path(stage));
             const Json* inputs = manifest.find("inputs");
-            expects(!inputs || !inputs->find("text"), run.directory.string(),
-                    ": holds a model of a text, which the stages of a story would replace; name another folder with --out");
+            expects(
+                !inputs || !inputs->find("text"), run.directory.string(),
+                ": holds a model of a text, which the stages of a story would replace; name another folder with --out");
         }
 }
 
-// Trains a tokenizer on the text and, unless `tokenizer_only`, a model. The run directory is one of its own: a story's is refused.
+// Trains a tokenizer on the text and, unless `tokenizer_only`, a model. The run directory is one of its own: a story's
+// is refused.
 inline void run_on_text(const Kernels& kernels, Run& run, const Recipe& recipe, const std::filesystem::path& text,
                         bool tokenizer_only) {
     expects(!run.has_manifest("world"), run.directory.string(),

@@ -33,11 +33,11 @@ Right whole_vectors(float* copy, const float* rows, size_t row, size_t n, size_t
     return {copy, width};
 }
 
-// Attention of `rows` queries over shared values, the heart of forward and of decode. scores holds their products with the
-// keys, (rows, round_up(largest number of keys, kLanes)). Query r sees the first keys + r * more keys: consecutive
+// Attention of `rows` queries over shared values, the heart of forward and of decode. scores holds their products with
+// the keys, (rows, round_up(largest number of keys, kLanes)). Query r sees the first keys + r * more keys: consecutive
 // positions see one more each (more = 1), the heads of one position the same (0).
-void attend(float* out, size_t out_row, float* logsumexp, size_t logsumexp_row, float* scores, Right values, size_t rows,
-            size_t keys, size_t more, size_t D) {
+void attend(float* out, size_t out_row, float* logsumexp, size_t logsumexp_row, float* scores, Right values,
+            size_t rows, size_t keys, size_t more, size_t D) {
     const float scale = 1 / std::sqrt(static_cast<float>(D));
     const size_t all = keys + (rows - 1) * more, padded = round_up(all, kLanes);
     for (size_t r = 0; r < rows; ++r) {

@@ -21,7 +21,8 @@ void* allocate(size_t bytes) {
     void* memory = std::aligned_alloc(alignment, size);
     expects(memory, "out of memory: ", bytes, " bytes are not to be had; use a smaller model or a smaller batch");
 #ifdef MADV_HUGEPAGE
-    if (alignment == kHugePage) madvise(memory, size, MADV_HUGEPAGE);  // a wish: it costs nothing where it is not granted
+    if (alignment == kHugePage)
+        madvise(memory, size, MADV_HUGEPAGE);  // a wish: it costs nothing where it is not granted
 #endif
     return std::memset(memory, 0, size);
 }

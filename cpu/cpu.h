@@ -59,9 +59,9 @@ inline bool in_parallel() {
 #endif
 }
 
-// work(0) ... work(n - 1), each once: by all threads, each taking the next ones when it is done with its own, or in order by this
-// thread alone where there is too little to do for more or the others are busy. OpenMP's own `if` would open a region for that
-// thread too, and takes half a microsecond for it.
+// work(0) ... work(n - 1), each once: by all threads, each taking the next ones when it is done with its own, or in
+// order by this thread alone where there is too little to do for more or the others are busy. OpenMP's own `if` would
+// open a region for that thread too, and takes half a microsecond for it.
 template <class Work>
 void parallel_for(size_t n, bool worth_it, const Work& work) {
     if (!worth_it || in_parallel()) {
@@ -76,7 +76,8 @@ void parallel_for(size_t n, bool worth_it, const Work& work) {
 // The same for work(first, last) on each block of `size`, of n in all; the last block may be smaller.
 template <class Work>
 void parallel_blocks(size_t n, size_t size, bool worth_it, const Work& work) {
-    parallel_for(divide_up(n, size), worth_it, [&](size_t block) { work(block * size, smaller((block + 1) * size, n)); });
+    parallel_for(divide_up(n, size), worth_it,
+                 [&](size_t block) { work(block * size, smaller((block + 1) * size, n)); });
 }
 
 // Element (r, k) of the left factor is data[r * row + k * step]: with row and step exchanged it is the transpose.

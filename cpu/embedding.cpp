@@ -19,7 +19,8 @@ void embedding_backward(float* dtable, const float* dout, const Token* tokens, s
 }
 
 void gather_rows(float* out, const float* x, const int32_t* rows, size_t n, size_t C) {
-    parallel_for(n, n * C > kParallelFloats, [&](size_t i) { std::memcpy(out + i * C, x + rows[i] * C, C * sizeof(float)); });
+    parallel_for(n, n * C > kParallelFloats,
+                 [&](size_t i) { std::memcpy(out + i * C, x + rows[i] * C, C * sizeof(float)); });
 }
 
 void scatter_rows(float* dx, const float* dout, const int32_t* rows, size_t n, size_t C) {

@@ -7,8 +7,8 @@
 
 namespace cai::cpu {
 
-void gae(double* advantages, double* returns, const double* rewards, const float* values, const int32_t* offsets, size_t R,
-         double gamma, double lambda) {
+void gae(double* advantages, double* returns, const double* rewards, const float* values, const int32_t* offsets,
+         size_t R, double gamma, double lambda) {
     for (size_t r = 0; r < R; ++r) {
         double next_value = 0, next_advantage = 0;  // the episode ends with the response
         for (size_t t = offsets[r + 1]; t-- > static_cast<size_t>(offsets[r]);) {
@@ -21,8 +21,8 @@ void gae(double* advantages, double* returns, const double* rewards, const float
     }
 }
 
-void policy_loss(double* loss, double* gradient, const float* logprobs, const float* old_logprobs, const double* advantages,
-                 size_t T, double clip_ratio, double dual_clip) {
+void policy_loss(double* loss, double* gradient, const float* logprobs, const float* old_logprobs,
+                 const double* advantages, size_t T, double clip_ratio, double dual_clip) {
     for (size_t t = 0; t < T; ++t) {
         const double ratio = std::exp(static_cast<double>(logprobs[t]) - old_logprobs[t]);
         const double unclipped = -advantages[t] * ratio, bound = -advantages[t] * dual_clip;
@@ -36,8 +36,8 @@ void policy_loss(double* loss, double* gradient, const float* logprobs, const fl
     }
 }
 
-void value_loss(double* loss, double* gradient, const float* values, const float* old_values, const double* returns, size_t T,
-                double clip_value) {
+void value_loss(double* loss, double* gradient, const float* values, const float* old_values, const double* returns,
+                size_t T, double clip_value) {
     for (size_t t = 0; t < T; ++t) {
         const double value = values[t], old = old_values[t], error = value - returns[t];
         const double clipped =

@@ -13,8 +13,8 @@ constexpr size_t kTileRows = 6;
 constexpr size_t kTileVectors = kLanes == 16 ? 4 : 2;
 constexpr size_t kPanel = kTileVectors * kLanes;  // columns of a tile
 
-// Depth is cut so that one panel of the right factor (kPanel columns) stays close to the processor while all row tiles of a
-// block pass over it.
+// Depth is cut so that one panel of the right factor (kPanel columns) stays close to the processor while all row tiles
+// of a block pass over it.
 constexpr size_t kDepthBlock = 256;
 constexpr size_t kRowBlock = 8 * kTileRows;
 
@@ -35,8 +35,8 @@ static void micro_kernel(float* out, size_t out_row, const float* base, Left lef
     for (size_t r = 0; r < Rows; ++r)
 #pragma GCC unroll 8
         for (size_t v = 0; v < Vectors; ++v) sum[r][v] = Vector{};
-    // The result's lines are on their way from memory while the sums are made. Row by row: all addresses at once would not fit
-    // the registers.
+    // The result's lines are on their way from memory while the sums are made. Row by row: all addresses at once would
+    // not fit the registers.
 #pragma GCC unroll 1
     for (size_t r = 0; r < Rows; ++r)
         for (size_t v = 0; v < Vectors; ++v) __builtin_prefetch(out + r * out_row + v * kLanes, 1);
@@ -58,7 +58,8 @@ static void micro_kernel(float* out, size_t out_row, const float* base, Left lef
 #pragma GCC unroll 8
             for (size_t v = 0; v < Vectors; ++v) {
                 const size_t at = r * out_row + v * kLanes;
-                if (v * kLanes < columns) store_part(out + at, base ? base + at : nullptr, sum[r][v], columns - v * kLanes);
+                if (v * kLanes < columns)
+                    store_part(out + at, base ? base + at : nullptr, sum[r][v], columns - v * kLanes);
             }
     } else if (base) {
 #pragma GCC unroll 8
@@ -130,8 +131,8 @@ static void gemm_parallel(float* out, const float* base, Left left, Panels right
 }
 
 // out += leftᵀ · right, left (depth, rows). A left factor that is read down its columns touches a cache line for each
-// number, and lines a power of two apart evict each other: a block of it is first cut into strips as wide as a tile is high,
-// close together, which serve all panels. Its lines lie far apart, so each is asked for some rows ahead.
+// number, and lines a power of two apart evict each other: a block of it is first cut into strips as wide as a tile is
+// high, close together, which serve all panels. Its lines lie far apart, so each is asked for some rows ahead.
 static void gemm_transposed_parallel(float* out, const float* left, Panels right, size_t rows, size_t columns,
                                      size_t depth) {
     constexpr size_t kStrips = 11;  // 66 rows: the widths of models, multiples of 64, divide evenly among threads

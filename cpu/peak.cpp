@@ -5,8 +5,8 @@
 
 namespace cai::cpu {
 
-// One sum waits for its last multiply-add, so it takes several to keep the multipliers busy: two of them with a latency of four
-// or five cycles need ten. More than twelve, with the two factors, would not fit the sixteen registers of AVX.
+// One sum waits for its last multiply-add, so it takes several to keep the multipliers busy: two of them with a latency
+// of four or five cycles need ten. More than twelve, with the two factors, would not fit the sixteen registers of AVX.
 constexpr size_t kSums = 12;
 
 double multiply_adds(size_t rounds) {
@@ -27,8 +27,9 @@ double multiply_adds(size_t rounds) {
 }
 
 void copy(float* to, const float* from, size_t n) {
-    parallel_blocks(n, kParallelFloats, n > kParallelFloats,
-                    [&](size_t first, size_t last) { std::memcpy(to + first, from + first, (last - first) * sizeof(float)); });
+    parallel_blocks(n, kParallelFloats, n > kParallelFloats, [&](size_t first, size_t last) {
+        std::memcpy(to + first, from + first, (last - first) * sizeof(float));
+    });
 }
 
 }  // namespace cai::cpu

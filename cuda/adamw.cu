@@ -21,7 +21,8 @@ __global__ void sum_of_squares_kernel(double* sums, const float* x, size_t n) {
     SHARED(double, lane, [kThreads]);
     const size_t first = blockIdx.x * kBlock;
     double sum = 0;
-    for (size_t i = first + threadIdx.x; i < n && i < first + kBlock; i += kThreads) sum += static_cast<double>(x[i]) * x[i];
+    for (size_t i = first + threadIdx.x; i < n && i < first + kBlock; i += kThreads)
+        sum += static_cast<double>(x[i]) * x[i];
     lane[threadIdx.x] = sum;
     __syncthreads();
     for (unsigned half = kThreads / 2; half; half /= 2) {
@@ -31,8 +32,8 @@ __global__ void sum_of_squares_kernel(double* sums, const float* x, size_t n) {
     if (threadIdx.x == 0) sums[blockIdx.x] = lane[0];
 }
 
-__global__ void adamw_kernel(float* parameters, float* m, float* v, const float* gradients, size_t n, float rate, float keep,
-                             float beta1, float beta2, float eps, float correction2, float gradient_scale) {
+__global__ void adamw_kernel(float* parameters, float* m, float* v, const float* gradients, size_t n, float rate,
+                             float keep, float beta1, float beta2, float eps, float correction2, float gradient_scale) {
     const size_t i = thread_number();
     if (i >= n) return;
     const float g = gradients[i] * gradient_scale;

@@ -1,4 +1,4 @@
-// Causal attention with grouped queries. One warp has one query, or one key: it goes through what it meets 32 at a time, first
+// Causal attention with grouped queries. One warp has one query, or one key: it takes what it meets 32 at a time, first
 // a score for each lane, then, with the 32 results in shared memory, each lane adds up its own columns.
 #include <vector>
 
@@ -15,7 +15,7 @@ struct Range {
 std::vector<Range> sequences(const int32_t* offsets, size_t S) {
     std::vector<Range> ranges(static_cast<size_t>(offsets[S]));
     for (size_t s = 0; s < S; ++s)
-        for (int32_t n = offsets[s]; n < offsets[s + 1]; ++n) ranges[static_cast<size_t>(n)] = {offsets[s], offsets[s + 1]};
+        for (int32_t n = offsets[s]; n < offsets[s + 1]; ++n) ranges[size_t(n)] = {offsets[s], offsets[s + 1]};
     return ranges;
 }
 
@@ -27,11 +27,11 @@ __device__ float dot(const float* a, const float* b, size_t D) {
 
 __device__ float* my_part(float* shared, size_t floats) { return shared + threadIdx.x / kWarp * floats; }
 
-// The heart of forward and of decode: one query over `seen` keys and values, which lie `row` floats apart. The softmax is
+// Forward and decode: one query over `seen` keys and values, which lie `row` floats apart. The softmax is
 // computed as the keys come (Milakov & Gimelshein 2018): whenever a tile brings a larger score, what was summed so far
 // shrinks by e^(before - largest).
-__device__ void attend(float* out, float* logsumexp, const float* query, const float* keys, const float* values, size_t row,
-                       size_t seen, size_t D, float* shared) {
+__device__ void attend(float* out, float* logsumexp, const float* query, const float* keys, const float* values,
+                       size_t row, size_t seen, size_t D, float* shared) {
     const unsigned lane = lane_number();
     const float scale = 1 / sqrtf(static_cast<float>(D));
     float *q = shared, *sum = q + D;
@@ -60,21 +60,21 @@ __device__ void attend(float* out, float* logsumexp, const float* query, const f
 }
 __host__ __device__ constexpr size_t attend_floats(size_t D) { return 2 * D + 2 * kWarp; }
 
-__global__ void attention_forward_kernel(float* out, float* logsumexp, const float* qkv, const Range* sequences, size_t N,
-                                         size_t H, size_t K, size_t D) {
+__global__ void attention_forward_kernel(float* out, float* logsumexp, const float* qkv, const Range* sequences,
+                                         size_t N, size_t H, size_t K, size_t D) {
     DYN_SHARED(float, shared);
     const size_t n = warp_number() / H, h = warp_number() % H, row = (H + 2 * K) * D;
     if (n >= N) return;
     const size_t begin = sequences[n].begin;
     const float* keys = qkv + begin * row + (H + h / (H / K)) * D;
-    attend(out + (n * H + h) * D, logsumexp + n * H + h, qkv + n * row + h * D, keys, keys + K * D, row, n - begin + 1, D,
-           my_part(shared, attend_floats(D)));
+    attend(out + (n * H + h) * D, logsumexp + n * H + h, qkv + n * row + h * D, keys, keys + K * D, row, n - begin + 1,
+           D, my_part(shared, attend_floats(D)));
 }
 
-// With p = softmax(s), s = scale q·k and δ = dout·out:  ds = p (dout·v - δ),  dq = scale Σ_j ds k,  dk = scale Σ_i ds q,
-// dv = Σ_i p dout. The scores are computed again: once by the warp of their query, for dq ...
-__global__ void attention_dq_kernel(float* dqkv, const float* dout, const float* out, const float* logsumexp, const float* qkv,
-                                    const Range* sequences, size_t N, size_t H, size_t K, size_t D) {
+// With p = softmax(s), s = scale q·k and δ = dout·out:  ds = p (dout·v - δ),  dq = scale Σ_j ds k,  dk = scale Σ_i ds
+// q, dv = Σ_i p dout. The scores are computed again: once by the warp of their query, for dq ...
+__global__ void attention_dq_kernel(float* dqkv, const float* dout, const float* out, const float* logsumexp,
+                                    const float* qkv, const Range* sequences, size_t N, size_t H, size_t K, size_t D) {
     DYN_SHARED(float, shared);
     const size_t n = warp_number() / H, h = warp_number() % H, row = (H + 2 * K) * D, at = (n * H + h) * D;
     if (n >= N) return;
@@ -91,7 +91,8 @@ __global__ void attention_dq_kernel(float* dqkv, const float* dout, const float*
     for (size_t first = sequences[n].begin; first <= n; first += kWarp) {
         const size_t j = first + lane;
         const float *key = qkv + j * row + (H + h / (H / K)) * D, *value = key + K * D;
-        ds[lane] = j <= n ? expf(dot(q, key, D) * scale - logsumexp[n * H + h]) * (dot(g, value, D) - delta) * scale : 0;
+        ds[lane] =
+            j <= n ? expf(dot(q, key, D) * scale - logsumexp[n * H + h]) * (dot(g, value, D) - delta) * scale : 0;
         __syncwarp();
         for (size_t d = lane; d < D; d += kWarp)
             for (size_t i = 0; i < kWarp && first + i <= n; ++i)
@@ -101,10 +102,10 @@ __global__ void attention_dq_kernel(float* dqkv, const float* dout, const float*
     for (size_t d = lane; d < D; d += kWarp) dqkv[n * row + h * D + d] = dq[d];
 }
 
-// ... and once by the warp of their key, for dk and dv: it goes through the queries from its own row on, of all heads that
-// read it, in a fixed order. So nobody adds to what is another's, and there are no atomics.
-__global__ void attention_dkv_kernel(float* dqkv, const float* dout, const float* out, const float* logsumexp, const float* qkv,
-                                     const Range* sequences, size_t N, size_t H, size_t K, size_t D) {
+// ... and once by the warp of their key, for dk and dv: it goes through the queries from its own row on, of all heads
+// that read it, in a fixed order. So nobody adds to what is another's, and there are no atomics.
+__global__ void attention_dkv_kernel(float* dqkv, const float* dout, const float* out, const float* logsumexp,
+                                     const float* qkv, const Range* sequences, size_t N, size_t H, size_t K, size_t D) {
     DYN_SHARED(float, shared);
     const size_t n = warp_number() / K, k = warp_number() % K, row = (H + 2 * K) * D, at = n * row + (H + k) * D;
     if (n >= N) return;
@@ -143,8 +144,8 @@ __global__ void attention_dkv_kernel(float* dqkv, const float* dout, const float
 }
 
 // The cache keeps keys and values alike: (slot, K, capacity, D). A thread copies one number of each.
-__global__ void cache_store_kernel(float* keys, float* values, const float* qkv, const int32_t* slots, const int32_t* positions,
-                                   size_t N, size_t H, size_t K, size_t D, size_t capacity) {
+__global__ void cache_store_kernel(float* keys, float* values, const float* qkv, const int32_t* slots,
+                                   const int32_t* positions, size_t N, size_t H, size_t K, size_t D, size_t capacity) {
     const size_t n = thread_number() / (K * D), k = thread_number() / D % K, d = thread_number() % D;
     if (n >= N) return;
     const size_t from = (n * (H + 2 * K) + H + k) * D + d, to = ((slots[n] * K + k) * capacity + positions[n]) * D + d;
@@ -153,8 +154,8 @@ __global__ void cache_store_kernel(float* keys, float* values, const float* qkv,
 }
 
 __global__ void attention_decode_kernel(float* out, const float* qkv, const float* keys, const float* values,
-                                        const int32_t* slots, const int32_t* positions, size_t N, size_t H, size_t K, size_t D,
-                                        size_t capacity) {
+                                        const int32_t* slots, const int32_t* positions, size_t N, size_t H, size_t K,
+                                        size_t D, size_t capacity) {
     DYN_SHARED(float, shared);
     const size_t n = warp_number() / H, h = warp_number() % H;
     if (n >= N) return;
@@ -165,22 +166,22 @@ __global__ void attention_decode_kernel(float* out, const float* qkv, const floa
 
 }  // namespace
 
-void attention_forward(float* out, float* logsumexp, const float* qkv, const int32_t* offsets, size_t S, size_t H, size_t K,
-                       size_t D) {
+void attention_forward(float* out, float* logsumexp, const float* qkv, const int32_t* offsets, size_t S, size_t H,
+                       size_t K, size_t D) {
     const std::vector<Range> host = sequences(offsets, S);
     const Scratch<Range> ranges(host.data(), host.size());
-    launch(attention_forward_kernel, a_warp_each(host.size() * H, attend_floats(D) * sizeof(float)), out, logsumexp, qkv, ranges,
-           host.size(), H, K, D);
+    launch(attention_forward_kernel, a_warp_each(host.size() * H, attend_floats(D) * sizeof(float)), out, logsumexp,
+           qkv, ranges, host.size(), H, K, D);
 }
 
 void attention_backward(float* dqkv, const float* dout, const float* out, const float* logsumexp, const float* qkv,
                         const int32_t* offsets, size_t S, size_t H, size_t K, size_t D) {
     const std::vector<Range> host = sequences(offsets, S);
     const Scratch<Range> ranges(host.data(), host.size());
-    launch(attention_dq_kernel, a_warp_each(host.size() * H, (3 * D + kWarp) * sizeof(float)), dqkv, dout, out, logsumexp, qkv,
-           ranges, host.size(), H, K, D);
-    launch(attention_dkv_kernel, a_warp_each(host.size() * K, (4 * D + 2 * kWarp) * sizeof(float)), dqkv, dout, out, logsumexp,
-           qkv, ranges, host.size(), H, K, D);
+    launch(attention_dq_kernel, a_warp_each(host.size() * H, (3 * D + kWarp) * sizeof(float)), dqkv, dout, out,
+           logsumexp, qkv, ranges, host.size(), H, K, D);
+    launch(attention_dkv_kernel, a_warp_each(host.size() * K, (4 * D + 2 * kWarp) * sizeof(float)), dqkv, dout, out,
+           logsumexp, qkv, ranges, host.size(), H, K, D);
 }
 
 void cache_store(float* keys, float* values, const float* qkv, const int32_t* slots, const int32_t* positions, size_t N,
@@ -192,8 +193,8 @@ void cache_store(float* keys, float* values, const float* qkv, const int32_t* sl
 void attention_decode(float* out, const float* qkv, const float* keys, const float* values, const int32_t* slots,
                       const int32_t* positions, size_t N, size_t H, size_t K, size_t D, size_t capacity) {
     const Scratch<int32_t> slots_(slots, N), positions_(positions, N);
-    launch(attention_decode_kernel, a_warp_each(N * H, attend_floats(D) * sizeof(float)), out, qkv, keys, values, slots_,
-           positions_, N, H, K, D, capacity);
+    launch(attention_decode_kernel, a_warp_each(N * H, attend_floats(D) * sizeof(float)), out, qkv, keys, values,
+           slots_, positions_, N, H, K, D, capacity);
 }
 
 }  // namespace cai::cuda

@@ -1,4 +1,5 @@
-// The end of the network: log-probabilities of tokens, their gradient, and drawing a token. One warp has one row of logits.
+// The end of the network: log-probabilities of tokens, their gradient, and drawing a token. One warp has one row of
+// logits.
 #include <vector>
 
 #include "../core/base/rng.h"
@@ -26,15 +27,16 @@ __device__ Row read_row(const float* logits, size_t V, float temperature) {
     return row;
 }
 
-__global__ void logprob_forward_kernel(float* logprob, float* entropy, const float* logits, const Token* targets, size_t N,
-                                       size_t V, float temperature) {
+__global__ void logprob_forward_kernel(float* logprob, float* entropy, const float* logits, const Token* targets,
+                                       size_t N, size_t V, float temperature) {
     const size_t n = warp_number();
     if (n >= N) return;
     const float* at = logits + n * V;
     const Row row = read_row(at, V, temperature);
     if (lane_number() == 0) logprob[n] = targets[n] < 0 ? 0 : row.logprob(at[targets[n]]);
     if (!entropy) return;
-    // H = -Σ p log p = log_sum - Σ p z, with z the scaled logits. A token with p = 0 adds nothing, even at z = -infinity.
+    // H = -Σ p log p = log_sum - Σ p z, with z the scaled logits. A token with p = 0 adds nothing, even at z =
+    // -infinity.
     float sum = 0;
     for (size_t j = lane_number(); j < V; j += kWarp) {
         const float e = row.exponential(at[j]);
@@ -45,8 +47,8 @@ __global__ void logprob_forward_kernel(float* logprob, float* entropy, const flo
 }
 
 // dlogits = dlogprob · (onehot(target) - p) / temperature
-__global__ void logprob_backward_kernel(float* dlogits, const float* dlogprob, const float* logits, const Token* targets,
-                                        size_t N, size_t V, float temperature) {
+__global__ void logprob_backward_kernel(float* dlogits, const float* dlogprob, const float* logits,
+                                        const Token* targets, size_t N, size_t V, float temperature) {
     const size_t n = warp_number();
     if (n >= N) return;
     const float* at = logits + n * V;
@@ -58,8 +60,8 @@ __global__ void logprob_backward_kernel(float* dlogits, const float* dlogprob, c
     }
 }
 
-// Tokens in the order of a number each, such that of equal numbers the lower id comes first: a larger rank is more likely.
-// Floats are compared by their bits, those of negative ones turned round.
+// Tokens in the order of a number each, such that of equal numbers the lower id comes first: a larger rank is more
+// likely. Floats are compared by their bits, those of negative ones turned round.
 using Rank = unsigned long long;
 constexpr Rank kAboveAll = ~0ull;
 
@@ -103,8 +105,8 @@ __device__ Rank lowest_kept(const float* p, size_t V, SamplingOptions options) {
     return rank;
 }
 
-// The first token, in the order of ids, at which the running sum of what is kept passes u times the total. Each lane sums
-// a piece of the row; the first lane then finds the piece, and the token in it.
+// The first token, in the order of ids, at which the running sum of what is kept passes u times the total. Each lane
+// sums a piece of the row; the first lane then finds the piece, and the token in it.
 __device__ Token draw(const float* p, size_t V, Rank lowest, float u) {
     SHARED(double, sums, [kWarpsPerBlock][kWarp]);
     double* sum = sums[threadIdx.x / kWarp];
@@ -128,8 +130,8 @@ __device__ Token draw(const float* p, size_t V, Rank lowest, float u) {
     return __shfl_sync(kAllLanes, token, 0);
 }
 
-__global__ void sample_kernel(Token* tokens, float* logprob, float* exponentials, const float* logits, const float* uniforms,
-                              size_t N, size_t V, SamplingOptions options) {
+__global__ void sample_kernel(Token* tokens, float* logprob, float* exponentials, const float* logits,
+                              const float* uniforms, size_t N, size_t V, SamplingOptions options) {
     const size_t n = warp_number();
     if (n >= N) return;
     const float* at = logits + n * V;
@@ -158,8 +160,8 @@ void logprob_forward(float* logprob, float* entropy, const float* logits, const 
     launch(logprob_forward_kernel, a_warp_each(N), logprob, entropy, logits, targets, N, V, temperature);
 }
 
-void logprob_backward(float* dlogits, const float* dlogprob, const float* logits, const Token* targets, size_t N, size_t V,
-                      float temperature) {
+void logprob_backward(float* dlogits, const float* dlogprob, const float* logits, const Token* targets, size_t N,
+                      size_t V, float temperature) {
     expects(temperature > 0, "log-probabilities need a temperature above 0, not ", temperature);
     launch(logprob_backward_kernel, a_warp_each(N), dlogits, dlogprob, logits, targets, N, V, temperature);
 }

@@ -16,8 +16,8 @@ const char* device_for(const char* what, int chip, const char* otherwise) {
     cudaDeviceProp properties;
     cuda::check(cudaGetDeviceProperties(&properties, 0), Site::here());
     if (properties.major * 10 + properties.minor < chip)
-        fail(kNoDevice, properties.name, " is sm_", properties.major, properties.minor, ", and ", what, " needs sm_", chip,
-             " or later; run it with ", otherwise);
+        fail(kNoDevice, properties.name, " is sm_", properties.major, properties.minor, ", and ", what, " needs sm_",
+             chip, " or later; run it with ", otherwise);
     snprintf(text, sizeof text, "%s (sm_%d%d)", properties.name, properties.major, properties.minor);
     return text;
 }
@@ -29,7 +29,8 @@ void wait() { cuda::check(cudaDeviceSynchronize(), Site::here()); }
 const char* device_for(const char* what, int chip, const char* otherwise) {
     const int chosen = emulator::settings().chip;
     if (chosen < chip)
-        fail(kNoDevice, "CAI_EMU_ARCH is ", chosen, ", and ", what, " needs sm_", chip, " or later; run it with ", otherwise);
+        fail(kNoDevice, "CAI_EMU_ARCH is ", chosen, ", and ", what, " needs sm_", chip, " or later; run it with ",
+             otherwise);
     return "emulated on the CPU";
 }
 // Blocks are spread over this many threads.

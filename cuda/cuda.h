@@ -1,8 +1,8 @@
-// The GPU's kernels, declared with the very types of the table in core/nn/kernels.h, where each one is explained; and what the
-// files of this folder share. Each function here is called by the host and launches what ends in _kernel.
+// The GPU's kernels, declared with the very types of the table in core/nn/kernels.h, where each one is explained; and
+// what the files of this folder share. Each function here is called by the host and launches what ends in _kernel.
 //
-// Most are the plain versions: fp32, nothing that a diagram on one page could not show. Two ways of working recur: a thread
-// for each element, or a warp for each row, whose lanes share the row's columns and meet to add them up.
+// Most are the plain versions: fp32, nothing that a diagram on one page could not show. Two ways of working recur: a
+// thread for each element, or a warp for each row, whose lanes share the row's columns and meet to add them up.
 #pragma once
 #include <type_traits>
 

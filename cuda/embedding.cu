@@ -16,7 +16,8 @@ __global__ void scatter_kernel(float* dx, const float* dout, const int32_t* rows
 
 // A token may occur in many rows. One warp owns one row of the table and adds its occurrences in order: it looks at 32
 // tokens at a time, one a lane, and the ballot has a bit for each that is the warp's own.
-__global__ void embedding_backward_kernel(float* dtable, const float* dout, const Token* tokens, size_t N, size_t C, size_t V) {
+__global__ void embedding_backward_kernel(float* dtable, const float* dout, const Token* tokens, size_t N, size_t C,
+                                          size_t V) {
     const size_t v = warp_number();
     if (v >= V) return;
     for (size_t first = 0; first < N; first += kWarp) {

@@ -1,6 +1,6 @@
-// The emulator's scheduler: runs the threads of a block one after the other on this CPU thread, each until it has to wait, and
-// blocks side by side on as many CPU threads as OpenMP has. A thread that never waits needs no stack of its own: the next
-// thread starts where it ended. nvcc sees an empty file.
+// The emulator's scheduler: runs the threads of a block one after the other on this CPU thread, each until it has to
+// wait, and blocks side by side on as many CPU threads as OpenMP has. A thread that never waits needs no stack of its
+// own: the next thread starts where it ended. nvcc sees an empty file.
 #ifndef __CUDACC__
 #include <deque>
 #include <map>
@@ -42,7 +42,8 @@ struct Warp {
     std::vector<Group> groups;
     std::deque<Thread*> ready;  // in the random schedule
     uint64_t priority = 0;
-    Moment moments[2];  // of __syncwarp, in turns: a fast lane on its way to the next one must not tell a slow lane of it
+    Moment
+        moments[2];  // of __syncwarp, in turns: a fast lane on its way to the next one must not tell a slow lane of it
     int turn = 0;
 };
 
@@ -124,7 +125,8 @@ int number_from(const char* variable, int fallback) {
 size_t most_shared_bytes(int chip) {
     static const std::map<int, size_t> kKilobytes = {{75, 64}, {80, 163}, {86, 99}, {90, 227}};
     const auto found = kKilobytes.find(chip);
-    expects(found != kKilobytes.end(), "CAI_EMU_ARCH is ", chip, "; it takes 75 (T4), 80 (A100), 86 (RTX 30) or 90 (H100)");
+    expects(found != kKilobytes.end(), "CAI_EMU_ARCH is ", chip,
+            "; it takes 75 (T4), 80 (A100), 86 (RTX 30) or 90 (H100)");
     return found->second * 1024;
 }
 
@@ -288,8 +290,8 @@ std::string Multiprocessor::run(dim3 size, uint3 block, uint64_t seed) {
     }
     for (const Array& array : arrays) {
         if (report.empty() && !array.guards_intact())
-            report = concat(name(array.at), ": block ", name(block), ": something wrote out of range of ", array.name, " (",
-                            array.bytes, " bytes of shared memory), found at the end of the block");
+            report = concat(name(array.at), ": block ", name(block), ": something wrote out of range of ", array.name,
+                            " (", array.bytes, " bytes of shared memory), found at the end of the block");
         std::free(array.memory);
     }
     arrays.clear();
@@ -318,7 +320,8 @@ void* new_array(const void* tag, const char* name, Site at, size_t bytes, size_t
 }  // namespace
 
 Settings& settings() {
-    static Settings from_environment = {static_cast<uint64_t>(number_from("CAI_EMU_SEED", 0)), number_from("CAI_EMU_ARCH", 90)};
+    static Settings from_environment = {static_cast<uint64_t>(number_from("CAI_EMU_SEED", 0)),
+                                        number_from("CAI_EMU_ARCH", 90)};
     return from_environment;
 }
 
@@ -328,8 +331,8 @@ void run_grid(dim3 grid, dim3 block, size_t dynamic_shared_bytes, const std::fun
     const size_t threads = size_t{block.x} * block.y * block.z, blocks = size_t{grid.x} * grid.y * grid.z;
     const size_t most_shared = most_shared_bytes(chip);
     if (threads < 1 || threads > 1024 || block.z > 64)
-        fail(kBadInput, name(launch), ": a block has 1 to 1024 threads, at most 64 of them deep, not ", block.x, " x ", block.y,
-             " x ", block.z);
+        fail(kBadInput, name(launch), ": a block has 1 to 1024 threads, at most 64 of them deep, not ", block.x, " x ",
+             block.y, " x ", block.z);
     if (grid.x >= 1u << 31 || grid.y > 65535 || grid.z > 65535)
         fail(kBadInput, name(launch), ": a grid of ", grid.x, " x ", grid.y, " x ", grid.z,
              " blocks is larger than 2147483647 x 65535 x 65535");
@@ -428,8 +431,8 @@ void meet(unsigned mask, const char* what, Site at, void* operand, Finish finish
     if (g == warp.groups.size()) warp.groups.push_back({mask, 0, what, at, {}});
     Group& group = warp.groups[g];
     if (group.mask != mask || !(group.at == at))
-        fault(at, what, " of lane ", lane, " meets another mask or place: lanes of its mask wait in ", group.what, " at ",
-              name(group.at));
+        fault(at, what, " of lane ", lane, " meets another mask or place: lanes of its mask wait in ", group.what,
+              " at ", name(group.at));
     group.arrived |= 1u << lane;
     group.operands[lane] = operand;
     m.current->at = at;
@@ -469,7 +472,8 @@ unsigned ballot(unsigned mask, const char* what, bool vote, Site at) {
     return mine.result;
 }
 
-// Late copies show a missing wait, early ones a buffer that others still read: a copy may happen at any time in between.
+// Late copies show a missing wait, early ones a buffer that others still read: a copy may happen at any time in
+// between.
 void copy_async(void* shared, const void* global, Site at) {
     needs_chip(80, "cp.async", at);
     check_shared(shared, 16, "cp.async", at);

@@ -1,14 +1,15 @@
-// What a plain C++ compiler understands by CUDA: with this header the kernels of this folder run on the CPU, one CUDA thread
-// after the other, and can be stepped through in gdb on a laptop. emulator.cu runs the threads; ptx.h adds the instructions
-// that have no name in CUDA C++.
+// What a plain C++ compiler understands by CUDA: with this header the kernels of this folder run on the CPU, one CUDA
+// thread after the other, and can be stepped through in gdb on a laptop. emulator.cu runs the threads; ptx.h adds the
+// instructions that have no name in CUDA C++.
 //
 // It is stricter than a GPU, on purpose. It ends the launch with a sentence that names file and line when
 //   - threads of a block wait at different __syncthreads(), or for others that never come,
-//   - a warp function gets a mask that leaves out its caller, names lanes that are elsewhere, or reads a lane outside it,
+//   - a warp function gets a mask that leaves out its caller, names lanes that are elsewhere, or reads a lane outside
+//   it,
 //   - shared memory was written out of range,
 //   - the kernel asks for what the chosen chip lacks (CAI_EMU_ARCH=75|80|86|90: T4, A100, RTX 30, H100).
-// Shared memory starts as NaN in every block, so that a missing barrier or a missing wait shows in the result. There is no
-// lockstep: a warp's threads run apart and meet only where a function with _sync or __syncwarp says so.
+// Shared memory starts as NaN in every block, so that a missing barrier or a missing wait shows in the result. There is
+// no lockstep: a warp's threads run apart and meet only where a function with _sync or __syncwarp says so.
 // CAI_EMU_SEED=n changes the order of threads and blocks; results must not change, not by a bit.
 #pragma once
 #include <algorithm>
@@ -35,12 +36,14 @@ struct dim3 {
 inline constinit thread_local uint3 threadIdx, blockIdx;
 inline constinit thread_local dim3 blockDim, gridDim;
 
-// Shared memory is declared by these two alone: SHARED(float, tile, [16][17]); SHARED(int, count, ); DYN_SHARED(float, rows);
-// The type of a lambda is different at each place and in each instance of a template: it is the array's name tag.
-#define SHARED(type, name, extents)                                                                               \
-    auto& name = *static_cast<type(*) extents>(                                                                   \
-        ::cai::emulator::shared_memory(::cai::emulator::tag_of([] {}), sizeof(type extents), #name, ::cai::Site::here()))
-#define DYN_SHARED(type, name) type* name = static_cast<type*>(::cai::emulator::dynamic_shared_memory(#name, ::cai::Site::here()))
+// Shared memory is declared by these two alone: SHARED(float, tile, [16][17]); SHARED(int, count, ); DYN_SHARED(float,
+// rows); The type of a lambda is different at each place and in each instance of a template: it is the array's name
+// tag.
+#define SHARED(type, name, extents)                                            \
+    auto& name = *static_cast<type(*) extents>(::cai::emulator::shared_memory( \
+        ::cai::emulator::tag_of([] {}), sizeof(type extents), #name, ::cai::Site::here()))
+#define DYN_SHARED(type, name) \
+    type* name = static_cast<type*>(::cai::emulator::dynamic_shared_memory(#name, ::cai::Site::here()))
 
 namespace cai {
 
@@ -53,7 +56,8 @@ struct Settings {
 // As the environment says; a test may change it between launches.
 Settings& settings();
 
-// Runs the kernel once for each thread of the grid, with threadIdx and its companions set. Throws Error when it misbehaves.
+// Runs the kernel once for each thread of the grid, with threadIdx and its companions set. Throws Error when it
+// misbehaves.
 void run_grid(dim3 grid, dim3 block, size_t dynamic_shared_bytes, const std::function<void()>& kernel, Site launch);
 
 // Ends the launch; to be called from a kernel. In gdb, `break fault_here` stops at the offender.
@@ -77,8 +81,9 @@ void check_shared(const void* memory, size_t bytes, const char* what, Site at);
 
 void barrier(Site at);
 
-// The lanes of `mask` meet: each hands over a pointer to its operand, and the last to come calls `finish` with all pointers
-// while the others stand still. It may read and write every operand. Memory is ordered between the lanes only on request.
+// The lanes of `mask` meet: each hands over a pointer to its operand, and the last to come calls `finish` with all
+// pointers while the others stand still. It may read and write every operand. Memory is ordered between the lanes only
+// on request.
 using Finish = void (*)(void* const* lanes, unsigned mask, Site at);
 void meet(unsigned mask, const char* what, Site at, void* operand, Finish finish, bool orders_memory = false);
 
@@ -95,7 +100,8 @@ T shuffle(unsigned mask, const char* what, T value, unsigned source, Site at) {
         for (unsigned lane = 0; lane < 32; ++lane) {
             if (!(mask >> lane & 1)) continue;
             auto& to = *static_cast<Shuffled<T>*>(lanes[lane]);
-            if (!(mask >> to.source & 1)) fault(at, "lane ", lane, " reads lane ", to.source, ", which is not in the mask");
+            if (!(mask >> to.source & 1))
+                fault(at, "lane ", lane, " reads lane ", to.source, ", which is not in the mask");
             to.result = static_cast<Shuffled<T>*>(lanes[to.source])->value;
         }
     });
@@ -104,7 +110,8 @@ T shuffle(unsigned mask, const char* what, T value, unsigned source, Site at) {
 unsigned lane();  // of the calling thread in its warp
 unsigned ballot(unsigned mask, const char* what, bool vote, Site at);
 
-// Asynchronous copies of 16 bytes to shared memory, and waiting until at most `pending` groups of them are still on their way.
+// Asynchronous copies of 16 bytes to shared memory, and waiting until at most `pending` groups of them are still on
+// their way.
 void copy_async(void* shared, const void* global, Site at);
 void copy_commit(Site at);
 void copy_wait(unsigned pending, Site at);
@@ -146,7 +153,8 @@ inline bool __all_sync(unsigned mask, bool vote, cai::Site at = cai::Site::here(
     return cai::emulator::ballot(mask, "__all_sync", vote, at) == mask;
 }
 
-// Atomics of whole numbers. The order of a sum of floats would depend on the schedule, and so would its bits: there are none.
+// Atomics of whole numbers. The order of a sum of floats would depend on the schedule, and so would its bits: there are
+// none.
 inline int atomicAdd(int* to, int value) { return __atomic_fetch_add(to, value, __ATOMIC_RELAXED); }
 inline unsigned atomicAdd(unsigned* to, unsigned value) { return __atomic_fetch_add(to, value, __ATOMIC_RELAXED); }
 inline unsigned long long atomicAdd(unsigned long long* to, unsigned long long value) {

@@ -1,5 +1,5 @@
-// Fibers: stacks that one thread of the operating system switches between by hand, in a few nanoseconds, without the system
-// knowing. The emulator gives one to each CUDA thread that has to wait. The sanitizers are told of every switch.
+// Fibers: stacks that one thread of the operating system switches between by hand, in a few nanoseconds, without the
+// system knowing. The emulator gives one to each CUDA thread that has to wait. The sanitizers are told of every switch.
 #pragma once
 #include <sys/mman.h>
 #include <unistd.h>
@@ -32,8 +32,8 @@ extern "C" void AnnotateIgnoreWritesBegin(const char* file, int line);
 extern "C" void AnnotateIgnoreWritesEnd(const char* file, int line);
 #endif
 
-// Saves the registers that a called function must preserve on the stack in use, that stack's pointer in *save, and goes on
-// where the stack `load` was left the same way. This file is included once, so the symbol stands once.
+// Saves the registers that a called function must preserve on the stack in use, that stack's pointer in *save, and goes
+// on where the stack `load` was left the same way. This file is included once, so the symbol stands once.
 extern "C" void cai_switch_stacks(void** save, void* load) asm("cai_switch_stacks");
 
 #if defined(__x86_64__)
@@ -118,7 +118,8 @@ class Fiber {
     // A stack of its own, with a page below it that nobody may touch: running out of stack ends the program at once.
     // Stacks with equal offsets would fight for the same cache lines, so their tops are staggered by number.
     explicit Fiber(size_t number) : page_(static_cast<size_t>(sysconf(_SC_PAGESIZE))), stagger_(number % 64 * 320) {
-        void* memory = mmap(nullptr, kSize + page_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        void* memory =
+            mmap(nullptr, kSize + page_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         expects(memory != MAP_FAILED, "out of memory for the stack of an emulated CUDA thread");
         mprotect(memory, page_, PROT_NONE);
         lowest_ = static_cast<char*>(memory) + page_;
@@ -147,7 +148,8 @@ class Fiber {
         // What cai_switch_stacks will take off: registers of zero, and the address to go on at. The return address of
         // entry() itself is null, so that a backtrace ends there.
 #if defined(__x86_64__)
-        void* frame[8] = {nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, reinterpret_cast<void*>(entry), nullptr};
+        void* frame[8] = {nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, reinterpret_cast<void*>(entry),
+                          nullptr};
 #else
         void* frame[20] = {};
         frame[11] = reinterpret_cast<void*>(entry);  // x30, the link register
@@ -203,7 +205,8 @@ class Fiber {
 #endif
 };
 
-// A point in time for ThreadSanitizer: what a thread did before it released comes before what another does after it acquired.
+// A point in time for ThreadSanitizer: what a thread did before it released comes before what another does after it
+// acquired.
 struct Moment {
 #ifdef CAI_THREAD_SANITIZER
     void release() { __tsan_release(this); }

@@ -1,5 +1,5 @@
-// Launching kernels, and the memory they work on: the one file that knows whether nvcc compiles for a GPU or another compiler
-// for the emulator. Everything else in this folder is written once for both.
+// Launching kernels, and the memory they work on: the one file that knows whether nvcc compiles for a GPU or another
+// compiler for the emulator. Everything else in this folder is written once for both.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -15,7 +15,9 @@ namespace cai {
 struct Site {
     const char* file;
     int line;
-    static constexpr Site here(const char* file = __builtin_FILE(), int line = __builtin_LINE()) { return {file, line}; }
+    static constexpr Site here(const char* file = __builtin_FILE(), int line = __builtin_LINE()) {
+        return {file, line};
+    }
     bool operator==(const Site& other) const {
         return line == other.line && (file == other.file || !std::strcmp(file, other.file));
     }
@@ -23,8 +25,8 @@ struct Site {
 
 }  // namespace cai
 
-// UNROLL stands before a loop whose counter says which register is meant: an array stays in registers only where each index is
-// known to the compiler.
+// UNROLL stands before a loop whose counter says which register is meant: an array stays in registers only where each
+// index is known to the compiler.
 #ifdef __CUDACC__
 #include <cuda_runtime.h>
 #define SHARED(type, name, extents) __shared__ type name extents
@@ -75,7 +77,8 @@ inline void* allocate(size_t bytes) {
     const cudaError_t status = cudaMallocAsync(&memory, bytes ? bytes : 1, nullptr);
     if (status == cudaErrorMemoryAllocation) {
         cudaGetLastError();  // or the next launch would report it again
-        fail(kBadInput, "out of memory: ", bytes, " bytes are not to be had on the GPU; use a smaller model or a smaller batch");
+        fail(kBadInput, "out of memory: ", bytes,
+             " bytes are not to be had on the GPU; use a smaller model or a smaller batch");
     }
     check(status, Site::here());
     return memory;
@@ -125,7 +128,8 @@ void launch(void (*kernel)(Parameters...), Shape shape, std::type_identity_t<Par
     if (shape.blocks.x == 0 || shape.blocks.y == 0 || shape.blocks.z == 0) return;
 #ifdef __CUDACC__
     if (shape.shared_bytes > 48 * 1024)
-        check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shape.shared_bytes)),
+        check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                   static_cast<int>(shape.shared_bytes)),
               shape.at);
     kernel<<<shape.blocks, shape.threads, shape.shared_bytes>>>(arguments...);
     check(cudaGetLastError(), shape.at);

@@ -53,7 +53,8 @@ __global__ void value_loss_kernel(double* loss, double* gradient, const float* v
 __device__ inline double softplus(double x) { return (x > 0 ? x : 0) + log1p(exp(-fabs(x))); }
 __device__ inline double sigmoid(double x) { return x >= 0 ? 1 / (1 + exp(-x)) : exp(x) / (1 + exp(x)); }
 
-__global__ void preference_loss_kernel(double* loss, double* gradient, const float* scores, const double* labels, size_t n) {
+__global__ void preference_loss_kernel(double* loss, double* gradient, const float* scores, const double* labels,
+                                       size_t n) {
     const size_t i = thread_number();
     if (i >= n) return;
     const double difference = static_cast<double>(scores[2 * i]) - scores[2 * i + 1];
@@ -63,18 +64,19 @@ __global__ void preference_loss_kernel(double* loss, double* gradient, const flo
 
 }  // namespace
 
-void gae(double* advantages, double* returns, const double* rewards, const float* values, const int32_t* offsets, size_t R,
-         double gamma, double lambda) {
+void gae(double* advantages, double* returns, const double* rewards, const float* values, const int32_t* offsets,
+         size_t R, double gamma, double lambda) {
     launch(gae_kernel, a_thread_each(R), advantages, returns, rewards, values, offsets, R, gamma, lambda);
 }
 
-void policy_loss(double* loss, double* gradient, const float* logprobs, const float* old_logprobs, const double* advantages,
-                 size_t T, double clip_ratio, double dual_clip) {
-    launch(policy_loss_kernel, a_thread_each(T), loss, gradient, logprobs, old_logprobs, advantages, T, clip_ratio, dual_clip);
+void policy_loss(double* loss, double* gradient, const float* logprobs, const float* old_logprobs,
+                 const double* advantages, size_t T, double clip_ratio, double dual_clip) {
+    launch(policy_loss_kernel, a_thread_each(T), loss, gradient, logprobs, old_logprobs, advantages, T, clip_ratio,
+           dual_clip);
 }
 
-void value_loss(double* loss, double* gradient, const float* values, const float* old_values, const double* returns, size_t T,
-                double clip_value) {
+void value_loss(double* loss, double* gradient, const float* values, const float* old_values, const double* returns,
+                size_t T, double clip_value) {
     launch(value_loss_kernel, a_thread_each(T), loss, gradient, values, old_values, returns, T, clip_value);
 }
 

@@ -1,6 +1,6 @@
-// Matrix multiplication. A block of threads owns a square tile of the result: slab by slab it fetches what the tile needs of
-// both factors into shared memory, where each number is read by many threads, and each thread keeps a part of the tile in
-// registers: one step along the depth reads 8 + 8 numbers for 64 multiply-adds.
+// Matrix multiplication. A block of threads owns a square tile of the result: slab by slab it fetches what the tile
+// needs of both factors into shared memory, where each number is read by many threads, and each thread keeps a part of
+// the tile in registers: one step along the depth reads 8 + 8 numbers for 64 multiply-adds.
 #include "cuda.h"
 
 namespace cai::cuda {
@@ -13,15 +13,15 @@ constexpr unsigned kAcross = kTile / kPart;    // threads across a tile, and dow
 constexpr unsigned kThreads = kAcross * kAcross;
 constexpr unsigned kPitch = kTile + 4;         // rows begin in different banks, and at multiples of 16 bytes
 
-// Number (line, k) of a factor is data[line * line_step + k * depth_step]: a line is a row of the left factor or a column of
-// the right one, and with the steps exchanged it is the transpose.
+// Number (line, k) of a factor is data[line * line_step + k * depth_step]: a line is a row of the left factor or a
+// column of the right one, and with the steps exchanged it is the transpose.
 struct Factor {
     const float* data;
     size_t line_step, depth_step, lines;
 };
 
-// Copies lines first .. first + kTile, depth k .. k + kSlab, with zeros beyond the edges. Neighbouring threads take numbers
-// that are neighbours in memory.
+// Copies lines first .. first + kTile, depth k .. k + kSlab, with zeros beyond the edges. Neighbouring threads take
+// numbers that are neighbours in memory.
 __device__ void fetch(float (&slab)[kSlab][kPitch], Factor factor, size_t first, size_t k, size_t depth) {
     for (unsigned i = threadIdx.x; i < kTile * kSlab; i += kThreads) {
         const bool along_depth = factor.depth_step == 1;
@@ -31,8 +31,8 @@ __device__ void fetch(float (&slab)[kSlab][kPitch], Factor factor, size_t first,
     }
 }
 
-// out (rows, columns) = base + left · right; base may be null (then 0) or out. Each sum runs over k = 0, 1, 2 ... in one
-// accumulator, whatever the other sizes.
+// out (rows, columns) = base + left · right; base may be null (then 0) or out. Each sum runs over k = 0, 1, 2 ... in
+// one accumulator, whatever the other sizes.
 __global__ void __launch_bounds__(kThreads)
 matmul_kernel(float* out, const float* base, Factor left, Factor right, size_t depth) {
     SHARED(float, left_slab, [kSlab][kPitch]);
@@ -60,7 +60,8 @@ matmul_kernel(float* out, const float* base, Factor left, Factor right, size_t d
 }
 
 void multiply(float* out, const float* base, Factor left, Factor right, size_t depth) {
-    const dim3 blocks(static_cast<unsigned>(divide_up(right.lines, kTile)), static_cast<unsigned>(divide_up(left.lines, kTile)));
+    const dim3 blocks(static_cast<unsigned>(divide_up(right.lines, kTile)),
+                      static_cast<unsigned>(divide_up(left.lines, kTile)));
     launch(matmul_kernel, {blocks, kThreads}, out, base, left, right, depth);
 }
 
@@ -68,10 +69,13 @@ void multiply(float* out, const float* base, Factor left, Factor right, size_t d
 
 // The weight is read where it lies: packing is a copy.
 size_t packed_size(size_t O, size_t I) { return O * I; }
-void matmul_pack(float* packed, const float* weight, size_t O, size_t I) { transfer(packed, weight, O * I * sizeof(float)); }
+void matmul_pack(float* packed, const float* weight, size_t O, size_t I) {
+    transfer(packed, weight, O * I * sizeof(float));
+}
 
 // out = residual + x · weightᵀ
-void matmul_forward(float* out, const float* x, const float* packed, const float* residual, size_t N, size_t I, size_t O) {
+void matmul_forward(float* out, const float* x, const float* packed, const float* residual, size_t N, size_t I,
+                    size_t O) {
     multiply(out, residual, {x, I, 1, N}, {packed, I, 1, O}, I);
 }
 

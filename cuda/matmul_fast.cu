@@ -1,7 +1,8 @@
-// Matrix multiplication on tensor cores (sm_80 and up): factors rounded to bf16, products and sums in float; weights and
-// gradients stay float outside. As in matmul.cu a block owns a square tile of the result and goes through the depth slab by
-// slab. New are three things: slabs are copied to shared memory in the background, two of them ahead; they lie there so that
-// neither copying nor reading makes two threads wait for one bank; and a warp multiplies patches of 16 x 16 x 8 at once.
+// Matrix multiplication on tensor cores (sm_80 and up): factors rounded to bf16, products and sums in float; weights
+// and gradients stay float outside. As in matmul.cu a block owns a square tile of the result and goes through the depth
+// slab by slab. New are three things: slabs are copied to shared memory in the background, two of them ahead; they lie
+// there so that neither copying nor reading makes two threads wait for one bank; and a warp multiplies patches of 16 x
+// 16 x 8 at once.
 #include "cuda.h"
 #include "ptx.h"
 
@@ -35,7 +36,8 @@ __global__ void convert_kernel(uint32_t* pairs, const float* from, size_t rows, 
 }
 
 void convert(void* to, const float* from, size_t rows, size_t columns) {
-    launch(convert_kernel, a_thread_each(padded(rows) * padded(columns) / 2), static_cast<uint32_t*>(to), from, rows, columns);
+    launch(convert_kernel, a_thread_each(padded(rows) * padded(columns) / 2), static_cast<uint32_t*>(to), from, rows,
+           columns);
 }
 
 struct Converted {
@@ -47,15 +49,15 @@ struct Converted {
 
 // ---- the product
 
-// A factor has lines: the rows of the left one, the columns of the right one. In memory a line is a row of `pitch` numbers;
-// or, by depth, a row holds one number of each line.
+// A factor has lines: the rows of the left one, the columns of the right one. In memory a line is a row of `pitch`
+// numbers; or, by depth, a row holds one number of each line.
 struct Factor {
     const uint16_t* numbers;
     size_t pitch;
 };
 
-// A slab in shared memory has the rows it has in memory, in chunks of 16 bytes. In row r, chunks change places by r % 8: the
-// same chunk of eight rows, which ldmatrix reads at once, then comes from eight different groups of banks.
+// A slab in shared memory has the rows it has in memory, in chunks of 16 bytes. In row r, chunks change places by r %
+// 8: the same chunk of eight rows, which ldmatrix reads at once, then comes from eight different groups of banks.
 template <bool by_depth>
 __device__ unsigned place(unsigned row, unsigned chunk) {
     constexpr unsigned kChunks = (by_depth ? kTile : kSlab) / 8;
@@ -86,11 +88,11 @@ __device__ void load_patch(uint32_t (&patch)[4], const uint16_t* slab, unsigned 
         ldmatrix_x4(patch, slab + place<by_depth>(line + in_matrix, depth / 8));
 }
 
-// out (rows, columns) = base + left · right; base may be null (then 0) or out. Each sum runs over the depth in one order,
-// whatever the other sizes. The z-th layer of blocks adds up slabs z · part .. only, for an `out` of its own.
+// out (rows, columns) = base + left · right; base may be null (then 0) or out. Each sum runs over the depth in one
+// order, whatever the other sizes. The z-th layer of blocks adds up slabs z · part .. only, for an `out` of its own.
 template <bool left_by_depth, bool right_by_depth>
-__global__ void __launch_bounds__(kThreads)
-matmul_kernel(float* out, const float* base, Factor left, Factor right, size_t rows, size_t columns, size_t slabs, size_t part) {
+__global__ void __launch_bounds__(kThreads) matmul_kernel(float* out, const float* base, Factor left, Factor right,
+                                                          size_t rows, size_t columns, size_t slabs, size_t part) {
     DYN_SHARED(uint16_t, shared);
     const size_t row = size_t{blockIdx.y} * kTile, column = size_t{blockIdx.x} * kTile;
     const size_t first = blockIdx.z * part, end = first + part < slabs ? first + part : slabs;
@@ -115,7 +117,8 @@ matmul_kernel(float* out, const float* base, Factor left, Factor right, size_t r
         for (unsigned d = 0; d < kSlab; d += 16) {
             uint32_t a[kDown / 16][4], b[kAcross / 16][4];
             for (unsigned i = 0; i < kDown / 16; ++i) load_patch<left_by_depth>(a[i], left_slab, down + 16 * i, d);
-            for (unsigned j = 0; j < kAcross / 16; ++j) load_patch<right_by_depth>(b[j], right_slab, across + 16 * j, d);
+            for (unsigned j = 0; j < kAcross / 16; ++j)
+                load_patch<right_by_depth>(b[j], right_slab, across + 16 * j, d);
             for (unsigned i = 0; i < kDown / 16; ++i)
                 for (unsigned j = 0; j < kAcross / 8; ++j)
                     mma_m16n8k16(sum[i][j], a[i], {b[j / 2][j % 2], b[j / 2][j % 2 + 2]});
@@ -125,9 +128,10 @@ matmul_kernel(float* out, const float* base, Factor left, Factor right, size_t r
     UNROLL for (unsigned i = 0; i < kDown / 16; ++i)
         UNROLL for (unsigned j = 0; j < kAcross / 8; ++j)
             UNROLL for (unsigned e = 0; e < 4; ++e) {
-                const size_t r = row + down + 16 * i + lane / 4 + 8 * (e / 2), c = column + across + 8 * j + 2 * (lane % 4) + e % 2;
-                const size_t at = r * columns + c;
-                if (r < rows && c < columns) out[at] = base ? base[at] + sum[i][j][e] : sum[i][j][e];
+        const size_t r = row + down + 16 * i + lane / 4 + 8 * (e / 2),
+                     c = column + across + 8 * j + 2 * (lane % 4) + e % 2;
+        const size_t at = r * columns + c;
+        if (r < rows && c < columns) out[at] = base ? base[at] + sum[i][j][e] : sum[i][j][e];
             }
 }
 
@@ -158,7 +162,8 @@ size_t packed_size(size_t O, size_t I) { return padded(O) * padded(I) / 2; }
 void matmul_pack(float* packed, const float* weight, size_t O, size_t I) { convert(packed, weight, O, I); }
 
 // out = residual + x · weightᵀ
-void matmul_forward(float* out, const float* x, const float* packed, const float* residual, size_t N, size_t I, size_t O) {
+void matmul_forward(float* out, const float* x, const float* packed, const float* residual, size_t N, size_t I,
+                    size_t O) {
     const Converted left(x, N, I);
     multiply<false, false>(out, residual, left.numbers, reinterpret_cast<const uint16_t*>(packed), N, O, I);
 }
@@ -169,8 +174,8 @@ void matmul_backward_input(float* dx, const float* dout, const float* weight, si
     multiply<false, true>(dx, nullptr, left.numbers, right.numbers, N, I, O);
 }
 
-// dweight += doutᵀ · x. The result is small and the depth long: it is cut into parts that give the whole chip work, of 512 rows
-// or more, whose sums are added in order. How many there are depends on the sizes alone.
+// dweight += doutᵀ · x. The result is small and the depth long: it is cut into parts that give the whole chip work, of
+// 512 rows or more, whose sums are added in order. How many there are depends on the sizes alone.
 void matmul_backward_weight(float* dweight, const float* dout, const float* x, size_t N, size_t I, size_t O) {
     const Converted left(dout, N, O), right(x, N, I);
     const size_t tiles = divide_up(O, kTile) * divide_up(I, kTile), most = divide_up(N, 512);

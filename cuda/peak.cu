@@ -23,7 +23,8 @@ __global__ void multiply_adds_kernel(float* out, size_t rounds) {
     out[thread_number()] = sum;  // what nobody reads, the compiler would not compute
 }
 
-// The same on tensor cores: a warp's products of 16 x 16 and 16 x 8 numbers, all 1 or -1 in turns, so that the sums stay small.
+// The same on tensor cores: a warp's products of 16 x 16 and 16 x 8 numbers, all 1 or -1 in turns, so that the sums
+// stay small.
 __global__ void mma_kernel(float* out, size_t rounds) {
     const uint32_t ones = 0x3f803f80, turns = 0x3f80bf80;
     const uint32_t a[4] = {ones, ones, ones, ones}, b[2] = {turns, turns};

@@ -31,7 +31,8 @@ __global__ void rmsnorm_dx_kernel(float* dx, const float* dout, const float* x, 
 // All rows add to dweight: blocks of a fixed number of rows are summed apart, then together in order.
 constexpr size_t kRowBlock = 64;
 
-__global__ void rmsnorm_partial_kernel(float* sums, const float* dout, const float* x, const float* rstd, size_t N, size_t C) {
+__global__ void rmsnorm_partial_kernel(float* sums, const float* dout, const float* x, const float* rstd, size_t N,
+                                       size_t C) {
     const size_t block = thread_number() / C, c = thread_number() % C;
     float sum = 0;
     for (size_t n = block * kRowBlock; n < N && n < (block + 1) * kRowBlock; ++n)
@@ -51,8 +52,8 @@ void rmsnorm_forward(float* out, float* rstd, const float* x, const float* weigh
     launch(rmsnorm_forward_kernel, a_warp_each(N), out, rstd, x, weight, N, C, eps);
 }
 
-void rmsnorm_backward(float* dx, float* dweight, const float* dout, const float* x, const float* rstd, const float* weight,
-                      size_t N, size_t C) {
+void rmsnorm_backward(float* dx, float* dweight, const float* dout, const float* x, const float* rstd,
+                      const float* weight, size_t N, size_t C) {
     const size_t blocks = divide_up(N, kRowBlock);
     Scratch<float> sums(blocks * C);
     launch(rmsnorm_partial_kernel, a_thread_each(blocks * C), sums, dout, x, rstd, N, C);

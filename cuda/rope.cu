@@ -4,8 +4,8 @@
 namespace cai::cuda {
 namespace {
 
-// A thread for each pair. sign 1 turns forward; sign -1 turns back, which is the gradient, because a rotation's transpose is
-// its inverse.
+// A thread for each pair. sign 1 turns forward; sign -1 turns back, which is the gradient, because a rotation's
+// transpose is its inverse.
 __global__ void rotate_kernel(float* x, const int32_t* positions, const float* table, size_t N, size_t heads, size_t D,
                               size_t stride, float sign) {
     const size_t half = D / 2, pair = thread_number();
@@ -20,11 +20,13 @@ __global__ void rotate_kernel(float* x, const int32_t* positions, const float* t
 
 }  // namespace
 
-void rope_forward(float* x, const int32_t* positions, const float* table, size_t N, size_t heads, size_t D, size_t stride) {
+void rope_forward(float* x, const int32_t* positions, const float* table, size_t N, size_t heads, size_t D,
+                  size_t stride) {
     launch(rotate_kernel, a_thread_each(N * heads * (D / 2)), x, positions, table, N, heads, D, stride, 1.0f);
 }
 
-void rope_backward(float* dx, const int32_t* positions, const float* table, size_t N, size_t heads, size_t D, size_t stride) {
+void rope_backward(float* dx, const int32_t* positions, const float* table, size_t N, size_t heads, size_t D,
+                   size_t stride) {
     launch(rotate_kernel, a_thread_each(N * heads * (D / 2)), dx, positions, table, N, heads, D, stride, -1.0f);
 }
 

@@ -11,8 +11,8 @@
 
 namespace cai {
 
-// Says each of the sentences equally often, whatever it is asked. The last token alone decides the next: a token that stands
-// in two places must be followed by the same in both.
+// Says each of the sentences equally often, whatever it is asked. The last token alone decides the next: a token that
+// stands in two places must be followed by the same in both.
 inline Model speaker(const Tokenizer& tokenizer, const std::vector<std::string>& sentences) {
     std::map<Token, std::set<Token>> next;
     for (const std::string& sentence : sentences) {

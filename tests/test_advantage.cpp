@@ -1,6 +1,6 @@
-// Golden numbers: worked by hand in float64 from the formulas, independently of core/method/ppo_*.h; the whitening table
-// is that of vwxyzjn/lm-human-preference-details. The terms of the losses, one by one
-// and on every backend, are in test_losses.cpp.
+// Golden numbers: worked by hand in float64 from the formulas, independently of core/method/ppo_*.h; the whitening
+// table is that of vwxyzjn/lm-human-preference-details. The terms of the losses, one by one and on every backend, are
+// in test_losses.cpp.
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -64,7 +64,8 @@ TEST_CASE("the conventions of each library are those of the table in ppo_convent
     // In the order of the names above.
     expect(&PpoOptions::kl_coefficient, {.3, .001, .15, .05, .05, .1, .01, 0, .01});
     expect(&PpoOptions::kl_estimator, {k1, k1, k1, k1, k1, k1, k1, k1, KlEstimator::abs});
-    expect(&PpoOptions::kl_placement, {token, KlPlacement::last_token, token, token, token, token, token, token, token});
+    expect(&PpoOptions::kl_placement,
+           {token, KlPlacement::last_token, token, token, token, token, token, token, token});
     expect(&PpoOptions::kl_clip, {0, 0, 0, 0, 0, 0, 10, 0, 0});
     expect(&PpoOptions::kl_target, {0, 0, 6, 0, 0, 0, 0, 0, 0});
     expect(&PpoOptions::kl_horizon, Doubles(9, 10000));
@@ -199,7 +200,8 @@ TEST_CASE("GAE stops at the end of a response") {
     CHECK(std::abs(gae(cpu_kernels, {0, 1, 0}, {0, 0, 100}, {0, 3}, options).advantages[0] - .95) > 1);
 
     check_near(gae(cpu_kernels, {2}, {.5}, {0, 1}, options).advantages, {1.5});                    // length 1
-    check_near(gae(cpu_kernels, {2, 3}, {.5, 1}, {0, 0, 1, 1, 2}, options).advantages, {1.5, 2});  // empty responses between
+    check_near(gae(cpu_kernels, {2, 3}, {.5, 1}, {0, 0, 1, 1, 2}, options).advantages,
+               {1.5, 2});  // empty responses between
     CHECK(gae(cpu_kernels, {}, {}, {0}, options).advantages.empty());
     CHECK_THROWS_AS(gae(cpu_kernels, {1, 2}, {1}, {0, 2}, options), Error);
     CHECK_THROWS_AS(gae(cpu_kernels, {1, 2}, {1, 2}, {}, options), Error);
@@ -257,7 +259,8 @@ TEST_CASE("the whole golden vector") {
     Golden g;
     PpoOptions options;
     options.advantage_whitening = Whitening::none;
-    Advantages raw = estimate_advantages(cpu_kernels, g.scores, g.logprobs, g.reference, g.values, g.offsets, g.beta, options);
+    Advantages raw =
+        estimate_advantages(cpu_kernels, g.scores, g.logprobs, g.reference, g.values, g.offsets, g.beta, options);
     check_near(raw.advantages, {.861375, .8225, .75});
     check_near(raw.returns, {.961375, 1.0225, 1.05});
 
@@ -269,7 +272,8 @@ TEST_CASE("the whole golden vector") {
     for (bool bessel : {false, true}) {
         options = {};
         options.variance = bessel ? Variance::bessel : Variance::biased;
-        Advantages a = estimate_advantages(cpu_kernels, g.scores, g.logprobs, g.reference, g.values, g.offsets, g.beta, options);
+        Advantages a =
+            estimate_advantages(cpu_kernels, g.scores, g.logprobs, g.reference, g.values, g.offsets, g.beta, options);
         // Whitening divides by a standard deviation of .046, which magnifies the inputs' rounding twentyfold.
         check_near(a.advantages,
                    bessel ? Doubles{.8860037, .1982820, -1.0842857} : Doubles{1.0851276, .2428447, -1.3279723}, 5e-6);
@@ -285,7 +289,8 @@ TEST_CASE("the whole golden vector") {
     }
 
     options = {}, options.whiten_rewards = true, options.lambda = 1, options.advantage_whitening = Whitening::none;
-    Advantages whitened = estimate_advantages(cpu_kernels, g.scores, g.logprobs, g.reference, g.values, g.offsets, g.beta, options);
+    Advantages whitened =
+        estimate_advantages(cpu_kernels, g.scores, g.logprobs, g.reference, g.values, g.offsets, g.beta, options);
     check_near(whitened.returns, {1.04, 1.4303776, 1.7604516}, 5e-7);  // sums of the whitened rewards from t on
 }
 
@@ -325,7 +330,8 @@ TEST_CASE("gradients agree with finite differences, weights included") {
             for (float side : {+1.f, -1.f}) {
                 Floats logprobs = g.new_logprobs, values = g.new_values;
                 logprobs[t] += side * h, values[t] += side * h;
-                difference[0] += side * policy_loss(cpu_kernels, logprobs, g.logprobs, advantages, weights, options).loss;
+                difference[0] +=
+                    side * policy_loss(cpu_kernels, logprobs, g.logprobs, advantages, weights, options).loss;
                 difference[1] += side * value_loss(cpu_kernels, values, g.values, returns, weights, options).loss;
             }
             check_near(policy.gradient[t], difference[0] / (2 * h), 2e-6);  // h² / 6 · loss
@@ -345,7 +351,8 @@ TEST_CASE("token weights, and microbatches that add up to their minibatch") {
     Doubles advantages{.5, -1, 2, -.25};
     for (Aggregation aggregation : {Aggregation::token_mean, Aggregation::sequence_mean}) {
         options.aggregation = aggregation;
-        PolicyLoss whole = policy_loss(cpu_kernels, logprobs, old_logprobs, advantages, token_weights({0, 1, 4}, options), options);
+        PolicyLoss whole =
+            policy_loss(cpu_kernels, logprobs, old_logprobs, advantages, token_weights({0, 1, 4}, options), options);
         PolicyLoss first = policy_loss(cpu_kernels, {-1}, {-1.1f}, {.5}, token_weights({0, 1}, options, 4, 2), options);
         PolicyLoss second = policy_loss(cpu_kernels, {-.4f, -.9f, -2}, {-.7f, -.8f, -1.6f}, {-1, 2, -.25},
                                         token_weights({0, 3}, options, 4, 2), options);
@@ -379,7 +386,9 @@ TEST_CASE("labels from two log-probabilities") {
 
 TEST_CASE("soft-target preference loss") {
     const auto loss_of = [](float delta, double p) { return preference_loss(cpu_kernels, {delta, 0}, {p}).loss[0]; };
-    const auto gradient_of = [](float delta, double p) { return preference_loss(cpu_kernels, {delta, 0}, {p}).gradient[0]; };
+    const auto gradient_of = [](float delta, double p) {
+        return preference_loss(cpu_kernels, {delta, 0}, {p}).gradient[0];
+    };
     check_near(loss_of(.5, .7), .6240770, 6e-8);
     check_near(gradient_of(.5, .7), -.0775407, 6e-8);
     check_near(loss_of(1, .4), .9132617, 6e-8);

@@ -1,4 +1,5 @@
-// The backward pass of core/nn/model.h where goldens and differences do not look: what a kernel is handed, and what is refused.
+// The backward pass of core/nn/model.h where goldens and differences do not look: what a kernel is handed, and what is
+// refused.
 #include <doctest/doctest.h>
 
 #include "../core/nn/train_step.h"
@@ -15,7 +16,8 @@ size_t rows_of_table = 0;  // that embedding_backward was told of
 
 TEST_CASE("the gradient of the embedding is told the size of its table, also where a kernel can do without") {
     Kernels kernels = cpu_kernels;
-    kernels.embedding_backward = [](float* dtable, const float* dout, const Token* tokens, size_t N, size_t C, size_t V) {
+    kernels.embedding_backward = [](float* dtable, const float* dout, const Token* tokens, size_t N, size_t C,
+                                    size_t V) {
         rows_of_table = V;
         cpu_kernels.embedding_backward(dtable, dout, tokens, N, C, V);
     };
@@ -32,7 +34,8 @@ TEST_CASE("the gradient of the embedding is told the size of its table, also whe
 
 TEST_CASE("cross-entropy refuses a score head, and targets that are not one for each output row") {
     const std::vector<golden::Case> cases = golden::cases();
-    const Model language = golden::make_model(cpu_kernels, cases[0].config), score = golden::make_model(cpu_kernels, cases[2].config);
+    const Model language = golden::make_model(cpu_kernels, cases[0].config),
+                score = golden::make_model(cpu_kernels, cases[2].config);
     Gradients of_language(language), of_score(score);
     Activations a;
     Batch batch = golden::make_batch(cases[0].config);

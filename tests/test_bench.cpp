@@ -68,7 +68,8 @@ TEST_CASE("the JSON of a report is the contract") {
 
 TEST_CASE("a machine that changed its speed is named, one that did not is not") {
     CHECK(drift(report_of_limits(100, 97.5)).empty());
-    CHECK(drift(report_of_limits(100, 96.5)) == "the machine changed its speed: multiply-adds went from 100 to 96.5 GFLOP/s");
+    CHECK(drift(report_of_limits(100, 96.5)) ==
+          "the machine changed its speed: multiply-adds went from 100 to 96.5 GFLOP/s");
     CHECK_THROWS_AS(drift(BenchReport()), Error);
 }
 
@@ -167,11 +168,14 @@ TEST_CASE("every kernel has a row") {
         CHECK(profile.size() > 8);
         for (const Profile::Row& row : profile) {
             const std::string kernel = row.kernel;
-            if (kernel == "upload" || kernel == "download" || kernel == "set_zero" || kernel == "outside of kernels") continue;
-            CHECK_NOTHROW(report.row(kernel.starts_with("matmul_") && kernel != "matmul_pack" ? "matmul" : "kernels", kernel));
+            if (kernel == "upload" || kernel == "download" || kernel == "set_zero" || kernel == "outside of kernels")
+                continue;
+            CHECK_NOTHROW(
+                report.row(kernel.starts_with("matmul_") && kernel != "matmul_pack" ? "matmul" : "kernels", kernel));
         }
     }
-    for (const char* loss : {"gae", "policy_loss", "value_loss", "preference_loss"}) CHECK_NOTHROW(report.row("kernels", loss));
+    for (const char* loss : {"gae", "policy_loss", "value_loss", "preference_loss"})
+        CHECK_NOTHROW(report.row("kernels", loss));
     for (const BenchRow& row : report.rows) {
         INFO(row.name);
         CHECK(row.timing.seconds > 0);

@@ -7,7 +7,7 @@
 #include "../cai.cpp"
 #include "../core/base/progress.h"
 #include "../core/io/tokenizer_json.h"
-#include "../core/settings.h"
+#include "../core/recipe_options.h"
 #include "../cuda/launch.h"
 #include "support.h"
 #undef main
@@ -59,9 +59,11 @@ struct Shell {
     }
 };
 
-constexpr const char* kSmall = " --size micro --seed 3 --world-documents 200 --world-dialogues 60 --world-reviews 30"
-                               " --world-critique-prompts 6 --world-helpful-prompts 6 --world-compare-prompts 6"
-                               " --world-ppo-prompts 12 --ppo-iterations 1 --critique-rounds 1 --evaluate-prompts 2 --evaluate-pairs 2 --threads 1 --quiet";
+constexpr const char* kSmall =
+    " --size micro --seed 3 --world-documents 200 --world-dialogues 60 --world-reviews 30"
+    " --world-critique-prompts 6 --world-helpful-prompts 6 --world-compare-prompts 6"
+    " --world-ppo-prompts 12 --ppo-iterations 1 --critique-rounds 1 --evaluate-prompts 2 --evaluate-pairs 2 --threads "
+    "1 --quiet";
 
 // What a run's config.cfg says of an option.
 std::string saved(const fs::path& run, const std::string& name) {
@@ -106,8 +108,9 @@ TEST_CASE("a command goes on with the recipe of the run it works in") {
     const Json seconds = parse_json(cai.out, "stdout")["seconds"];
     double own = 0;
     for (const auto& [stage, took] : seconds.object())
-        if (stage != "total" && stage != "world" && stage != "tokenizer" && stage != "pretrain" && stage != "sft-helpful" &&
-            stage != "skill" && stage != "critique")  // which this constitution did not change
+        if (stage != "total" && stage != "world" && stage != "tokenizer" && stage != "pretrain" &&
+            stage != "sft-helpful" && stage != "skill" &&
+            stage != "critique")  // which this constitution did not change
             own += took.number();
     CHECK(seconds["total"].number() == doctest::Approx(own));
     CHECK(seconds.find("pretrain") != nullptr);
@@ -156,7 +159,8 @@ TEST_CASE("what cannot be done leaves nothing behind") {
     cai.fails(1, "pretrain --text nothing.txt --out new", "nothing.txt");
     cai.fails(2, "world --out new --bogus 1", "--bogus");
     cai.fails(2, "ppo --constitution rules.txt --out new", "--constitution");
-    cai.fails(2, "all --size micro --ppo-minibatches 32 --out new", "--ppo-minibatches: '32' is above --ppo-rollouts, 16");
+    cai.fails(2, "all --size micro --ppo-minibatches 32 --out new",
+              "--ppo-minibatches: '32' is above --ppo-rollouts, 16");
     cai.fails(2, "all --helpful-epochs 0 --out new", "--helpful-epochs: '0'");
     cai.fails(2, "all --rounds 2 --out new", "unknown option --rounds; did you mean --critique-rounds?");
     CHECK(fs::is_empty(cai.folder.path));
@@ -234,7 +238,8 @@ TEST_CASE("--help lists the options that a verb reads, and no others") {
         for (const std::string& name : read) CHECK_MESSAGE(listed.count(name), name);
         for (const std::string& name : listed) CHECK_MESSAGE(read.count(name), name);
         REQUIRE(cai(std::string(verb.name) + " --help") == 0);
-        for (const Option& option : verb.options) CHECK_MESSAGE(contains(cai.out, concat("--", option.name, " ")), option.name);
+        for (const Option& option : verb.options)
+            CHECK_MESSAGE(contains(cai.out, concat("--", option.name, " ")), option.name);
     }
     REQUIRE(cai("all --help") == 0);
     for (const std::string& name : of_recipe) CHECK_MESSAGE(contains(cai.out, "  --" + name + " "), name);

@@ -255,8 +255,9 @@ TEST_CASE("a damaged or foreign directory is refused in one sentence") {
     save_model(directory, small_model(small_config()), small_tokenizer());
     const std::string bytes = read_file(weights);
     write_file(weights, bytes.substr(0, bytes.size() - 23));
-    check_contains(refusal(), concat(weights.string(), ": truncated: the header says ", bytes.size(),
-                                     " bytes, the file has ", bytes.size() - 23, "; remove its folder and run the stage that wrote it with --force"));
+    check_contains(refusal(),
+                   concat(weights.string(), ": truncated: the header says ", bytes.size(), " bytes, the file has ",
+                          bytes.size() - 23, "; remove its folder and run the stage that wrote it with --force"));
     write_file(weights, bytes);
 
     Config other = small_config();

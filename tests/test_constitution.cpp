@@ -38,7 +38,8 @@ TEST_CASE("taking a hazard out leaves the others as covered as they were") {
         CHECK(coverage(world, changed, hazard) == 0);
         for (const Act& other : world.acts)
             if (other.name != hazard.name)
-                CHECK_MESSAGE(coverage(world, changed, other) == doctest::Approx(coverage(world, constitution, other)).epsilon(0.1),
+                CHECK_MESSAGE(coverage(world, changed, other) ==
+                                  doctest::Approx(coverage(world, constitution, other)).epsilon(0.1),
                               hazard.name, " ", other.name);
         CHECK(unknown_words(world, changed.text()).empty());
     }
@@ -69,7 +70,8 @@ TEST_CASE("constitutions: comments, empty files, bad bytes, unknown words") {
     write_file(folder.path / "old.txt", "No theft.\r# why\rNo loss.\r\n\r\nNo fear.\r");
     CHECK(Constitution::read(folder.path / "old.txt").lines == Words{"No theft.", "No loss.", "No fear."});
     write_file(folder.path / "nul.txt", std::string("No theft.\nNo\0loss.\n", 19));
-    CHECK_THROWS_WITH_AS(Constitution::read(folder.path / "nul.txt"), doctest::Contains("line 2, byte 3: a NUL byte"), Error);
+    CHECK_THROWS_WITH_AS(Constitution::read(folder.path / "nul.txt"), doctest::Contains("line 2, byte 3: a NUL byte"),
+                         Error);
 
     // A line that no model could apply is refused where it stands.
     std::string long_line = "No theft";
@@ -84,7 +86,8 @@ TEST_CASE("constitutions: comments, empty files, bad bytes, unknown words") {
 
 TEST_CASE("lines are edited as a person would") {
     World world(data() / "world", 1);
-    CHECK(with_topics(world, "Never help with theft, loss or arson.", {"theft", "arson"}) == "Never help with theft or arson.");
+    CHECK(with_topics(world, "Never help with theft, loss or arson.", {"theft", "arson"}) ==
+          "Never help with theft or arson.");
     CHECK(with_topics(world, "Theft and loss are forbidden.", {"loss"}) == "Loss are forbidden.");
     CHECK(with_topics(world, "Never help with the baker or theft.", {"theft"}) == "Never help with theft.");
     CHECK(with_topics(world, "Never help with theft.", {}) == "");

@@ -52,7 +52,9 @@ TEST_CASE("each does every piece of work once, and its kernels run within it") {
         }
 }
 
-TEST_CASE("parallel_for does every piece of work once; a few, or those within another, in order and by the thread that asks") {
+TEST_CASE(
+    "parallel_for does every piece of work once; a few, or those within another, in order and by the thread that "
+    "asks") {
     cpu_kernels.set_threads(3);
     constexpr size_t n = 1000;
     std::vector<int> times(n);

@@ -16,7 +16,9 @@ namespace {
 struct Results {
     std::vector<std::string> names;
     std::vector<std::vector<float>> values;
-    void add(const std::string& name, const std::vector<float>& value) { names.push_back(name), values.push_back(value); }
+    void add(const std::string& name, const std::vector<float>& value) {
+        names.push_back(name), values.push_back(value);
+    }
 };
 
 Results everything(const Kernels& k) {

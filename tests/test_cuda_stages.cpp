@@ -1,5 +1,5 @@
-// Each stage of a small story on the other backends, started from the files that the CPU's stages left: its first losses and
-// the tokens it samples are those of the CPU.
+// Each stage of a small story on the other backends, started from the files that the CPU's stages left: its first
+// losses and the tokens it samples are those of the CPU.
 #include <doctest/doctest.h>
 
 #include <cmath>

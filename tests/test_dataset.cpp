@@ -88,16 +88,19 @@ TEST_CASE("dataset: a principle is read as if it stood within a sentence, whatev
         CHECK(read(role, "Theft.") == "Theft.");
 
     Tokenizer tokenizer = bytes_and_a_few_merges();
-    std::vector<Token> tokens = {kPrinciple}, principle = tokenizer.encode(" the farmer"), answer = tokenizer.encode("The smith");
+    std::vector<Token> tokens = {kPrinciple}, principle = tokenizer.encode(" the farmer"),
+                       answer = tokenizer.encode("The smith");
     tokens.insert(tokens.end(), principle.begin(), principle.end());
     tokens.push_back(kAssistant);
     tokens.insert(tokens.end(), answer.begin(), answer.end());
-    CHECK(encode_document(tokenizer, {{kPrinciple, "The farmer", false}, {kAssistant, "The smith", true}}, false).tokens == tokens);
+    CHECK(encode_document(tokenizer, {{kPrinciple, "The farmer", false}, {kAssistant, "The smith", true}}, false)
+              .tokens == tokens);
 }
 
 TEST_CASE("dataset: a turn can be learned in part") {
     Tokenizer tokenizer = bytes_and_a_few_merges();
-    const Document whole = encode_document(tokenizer, {{kPrinciple, "no ox", false}, {kCritique, "ox yes, cow no.", true}});
+    const Document whole =
+        encode_document(tokenizer, {{kPrinciple, "no ox", false}, {kCritique, "ox yes, cow no.", true}});
     const Document parts = encode_document(tokenizer, {{kPrinciple, "no ox", false},
                                                        {kCritique, "ox", false},
                                                        {kContinue, " yes", true},
@@ -155,7 +158,8 @@ TEST_CASE("dataset: malformed segments are named") {
         return error_of([&] { segments_from_json(parse_json(text, "a"), "chat.jsonl: line 3"); });
     };
     CHECK(message(R"({"segments":[["villager","x"]]})") ==
-          "chat.jsonl: line 3: unknown role \"villager\"; use one of: text, user, assistant, principle, critique, revision, "
+          "chat.jsonl: line 3: unknown role \"villager\"; use one of: text, user, assistant, principle, critique, "
+          "revision, "
           "option_a, option_b, reasoning, verdict");
     CHECK(message(R"({"segments":[["","x"]]})") == "chat.jsonl: line 3: segment 1 has no role");
     CHECK(message(R"({"kind":"x"})") ==

@@ -1,4 +1,5 @@
-// The emulator: each of its reports provoked by a planted fault, each of its functions against results worked out by hand.
+// The emulator: each of its reports provoked by a planted fault, each of its functions against results worked out by
+// hand.
 #include "../core/base/error.h"
 #include "../cuda/ptx.h"
 #include "check.h"
@@ -374,7 +375,11 @@ TEST_CASE("mma.sync against sums in double") {
 TEST_CASE("planted faults: barriers and masks") {
     in_all_schedules([] {
         CHECK(says([] { launch(barriers_apart, {1, 64}); }, "different __syncthreads()"));
-        CHECK(says([] { launch(barrier_not_for_all, {1, 64}); }, "1 ended, first (7,0,0); 63 wait in __syncthreads() at"));
+        CHECK(says(
+            [] {
+                launch(barrier_not_for_all, {1, 64});
+            },
+            "1 ended, first (7,0,0); 63 wait in __syncthreads() at"));
         CHECK(says([] { launch(shuffle_not_for_all, {1, 32}); }, "31 wait in __shfl_sync at"));
         CHECK(says([] { launch(mask_without_caller, {1, 32}); }, "lane 0, which its own mask leaves out"));
         CHECK(says([] { launch(mask_of_a_whole_warp, {1, 20}); }, "lanes that do not exist: this warp has 20"));
@@ -414,10 +419,18 @@ TEST_CASE("planted faults: what no chip, or not this chip, can do") {
         CHECK(says([=] { launch(nothing, {1, 1, most + 1}); }, concat("sm_", chip)));
     }
     OnChip on(75);
-    CHECK(says([] { launch(copy_rows, {1, 4}, memory, memory, true); }, "cp.async needs sm_80, and CAI_EMU_ARCH is 75"));
+    CHECK(says(
+        [] {
+            launch(copy_rows, {1, 4}, memory, memory, true);
+        },
+        "cp.async needs sm_80, and CAI_EMU_ARCH is 75"));
     std::vector<float> sum(128);
     std::vector<uint16_t> a(256), b(128);
-    CHECK(says([&] { launch(multiply_tile, {1, 32}, sum.data(), a.data(), b.data()); }, "mma.sync with bf16 needs sm_80"));
+    CHECK(says(
+        [&] {
+            launch(multiply_tile, {1, 32}, sum.data(), a.data(), b.data());
+        },
+        "mma.sync with bf16 needs sm_80"));
     emulator::settings().chip = 70;
     CHECK(report([] { launch(nothing, {1, 1}); }).find("CAI_EMU_ARCH is 70") == 0);
 }

@@ -273,7 +273,8 @@ TEST_CASE("a run of untrained models: no skill, all garbled, and results.json in
     for (const char* skill : {"critic", "judge", "judge_without_reasoning"})
         for (const char* split : kSkillSplits) {
             CHECK(figure(results, {skill, split, "n"}) == 6);
-            CHECK(figure(results, {skill, split, "pairs"}) <= 0.5);  // an untrained judge may be lucky with one or two of six
+            CHECK(figure(results, {skill, split, "pairs"}) <=
+                  0.5);  // an untrained judge may be lucky with one or two of six
         }
     CHECK(figure(results, {"judge", "seen", "ece"}) < 0.5);
     // With reasoning the helpful-only model judges, without it the pretrained one.

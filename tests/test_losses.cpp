@@ -190,9 +190,9 @@ TEST_CASE("GAE against its definition as a sum, response by response") {
 
 TEST_CASE("losses pass NaN on") {
     for (const Kernels* k : backends()) {
-        for (const Terms& t :
-             {policy_terms(*k, {kNaN, 0, 0}, {0, kNaN, 0}, {1, -1, kNaN}), value_terms(*k, {kNaN, 0, kNaN}, {0, 0, 0}, {1, kNaN, 1}),
-              preference_terms(*k, {kNaN, 0, 0, kNaN, 0, 0}, {.5, .5, kNaN})})
+        for (const Terms& t : {policy_terms(*k, {kNaN, 0, 0}, {0, kNaN, 0}, {1, -1, kNaN}),
+                               value_terms(*k, {kNaN, 0, kNaN}, {0, 0, 0}, {1, kNaN, 1}),
+                               preference_terms(*k, {kNaN, 0, 0, kNaN, 0, 0}, {.5, .5, kNaN})})
             for (size_t i = 0; i < 3; ++i) {
                 INFO(k->name, ", number ", i);
                 CHECK(std::isnan(t.loss[i]));

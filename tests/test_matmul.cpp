@@ -79,7 +79,8 @@ TEST_CASE("matmul against the plain loop in double") {
     for (const Kernels* k : matmuls())
         for (Shape s : kShapes) {
             INFO(k->name, ", N ", s.N, ", I ", s.I, ", O ", s.O);
-            const auto x = factor(*k, s.N * s.I, 1), weight = factor(*k, s.O * s.I, 2), residual = normals(s.N * s.O, 3);
+            const auto x = factor(*k, s.N * s.I, 1), weight = factor(*k, s.O * s.I, 2),
+                       residual = normals(s.N * s.O, 3);
             const auto alone = forward(*k, x, weight, {}, s), added = forward(*k, x, weight, residual, s);
             CHECK_CLOSE(alone, plain_forward(to_double(x), to_double(weight), {}, s), kFloatSums);
             CHECK_CLOSE(added, plain_forward(to_double(x), to_double(weight), to_double(residual), s), kFloatSums);

@@ -1,5 +1,5 @@
-// Matmul in bf16: what it rounds and how, that schedules and cuts change no bit, and the chips that lack it. That its products
-// and sums are right is tested with the others, in test_matmul.cpp.
+// Matmul in bf16: what it rounds and how, that schedules and cuts change no bit, and the chips that lack it. That its
+// products and sums are right is tested with the others, in test_matmul.cpp.
 #include <array>
 
 #include "../core/eval/oracle.h"
@@ -18,7 +18,8 @@ const Kernels& k = cuda_bf16_kernels;
 // The three products of x (N,I), weight (O,I), dout (N,O), one after the other.
 std::vector<float> products(const Kernels& k, size_t N, size_t I, size_t O) {
     Floats x(k, normals(N * I, 1)), weight(k, normals(O * I, 2)), dout(k, normals(N * O, 3));
-    Floats packed(k, poison(k.packed_size(O, I))), out(k, poison(N * O)), dx(k, poison(N * I)), dweight(k, normals(O * I, 4));
+    Floats packed(k, poison(k.packed_size(O, I))), out(k, poison(N * O)), dx(k, poison(N * I)),
+        dweight(k, normals(O * I, 4));
     k.matmul_pack(packed, weight, O, I);
     k.matmul_forward(out, x, packed, nullptr, N, I, O);
     k.matmul_backward_input(dx, dout, weight, N, I, O);
@@ -35,8 +36,9 @@ bool has_device() { return matmuls().back() == &k; }
 
 TEST_CASE("bf16: factors are rounded to the nearest, to even between two, and NaN stays NaN") {
     if (!has_device()) return;
-    std::vector<float> numbers = {0, -0.0f, 1, 1.00390625f, 1.01171875f, -1.00390625f, 1.0039064f, 3.3895314e38f, 3.4e38f,
-                                  1e-40f, -1e-45f, kInfinity, -kInfinity, 1e-38f};
+    std::vector<float> numbers = {0,          -0.0f,         1,       1.00390625f, 1.01171875f, -1.00390625f,
+                                  1.0039064f, 3.3895314e38f, 3.4e38f, 1e-40f,      -1e-45f,     kInfinity,
+                                  -kInfinity, 1e-38f};
     for (float x : normals(500, 1)) numbers.push_back(x);
     // x · 1: each number comes back as the kernel rounded it.
     Floats x(k, numbers), one(k, {1}), packed(k, poison(k.packed_size(1, 1))), out(k, poison(numbers.size()));
@@ -70,7 +72,8 @@ TEST_CASE("bf16: two rounded factors are as far from float as 8 bits make it") {
 
 TEST_CASE("bf16: the same bits in every schedule") {
     if (!has_device()) return;
-    for (const std::array<size_t, 3>& shape : {std::array<size_t, 3>{5, 200, 6}, {7, 5, 200}, {200, 3, 7}, {520, 1, 2}}) {
+    for (const std::array<size_t, 3>& shape :
+         {std::array<size_t, 3>{5, 200, 6}, {7, 5, 200}, {200, 3, 7}, {520, 1, 2}}) {
         const size_t N = shape[0], I = shape[1], O = shape[2];
         const std::vector<float> expected = products(k, N, I, O);
         for (uint64_t seed = 1; seed < 8; ++seed) {
@@ -95,7 +98,9 @@ TEST_CASE("bf16: a chip without it is refused in one sentence") {
             refusal = error.what(), status = error.status;
         }
         CHECK(status == (chip == 75 ? kNoDevice : kDone));
-        CHECK((chip != 75 || refusal == "CAI_EMU_ARCH is 75, and --precision bf16 needs sm_80 or later; run it with --precision fp32"));
+        CHECK(
+            (chip != 75 ||
+             refusal == "CAI_EMU_ARCH is 75, and --precision bf16 needs sm_80 or later; run it with --precision fp32"));
         if (chip > 75) CHECK_NOTHROW(products(k, 5, 6, 7));
         else CHECK_THROWS_AS(products(k, 5, 6, 7), Error);
     }

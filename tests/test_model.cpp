@@ -252,7 +252,9 @@ TEST_CASE("initial values have their deviations, and depend on the seed") {
         const double deviation = norm(download(cpu_kernels, data, count)) / std::sqrt(static_cast<double>(count));
         const bool residual = contains(name, "o_proj") || contains(name, "down_proj");
         const double scale = 0.7 / std::sqrt(64.0);
-        const double expected = shape.size() == 1 ? 1 : residual ? scale / 2 : scale;  // two layers: 1 / sqrt(2·2) = 1/2
+        const double expected = shape.size() == 1 ? 1
+                                : residual        ? scale / 2
+                                                  : scale;         // two layers: 1 / sqrt(2·2) = 1/2
         CHECK(near(deviation, expected, 0.05 * expected));  // thousands of draws: a deviation is known to 1-2 %
     });
 }
@@ -266,7 +268,8 @@ TEST_CASE("keys start equal to the queries of the first head that reads them") {
     std::as_const(model).each_tensor([&](const std::string& name, const std::vector<size_t>& shape, const float* data) {
         tensors[name] = download(cpu_kernels, data, Tensor{name, shape}.count());
     });
-    const auto &queries = tensors["model.layers.1.self_attn.q_proj.weight"], &keys = tensors["model.layers.1.self_attn.k_proj.weight"];
+    const auto &queries = tensors["model.layers.1.self_attn.q_proj.weight"],
+               &keys = tensors["model.layers.1.self_attn.k_proj.weight"];
     const size_t head = keys.size() / 2;
     REQUIRE(queries.size() == 4 * head);
     CHECK(std::equal(keys.begin(), keys.begin() + head, queries.begin()));
@@ -411,7 +414,8 @@ TEST_CASE(
     REQUIRE(a.shards.size() > 1);
     REQUIRE(a.shards[0].size() > 1);
     const std::vector<float> logprobs = token_logprobs(model, batch, lean), logits = outputs(model, lean);
-    CHECK(near(loss, -std::accumulate(logprobs.begin(), logprobs.end(), 0.0) / static_cast<double>(logprobs.size()), 1e-12));
+    CHECK(near(loss, -std::accumulate(logprobs.begin(), logprobs.end(), 0.0) / static_cast<double>(logprobs.size()),
+               1e-12));
     for (int threads : {1, 2, 3}) {
         CAPTURE(threads);
         cpu_kernels.set_threads(threads);
@@ -457,7 +461,9 @@ Kernels counting_kernels() {
 
 }  // namespace
 
-TEST_CASE("after its attention the last layer computes the rows whose outputs are wanted, with the bits they have among all") {
+TEST_CASE(
+    "after its attention the last layer computes the rows whose outputs are wanted, with the bits they have among "
+    "all") {
     const Kernels kernels = counting_kernels();
     for (const golden::Case& c : golden::cases()) {
         if (c.config.score_head) continue;

@@ -53,13 +53,15 @@ TEST_CASE("numbers: the nearest one, to the last bit") {
 }
 
 TEST_CASE("numbers: what is none, and what does not fit") {
-    for (const char* text : {"", "-", "+1", " 1", "1 ", "\t1", "0x10", "1e", "1,5", "--1", "1-1", "1x", "inf", "nan", "-inf"}) {
+    for (const char* text :
+         {"", "-", "+1", " 1", "1 ", "\t1", "0x10", "1e", "1,5", "--1", "1-1", "1x", "inf", "nan", "-inf"}) {
         CAPTURE(text);
         CHECK(refusal<double>(text) == std::errc::invalid_argument);
         CHECK(refusal<float>(text) == std::errc::invalid_argument);
         CHECK(refusal<int>(text) == std::errc::invalid_argument);
     }
-    for (const char* text : {"1e400", "-1e400", "1e-400"}) CHECK(refusal<double>(text) == std::errc::result_out_of_range);
+    for (const char* text : {"1e400", "-1e400", "1e-400"})
+        CHECK(refusal<double>(text) == std::errc::result_out_of_range);
     for (const char* text : {"1e39", "-1e39", "1e-50"}) CHECK(refusal<float>(text) == std::errc::result_out_of_range);
     CHECK(refusal<int>("2147483648") == std::errc::result_out_of_range);
     CHECK(refusal<int>("1.5") == std::errc::invalid_argument);
@@ -67,7 +69,8 @@ TEST_CASE("numbers: what is none, and what does not fit") {
 
 TEST_CASE("numbers: a locale with a decimal comma changes nothing") {
     const std::string before = std::setlocale(LC_ALL, nullptr);
-    for (const char* locale : {"de_DE.UTF-8", "fr_FR.UTF-8"}) std::setlocale(LC_ALL, locale);  // where they are installed
+    for (const char* locale : {"de_DE.UTF-8", "fr_FR.UTF-8"})
+        std::setlocale(LC_ALL, locale);  // where they are installed
     CHECK(parsed<double>("0.5") == 0.5);
     CHECK(refusal<double>("0,5") == std::errc::invalid_argument);
     std::setlocale(LC_ALL, before.c_str());

@@ -25,8 +25,8 @@ TEST_CASE("the learning rate warms up, then decays linearly") {
 
 TEST_CASE("one step, by hand") {
     // The first step moves each parameter by the learning rate against its gradient's sign (m/(1-beta1) = g,
-    // v/(1-beta2) = g²), whatever the gradient's size beside eps; before that, matrices shrink by learning rate · decay,
-    // norms do not. The embedding table, which comes first, may have a learning rate of its own.
+    // v/(1-beta2) = g²), whatever the gradient's size beside eps; before that, matrices shrink by learning rate ·
+    // decay, norms do not. The embedding table, which comes first, may have a learning rate of its own.
     const Config config = golden::cases()[0].config;
     Model model = golden::make_model(cpu_kernels, config);
     Gradients gradients(model);

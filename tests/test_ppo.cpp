@@ -235,8 +235,8 @@ struct Handed {
 
 Kernels watched_kernels() {
     Kernels kernels = cpu_kernels;
-    kernels.gae = [](double* advantages, double* returns, const double* rewards, const float* values, const int32_t* offsets,
-                     size_t R, double gamma, double lambda) {
+    kernels.gae = [](double* advantages, double* returns, const double* rewards, const float* values,
+                     const int32_t* offsets, size_t R, double gamma, double lambda) {
         cpu_kernels.gae(advantages, returns, rewards, values, offsets, R, gamma, lambda);
         handed.rewards.emplace_back(rewards, rewards + offsets[R]);
         handed.estimated.emplace_back(advantages, advantages + offsets[R]);
@@ -249,15 +249,17 @@ Kernels watched_kernels() {
         handed.advantages.emplace_back(advantages, advantages + T);
         handed.clip_ratio = clip_ratio, handed.dual_clip = dual_clip;
     };
-    kernels.value_loss = [](double* loss, double* gradient, const float* values, const float* old_values, const double* returns,
-                            size_t T, double clip_value) {
+    kernels.value_loss = [](double* loss, double* gradient, const float* values, const float* old_values,
+                            const double* returns, size_t T, double clip_value) {
         cpu_kernels.value_loss(loss, gradient, values, old_values, returns, T, clip_value);
         handed.clip_value = clip_value;
     };
     return kernels;
 }
 
-double mean_of(const std::vector<double>& x) { return std::accumulate(x.begin(), x.end(), 0.0) / static_cast<double>(x.size()); }
+double mean_of(const std::vector<double>& x) {
+    return std::accumulate(x.begin(), x.end(), 0.0) / static_cast<double>(x.size());
+}
 
 double squares_about(const std::vector<double>& x, double mean) {
     double sum = 0;
@@ -303,7 +305,8 @@ TEST_CASE("ppo: the conventions of other libraries reach the rewards, the whiten
             }
         if (name == "oai") {  // whitened, the mean kept
             for (const std::vector<double>& rewards : handed.rewards)
-                CHECK(squares_about(rewards, mean_of(rewards)) == doctest::Approx(static_cast<double>(rewards.size())).epsilon(1e-4));
+                CHECK(squares_about(rewards, mean_of(rewards)) ==
+                      doctest::Approx(static_cast<double>(rewards.size())).epsilon(1e-4));
         } else {
             CHECK(penalties[0] + bonuses[0] == 0);
             CHECK((penalties[1] > 0) == !at_last_token);

@@ -1,5 +1,5 @@
-// The mathematics of PPO and of preferences at the edges that test_advantage.cpp leaves out: switches set to values below
-// 1, what a kernel is handed, and each refusal. All numbers are worked by hand.
+// The mathematics of PPO and of preferences at the edges that test_advantage.cpp leaves out: switches set to values
+// below 1, what a kernel is handed, and each refusal. All numbers are worked by hand.
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -32,7 +32,8 @@ TEST_CASE("a bound or a target below 1 counts as any other") {
     CHECK(shape_score(-0.75, true, options) == -0.5);
     CHECK(shape_score(0.25, true, options) == 0.25);
 
-    // 0.2 nats against a target of 0.4: the error, -1/2, is cut to -0.2; 1000 responses of a horizon of 10,000 take a tenth.
+    // 0.2 nats against a target of 0.4: the error, -1/2, is cut to -0.2; 1000 responses of a horizon of 10,000 take a
+    // tenth.
     options.kl_target = 0.4;
     CHECK(near(adapt_kl_coefficient(0.5, 0.2, 1000, options), 0.5 * (1 - 0.02)));
     // At the target nothing changes, and a little above it the error is not cut: 0.44 / 0.4 - 1 = 0.1.
@@ -82,7 +83,8 @@ TEST_CASE("labels and bounds of 0 and of 1 are lawful, what lies beyond is refus
     CHECK(clamp_label(0.25, 0, 0) == 0);
     CHECK(clamp_label(0.25, 1, 1) == 1);
     for (auto [low, high] : {std::pair{-0.5, 0.5}, {0.5, 1.5}, {1.5, 2.0}, {0.75, 0.5}})
-        CHECK(contains(error_of([&, low = low, high = high] { clamp_label(0.25, low, high); }), "do not lie in [0, 1]"));
+        CHECK(
+            contains(error_of([&, low = low, high = high] { clamp_label(0.25, low, high); }), "do not lie in [0, 1]"));
 
     // At equal scores sigma is 1/2: the loss is ln 2 for any label, the derivative 1/2 - p.
     const PreferenceLoss two = preference_loss(cpu_kernels, {3, 3, -1, -1}, {0, 1});

@@ -26,21 +26,32 @@ namespace {
 using Files = std::map<std::string, std::string>;  // path from the root -> text
 using Faults = std::vector<std::string>;
 
-// The rooms of core/, in order: a file includes its own room and those above it. "" are the files of core/ itself. A new file needs
-// no line here, only a room.
+// The rooms of core/, in order: a file includes its own room and those above it. "" are the files of core/ itself. A
+// new file needs no line here, only a room.
 const std::vector<std::string> kRooms = {"base", "nn", "lm", "io", "world", "method", "eval", "stages", "", "tools"};
 constexpr size_t kCeiling = 600;  // lines: a file that reaches it is worth a thought
 constexpr size_t kReadmeCeiling = 150;  // lines: what a newcomer reads at a sitting
 
-// The honesty rule: of the stages only evaluation, and the named stand-in for the paper's human helpfulness comparisons, may see
-// what knows the truth.
+// The honesty rule: of the stages only evaluation, and the named stand-in for the paper's human helpfulness
+// comparisons, may see what knows the truth.
 const std::set<std::string> kMaySeeTruth = {"core/stages/evaluate.h", "core/stages/compare_helpfulness.h"};
 
 // What the product may include besides the C++ standard library.
-const std::set<std::string> kSystemHeaders = {"omp.h",          "immintrin.h", "unistd.h",   "fcntl.h",        "sys/file.h",
-                                              "sys/ioctl.h",    "sys/resource.h", "sys/stat.h", "sys/mman.h", "cuda_runtime.h",
-                                              "signal.h",       "sched.h",   "xlocale.h",
-                                              "sanitizer/asan_interface.h", "sanitizer/tsan_interface.h"};
+const std::set<std::string> kSystemHeaders = {"omp.h",
+                                              "immintrin.h",
+                                              "unistd.h",
+                                              "fcntl.h",
+                                              "sys/file.h",
+                                              "sys/ioctl.h",
+                                              "sys/resource.h",
+                                              "sys/stat.h",
+                                              "sys/mman.h",
+                                              "cuda_runtime.h",
+                                              "signal.h",
+                                              "sched.h",
+                                              "xlocale.h",
+                                              "sanitizer/asan_interface.h",
+                                              "sanitizer/tsan_interface.h"};
 
 const std::set<std::string> kTopLevel = {
     "Makefile", "CMakeLists.txt", "CMakePresets.json", "README.md", "LICENSE", "cai.cpp", "core", "cpu", "cuda",
@@ -113,7 +124,8 @@ std::string include_fault(const std::string& path, const std::string& target) {
     if (to != "core") return "core/ and cai.cpp reach a backend through core/nn/kernels.h only";
     if (path == "cai.cpp") return "";
     if (room_number(target) > room_number(path)) return "a room includes only itself and the rooms above it";
-    if (room(path) == "stages" && room(target) == "stages") return "stages talk through files, they never include each other";
+    if (room(path) == "stages" && room(target) == "stages")
+        return "stages talk through files, they never include each other";
     if (room(path) == "stages" && room(target) == "eval" && !kMaySeeTruth.count(path))
         return "only evaluation and the named stand-in for human helpfulness see the truth";
     return "";
@@ -296,6 +308,22 @@ Faults page_faults(const std::string& readme, const std::string& map, const File
     return faults;
 }
 
+// .clang-format's ColumnLimit. Characters are counted, not bytes.
+Faults width_faults(const Files& files, size_t most) {
+    Faults faults;
+    for (const auto& [path, text] : files) {
+        if (!is_source(path)) continue;
+        size_t number = 0;
+        for (const std::string& line : split_lines(text)) {
+            number++;
+            const auto width = std::count_if(line.begin(), line.end(), [](char c) { return (c & 0xC0) != 0x80; });
+            if (static_cast<size_t>(width) > most)
+                faults.push_back(concat(path, ": line ", number, " has ", width, " columns, more than ", most));
+        }
+    }
+    return faults;
+}
+
 // The first sentence of the comment that opens a file: what the file is. "" when no comment opens it.
 std::string purpose(const std::string& text) {
     std::string comment;
@@ -333,7 +361,8 @@ std::string make_map(const Files& files) {
         const std::string place = path == "cai.cpp"          ? path
                                   : folder(path) == "core" ? "core/" + room(path) + (room(path).empty() ? "" : "/")
                                                            : folder(path) + "/";
-        const size_t section = static_cast<size_t>(std::find(sections.begin(), sections.end(), place) - sections.begin());
+        const size_t section =
+            static_cast<size_t>(std::find(sections.begin(), sections.end(), place) - sections.begin());
         if (section == sections.size()) continue;
         std::string what;
         for (char c : purpose(text)) what += c == '|' ? std::string("\\|") : std::string(1, c);
@@ -397,6 +426,7 @@ TEST_CASE("links and names of files lead somewhere") { check_none(link_faults(tr
 TEST_CASE("README.md is short, and the map lists every chapter") {
     check_none(page_faults(tree().at("README.md"), tree().at("notebooks_md/00_map.md"), tree()));
 }
+TEST_CASE("lines keep to the columns that .clang-format names") { check_none(width_faults(tree(), 120)); }
 TEST_CASE("every file of the product says what it is") { check_none(purpose_faults(tree())); }
 TEST_CASE("the top level holds what the design allows") {
     std::vector<std::string> names;
@@ -418,10 +448,10 @@ TEST_CASE("the map in notebooks_md/00_map.md is that of the tree (make map rewri
 TEST_CASE("planted faults: includes") {
     auto faults_of = [](const std::string& path, const std::string& include) {
         Files files = {{path, "// A file.\n#include " + include + "\n"}};
-        for (const char* other :
-             {"core/base/error.h", "core/base/rng.h", "core/base/text.h", "core/nn/kernels.h", "core/nn/model.h",
-              "core/eval/oracle.h", "core/eval/new.h", "core/pipeline.h", "core/stages/sft.h", "core/stages/evaluate.h",
-              "core/stages/compare_helpfulness.h", "core/tools/gguf.h", "cpu/cpu.h", "cuda/launch.h", "tests/check.h", "cai.cpp"})
+        for (const char* other : {"core/base/error.h", "core/base/rng.h", "core/base/text.h", "core/nn/kernels.h",
+                                  "core/nn/model.h", "core/eval/oracle.h", "core/eval/new.h", "core/pipeline.h",
+                                  "core/stages/sft.h", "core/stages/evaluate.h", "core/stages/compare_helpfulness.h",
+                                  "core/tools/gguf.h", "cpu/cpu.h", "cuda/launch.h", "tests/check.h", "cai.cpp"})
             files.emplace(other, "// Another.\n");
         return include_faults(files);
     };
@@ -459,8 +489,9 @@ TEST_CASE("planted faults: includes") {
     CHECK(one_fault(
         include_faults({{"cuda/a.cu", "#include <cuda_runtime.h>\n"}, {"cuda/b.cu", " # include <cuda_runtime.h>\n"}}),
         "cuda/b.cu includes <cuda_runtime.h>"));
-    CHECK(one_fault(include_faults({{"core/base/text.h", "#include \"rng.h\"\n"}, {"core/base/rng.h", "#include \"text.h\"\n"}}),
-                    "circle"));
+    CHECK(one_fault(
+        include_faults({{"core/base/text.h", "#include \"rng.h\"\n"}, {"core/base/rng.h", "#include \"text.h\"\n"}}),
+        "circle"));
 }
 
 TEST_CASE("planted faults: words, places, lengths, purposes") {
@@ -475,6 +506,8 @@ TEST_CASE("planted faults: words, places, lengths, purposes") {
     CHECK(ceiling_faults({{"core/a.h", "1\n2\n3\n"}}, 3).empty());
     CHECK(one_fault(ceiling_faults({{"core/a.h", "1\n2\n3\n4"}}, 3), "4 lines"));
     CHECK(ceiling_faults({{"data/a.txt", "1\n2\n3\n4\n"}}, 3).empty());
+    CHECK(one_fault(width_faults({{"core/a.h", "four\nfive5\n\u00b7\u00b7\u00b7\u00b7\n"}}, 4),
+                    "core/a.h: line 2 has 5 columns"));
     CHECK(one_fault(purpose_faults({{"core/a.h", "#pragma once\n"}}), "core/a.h"));
 }
 

@@ -134,7 +134,8 @@ TEST_CASE("reward: figures of a few pairs, by hand") {
     std::vector<const ComparisonPair*> pointers;
     for (const ComparisonPair& pair : pairs) pointers.push_back(&pair);
     const std::vector<float> scores = {3, 1, 0.5f, -0.5f, 9, 0, 4, 4};
-    PreferenceFigures f = preference_figures(pointers, scores, preference_loss(cpu_kernels, scores, labels_of(pointers)).loss);
+    PreferenceFigures f =
+        preference_figures(pointers, scores, preference_loss(cpu_kernels, scores, labels_of(pointers)).loss);
     CHECK(f.pairs == 4);
     CHECK(f.decided == 3);
     CHECK(f.accuracy == doctest::Approx(1.0 / 3));

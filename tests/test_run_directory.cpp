@@ -38,7 +38,8 @@ TEST_CASE("two do not work in one run at the same time") {
         second.force = true;
         second.pending_files = {{"constitution.txt", "other"}};
         CHECK(error_of([&] { second.perform(stage, [](const std::string&) {}); }) ==
-              folder.path.string() + ": another cai is at work in this run; wait until it is done, or name another directory with --out");
+              folder.path.string() +
+                  ": another cai is at work in this run; wait until it is done, or name another directory with --out");
         CHECK(!fs::exists(folder.path / "constitution.txt"));
         CHECK(fs::exists(first.manifest_path("stage")));
     }
@@ -76,7 +77,8 @@ TEST_CASE("a stage runs once, and again when its inputs or options change") {
     perform(2);
     CHECK(runs == 4);
     // A stage that fails is not finished, so it is run again.
-    CHECK_THROWS(run.perform({"double", {"in.txt"}, {}, {"out.txt"}, Json::Object{{"option", 3}}}, [](const std::string&) { fail(kBadInput, "no"); }));
+    CHECK_THROWS(run.perform({"double", {"in.txt"}, {}, {"out.txt"}, Json::Object{{"option", 3}}},
+                             [](const std::string&) { fail(kBadInput, "no"); }));
     perform(2);
     CHECK(runs == 5);
     // A finished one is run again when it must be.
@@ -154,10 +156,11 @@ TEST_CASE("a finished stage vouches for what it wrote, and its fingerprint is th
     Run run(folder.path, {{"far", outside.path / "far.txt"}});
     std::vector<std::string> fingerprints;
     auto perform = [&](int option) {
-        run.perform({"stage", {"far"}, {"extra.txt"}, {"out.txt"}, Json::Object{{"option", option}}}, [&](const std::string& fingerprint) {
-            fingerprints.push_back(fingerprint);
-            write_file(run / "out.txt", "made");
-        });
+        run.perform({"stage", {"far"}, {"extra.txt"}, {"out.txt"}, Json::Object{{"option", option}}},
+                    [&](const std::string& fingerprint) {
+                        fingerprints.push_back(fingerprint);
+                        write_file(run / "out.txt", "made");
+                    });
     };
     perform(1);
     perform(1);

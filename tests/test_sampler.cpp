@@ -339,8 +339,8 @@ size_t cached_rows = 0;
 
 Kernels counting_kernels() {
     Kernels kernels = cpu_kernels;
-    kernels.cache_store = [](float* keys, float* values, const float* qkv, const int32_t* slots, const int32_t* positions,
-                             size_t N, size_t H, size_t K, size_t D, size_t capacity) {
+    kernels.cache_store = [](float* keys, float* values, const float* qkv, const int32_t* slots,
+                             const int32_t* positions, size_t N, size_t H, size_t K, size_t D, size_t capacity) {
 #pragma omp atomic
         cached_rows += N;
         cpu_kernels.cache_store(keys, values, qkv, slots, positions, N, H, K, D, capacity);
@@ -405,7 +405,8 @@ TEST_CASE("sampler: a continuation gives what a prompt of its own would, and com
             for (size_t i = 0; i < prompts.size(); i++) {
                 second.push_back(next_prompt(i, first[i]));
                 rows += prompts[i].size() + first[i].tokens.size() - 1;
-                rows += i % 3 ? 3 : 2;  // the token that was drawn last was never read; where it was cut short it is gone
+                rows +=
+                    i % 3 ? 3 : 2;  // the token that was drawn last was never read; where it was cut short it is gone
             }
             auto expected = generate(model, second, options);
             const std::vector<Token> candidates = {33, 12};
@@ -458,10 +459,12 @@ TEST_CASE("sampler: errors say which prompt and what to do") {
         });
     };
     CHECK(on_to({{}}) == "prompt 0 is empty; begin it with <|endoftext|> or a role");
-    CHECK(on_to({std::vector<Token>(16, 12)}) == "prompt 0 has 16 tokens, but the context of 16 has room for 15; shorten it");
+    CHECK(on_to({std::vector<Token>(16, 12)}) ==
+          "prompt 0 has 16 tokens, but the context of 16 has room for 15; shorten it");
     CHECK(on_to({std::vector<Token>(17, 12), {1}}) ==
           "prompt 0 has 17 tokens, but the context of 16 has room for 16; shorten it");
-    CHECK(on_to({{12}, {24}}) == "candidate token 24 is not in the vocabulary of 24; encode it with this model's tokenizer");
+    CHECK(on_to({{12}, {24}}) ==
+          "candidate token 24 is not in the vocabulary of 24; encode it with this model's tokenizer");
     GenerateOptions options;
     options.sample_ids = {1, 2};
     CHECK(message({{12}}, options) == "there are 2 sample ids for 1 prompts; give one a prompt, or none");

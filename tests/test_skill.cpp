@@ -13,8 +13,8 @@ using namespace cai;
 
 namespace {
 
-// Kernels with which a judge gives these p(A), one after the other: it is asked for log p(A) of some comparisons, then for log
-// p(B) of the same.
+// Kernels with which a judge gives these p(A), one after the other: it is asked for log p(A) of some comparisons, then
+// for log p(B) of the same.
 std::vector<double> verdicts;
 size_t verdicts_given = 0;
 bool asked_for_b = false;
@@ -77,16 +77,19 @@ TEST_CASE("minimal pairs differ in the principle alone, and both halves must be 
     CHECK(figure(score_pairs({}, {}, {}), {"pairs"}) == 0);
 }
 
-TEST_CASE("the judge is right where it prefers the refusal under the principle that applies, and none under the other") {
+TEST_CASE(
+    "the judge is right where it prefers the refusal under the principle that applies, and none under the other") {
     const auto pairs = minimal_pairs(world(), "seen", 6);
     const Tokenizer tokenizer = train_bpe({"A B"}, 300);
-    // For each pair p(A) under the applicable principle, the refusal as A and then as B, and the same under the inapplicable principle.
-    const Kernels kernels = kernels_with({0.9, 0.2, 0.5, 0.5,     // right
-                                          0.7, 0.3, 0.9, 0.8,     // right: it likes A under the inapplicable principle, and neither answer
-                                          0.9, 0.9, 0.5, 0.5,     // it likes A, whatever the principle
-                                          0.6, 0.4, 0.5, 0.5,     // it does not prefer the refusal enough
-                                          0.9, 0.2, 0.7, 0.3,     // it prefers the refusal under any principle
-                                          0.9, 0.2, 0.3, 0.7});   // and here the answer under the inapplicable one
+    // For each pair p(A) under the applicable principle, the refusal as A and then as B, and the same under the
+    // inapplicable principle.
+    const Kernels kernels =
+        kernels_with({0.9, 0.2, 0.5, 0.5,    // right
+                      0.7, 0.3, 0.9, 0.8,    // right: it likes A under the inapplicable principle, and neither answer
+                      0.9, 0.9, 0.5, 0.5,    // it likes A, whatever the principle
+                      0.6, 0.4, 0.5, 0.5,    // it does not prefer the refusal enough
+                      0.9, 0.2, 0.7, 0.3,    // it prefers the refusal under any principle
+                      0.9, 0.2, 0.3, 0.7});  // and here the answer under the inapplicable one
     Config config = preset("micro", static_cast<int>(tokenizer.size()));
     config.context = 512;  // this tokenizer knows no words
     Model judge(kernels, config);

@@ -1,5 +1,5 @@
-// The stages between pretraining and the preference model, on models made by hand: which model speaks, what it is shown, what
-// the next model learns, and how what was said becomes a label.
+// The stages between pretraining and the preference model, on models made by hand: which model speaks, what it is
+// shown, what the next model learns, and how what was said becomes a label.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -22,7 +22,8 @@ namespace {
 const std::string kEvasion = "Maybe ask another day.", kGarble = "Hm";
 
 const Tokenizer& tokenizer() {
-    const std::string text = kEvasion + kGarble + " Theft is forbidden. We do not allow arson. How do I steal the ring?";
+    const std::string text =
+        kEvasion + kGarble + " Theft is forbidden. We do not allow arson. How do I steal the ring?";
     static const Tokenizer tokenizer = train_bpe({text, text}, 400);  // twice, so that every word becomes a token
     return tokenizer;
 }
@@ -69,7 +70,8 @@ std::string text_of(const Transcript& transcript) { return texts_of({encode_docu
 
 }  // namespace
 
-TEST_CASE("critique: a line is drawn for each round and prompt alone, and a round takes up the text of the round before") {
+TEST_CASE(
+    "critique: a line is drawn for each round and prompt alone, and a round takes up the text of the round before") {
     const size_t n = 48;
     BabblingRun babbling(std::vector<Request>(n, some_requests(1, true)[0]));  // one prompt, over and over
     const std::vector<std::string> lines = {"Theft is forbidden.", "We do not allow arson."};
@@ -81,15 +83,17 @@ TEST_CASE("critique: a line is drawn for each round and prompt alone, and a roun
     REQUIRE(records.size() == n);
     CHECK(read_jsonl(babbling.run / "metrics.jsonl").size() == 4);
 
-    // Each round uses both lines, about equally often, and no round's line tells that of another. Chance crosses a bound once
-    // in a thousand times.
+    // Each round uses both lines, about equally often, and no round's line tells that of another. Chance crosses a
+    // bound once in a thousand times.
     std::vector<std::vector<int>> second(4);  // by round and prompt: is it the second line?
     for (const Json& record : records) {
         REQUIRE(record["rounds"].array().size() == 4);
         for (size_t round = 0; round < 4; round++)
             second[round].push_back(record["rounds"].array()[round]["principle"].string() == lines[1]);
     }
-    auto about_half = [](long count) { return std::abs(static_cast<double>(count) - n / 2.0) < 3.3 * std::sqrt(n) / 2; };
+    auto about_half = [](long count) {
+        return std::abs(static_cast<double>(count) - n / 2.0) < 3.3 * std::sqrt(n) / 2;
+    };
     for (size_t a = 0; a < 4; a++) {
         CHECK(about_half(std::count(second[a].begin(), second[a].end(), 1)));
         for (size_t b = 0; b < a; b++) {
@@ -133,8 +137,9 @@ TEST_CASE("sft: what the helpful-only assistant and SL-CAI learn, from the pretr
         return to_json(kind, {{kEndOfText, text, true}});
     };
     write_file(run / "world/documents.jsonl",
-               dump_jsonl({document("encyclopedia", "e one"), document("critique", "no"), document("encyclopedia", "e two"),
-                           document("conversation", "c one"), document("encyclopedia", "e three"), document("conversation", "c two")}));
+               dump_jsonl({document("encyclopedia", "e one"), document("critique", "no"),
+                           document("encyclopedia", "e two"), document("conversation", "c one"),
+                           document("encyclopedia", "e three"), document("conversation", "c two")}));
     auto dialogue = [](const std::string& prompt, const std::string& answer) {
         return text_of(completed(dialogue_prompt(prompt), answer));
     };
@@ -177,7 +182,8 @@ TEST_CASE("compare: the label is the judge's p(A) in both orders, averaged and c
             const std::string &a = record["a"].string(), &b = record["b"].string();
             std::vector<std::string> reasons(2);
             if (reasoning) {
-                reasons = greedily(judge, {reasoning_prompt(prompt, a, b, principle), reasoning_prompt(prompt, b, a, principle)});
+                reasons = greedily(
+                    judge, {reasoning_prompt(prompt, a, b, principle), reasoning_prompt(prompt, b, a, principle)});
                 CHECK(record["reasoning"] == Json(Json::Array{reasons[0], reasons[1]}));
             }
             const std::vector<double> p_a = judge_verdicts(judge, tokenizer(),

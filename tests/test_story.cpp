@@ -1,5 +1,5 @@
-// The whole story at size micro: it runs, its loss falls, it gives the same bits on one thread and on two, finished stages are not
-// run again, and what is missing or empty is met with one sentence or one warning.
+// The whole story at size micro: it runs, its loss falls, it gives the same bits on one thread and on two, finished
+// stages are not run again, and what is missing or empty is met with one sentence or one warning.
 #include <doctest/doctest.h>
 
 #include <filesystem>
@@ -47,12 +47,19 @@ struct Told {
 
 Constitution default_constitution() { return Constitution::read(data() / "constitution.txt"); }
 
-const std::vector<std::string> kMade = {"tokenizer/tokenizer.json",      "pretrained/model.safetensors", "helpful/model.safetensors",
-                                        "revisions.jsonl",               "sl-cai/model.safetensors",     "comparisons.jsonl",
-                                        "helpfulness.jsonl",             "rl-cai/model.safetensors",     "value-model/model.safetensors",
+const std::vector<std::string> kMade = {"tokenizer/tokenizer.json",
+                                        "pretrained/model.safetensors",
+                                        "helpful/model.safetensors",
+                                        "revisions.jsonl",
+                                        "sl-cai/model.safetensors",
+                                        "comparisons.jsonl",
+                                        "helpfulness.jsonl",
+                                        "rl-cai/model.safetensors",
+                                        "value-model/model.safetensors",
                                         "preference-model/model.safetensors"};
 
-// Chi-square of a table of counts, with one degree of freedom: above 10.83 once in a thousand when nothing is associated.
+// Chi-square of a table of counts, with one degree of freedom: above 10.83 once in a thousand when nothing is
+// associated.
 double association(const double (&count)[2][2]) {
     double total = 0, chi_square = 0;
     for (auto& row : count) total += row[0] + row[1];
@@ -80,13 +87,14 @@ TEST_CASE("the micro story: its loss falls, and one thread and two give the same
 
     std::map<std::string, std::vector<double>> losses;
     for (const Json& line : read_jsonl(one.path / "metrics.jsonl"))
-        if (const Json* loss = line.find("loss"); loss && loss->is_number()) losses[line["stage"].string()].push_back(loss->number());
+        if (const Json* loss = line.find("loss"); loss && loss->is_number())
+            losses[line["stage"].string()].push_back(loss->number());
     REQUIRE(!losses["pretrain"].empty());
     CHECK(losses["pretrain"].back() < 0.75 * std::log(512.0));
 
     Json results = read_json(one.path / "results.json");
-    for (const char* key : {"seed", "size", "threads", "seconds", "constitution", "review_documents", "models", "greedy", "critic",
-                            "judge", "preference_model", "elo"})
+    for (const char* key : {"seed", "size", "threads", "seconds", "constitution", "review_documents", "models",
+                            "greedy", "critic", "judge", "preference_model", "elo"})
         CHECK_MESSAGE(results.find(key) != nullptr, key);
     for (const char* model : {"helpful", "sl-cai", "rl-cai"})
         for (const char* split : {"seen", "held_out_entities", "held_out_hazards"}) {
@@ -97,8 +105,8 @@ TEST_CASE("the micro story: its loss falls, and one thread and two give the same
             CHECK(sum == doctest::Approx(1));
         }
 
-    // Every round's principle is a line of the constitution, and whether it is from the first half has nothing to do with whether the
-    // prompt is harmful.
+    // Every round's principle is a line of the constitution, and whether it is from the first half has nothing to do
+    // with whether the prompt is harmful.
     const Constitution constitution = default_constitution();
     std::set<std::string> harmful;
     for (const Json& prompt : read_jsonl(one.path / "world/prompts.jsonl"))
@@ -110,7 +118,8 @@ TEST_CASE("the micro story: its loss falls, and one thread and two give the same
             const auto& lines = constitution.lines;
             auto line = std::find(lines.begin(), lines.end(), round["principle"].string());
             REQUIRE(line != lines.end());
-            count[harmful.count(record["prompt"].string())][line < lines.begin() + static_cast<std::ptrdiff_t>(lines.size() / 2)]++;
+            count[harmful.count(record["prompt"].string())]
+                 [line < lines.begin() + static_cast<std::ptrdiff_t>(lines.size() / 2)]++;
         }
     }
     CHECK(count[0][0] + count[0][1] > 20);
@@ -146,14 +155,16 @@ TEST_CASE("a run of another seed reuses nothing and says so") {
     warnings.str("");
     reuse_from(same.pipeline, source.run);
     std::cerr.rdbuf(before);
-    CHECK(contains(of_another_seed, "holds no world, tokenizer, pretrain, sft-helpful and skill of seed 2, size micro"));
+    CHECK(
+        contains(of_another_seed, "holds no world, tokenizer, pretrain, sft-helpful and skill of seed 2, size micro"));
     CHECK_FALSE(fs::exists(two.path / "world"));
     CHECK(contains(warnings.str(), "holds no pretrain, sft-helpful and skill of seed 1"));
     CHECK(read_file(one.path / "tokenizer/tokenizer.json") == read_file(three.path / "tokenizer/tokenizer.json"));
     CHECK_THROWS_WITH_AS(expect_a_model(same.run), doctest::Contains("no model to evaluate"), Error);
 }
 
-TEST_CASE("the list of stages: every input is made by an earlier stage, and only the constitution's own stages hang on it") {
+TEST_CASE(
+    "the list of stages: every input is made by an earlier stage, and only the constitution's own stages hang on it") {
     std::set<std::string> there = {"constitution.txt"}, names;
     there.insert(kWorldFiles.begin(), kWorldFiles.end());
     std::vector<std::string> reusable;
@@ -176,8 +187,8 @@ TEST_CASE("the table of stages in notebooks_md/00_map.md is that of the list (ma
         return text;
     };
     for (const Stage& stage : stages())
-        table += concat("| ", stage.name, " | `cai ", stage.command, "` | ", code(files_read(stage)), " | ", code(stage.outputs),
-                        " | ", stage.does, " |\n");
+        table += concat("| ", stage.name, " | `cai ", stage.command, "` | ", code(files_read(stage)), " | ",
+                        code(stage.outputs), " | ", stage.does, " |\n");
     const fs::path page = fs::path(CAI_SOURCE_DIR) / "notebooks_md/00_map.md";
     const std::string begin = "<!-- stages -->\n", end = "<!-- /stages -->", text = read_file(page);
     const size_t from = text.find(begin), to = text.find(end);
@@ -199,7 +210,8 @@ TEST_CASE("a stage alone takes what this recipe makes, and nothing else") {
     {
         Told other(folder.path, 1, default_constitution(), 2);
         other.only("world");
-        CHECK_THROWS_WITH_AS(other.only("skill"), doctest::Contains("pretrained: is not what `cai pretrain` makes"), Error);
+        CHECK_THROWS_WITH_AS(other.only("skill"), doctest::Contains("pretrained: is not what `cai pretrain` makes"),
+                             Error);
     }
     Told told(folder.path, 1, default_constitution());
     told.only("world");
@@ -207,14 +219,16 @@ TEST_CASE("a stage alone takes what this recipe makes, and nothing else") {
 
     // Another constitution: the revisions are not made from it.
     told.run.pending_files["constitution.txt"] = "Cooking is forbidden.\n";
-    CHECK_THROWS_WITH_AS(told.only("sft-sl-cai"), doctest::Contains("revisions.jsonl: is not what `cai critique` makes"), Error);
+    CHECK_THROWS_WITH_AS(told.only("sft-sl-cai"),
+                         doctest::Contains("revisions.jsonl: is not what `cai critique` makes"), Error);
     told.run.pending_files["constitution.txt"] = told.constitution.text();
 
     // A stage that was begun and not finished vouches for nothing, whatever lies there from before.
     const fs::path manifest = told.run.manifest_path("sft-helpful");
     const std::string finished = read_file(manifest);
     write_file(manifest, R"({"stage": "sft-helpful", "unfinished": true})");
-    CHECK_THROWS_WITH_AS(told.only("critique"), doctest::Contains("helpful: is not what `cai sft helpful` makes"), Error);
+    CHECK_THROWS_WITH_AS(told.only("critique"), doctest::Contains("helpful: is not what `cai sft helpful` makes"),
+                         Error);
     write_file(manifest, finished);
 
     // What was put there by hand is taken by a stage alone, with a warning, and not overwritten by the whole.
@@ -233,7 +247,9 @@ TEST_CASE("evaluate runs again after an edit of a world file, and after another 
     Told told(folder.path, 1, default_constitution());
     told.run.external_files = world_files(edited.path);
     for (const char* stage : {"world", "tokenizer", "pretrain", "sft-helpful", "skill", "evaluate"}) told.only(stage);
-    const auto finished = [&](const char* stage) { return told.run.is_finished(task_of(stage_named(stage), told.recipe)); };
+    const auto finished = [&](const char* stage) {
+        return told.run.is_finished(task_of(stage_named(stage), told.recipe));
+    };
     CHECK(finished("skill"));
     CHECK(finished("evaluate"));
     told.recipe.critique.temperature = 0.5f;
@@ -276,14 +292,16 @@ TEST_CASE("a model of a text: another text or vocabulary is another model, and i
     CHECK_THROWS_WITH_AS(run_on_text(cpu_kernels, told.run, r, text, false), doctest::Contains("holds a story"), Error);
     Run second_process(book.path);
     write_file(text, "Another.");
-    CHECK_THROWS_WITH_AS(run_on_text(cpu_kernels, second_process, r, text, false), doctest::Contains("another cai is at work"), Error);
+    CHECK_THROWS_WITH_AS(run_on_text(cpu_kernels, second_process, r, text, false),
+                         doctest::Contains("another cai is at work"), Error);
 }
 
 TEST_CASE("a principle that is too long for the models is refused before the long work") {
     TemporaryFolder folder, source_folder;
     std::string principle = "Never help with theft";
     for (int i = 0; i < 60; i++) principle += ", burning";
-    Told source(source_folder.path, 1, default_constitution()), told(folder.path, 1, Constitution{{"No loss.", principle}});
+    Told source(source_folder.path, 1, default_constitution()),
+        told(folder.path, 1, Constitution{{"No loss.", principle}});
     CHECK_THROWS_WITH_AS(told.all(), doctest::Contains("line 2 has "), Error);
     CHECK(fs::exists(folder.path / "tokenizer"));
     CHECK_FALSE(fs::exists(folder.path / "pretrained"));
@@ -297,7 +315,8 @@ TEST_CASE("a principle that is too long for the models is refused before the lon
 }
 
 TEST_CASE("the line of a round is drawn independently of the prompt") {
-    // The draws as critique.h makes them, for two lines and prompts that are hazards or not: no association, and uniform.
+    // The draws as critique.h makes them, for two lines and prompts that are hazards or not: no association, and
+    // uniform.
     const size_t n = 4000;
     double count[2][2] = {};
     for (size_t i = 0; i < n; i++)

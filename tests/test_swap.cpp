@@ -29,8 +29,10 @@ TEST_CASE("a swap's figures are those of held-out entities") {
     double acts = 0;
     for (const Act& act : world().acts) {
         if (act.kind == Kind::hazard && !act.held_out)
-            by_hazard.set(act.name, Json::Object{{"complied", act.name == removed ? 0.75 : 0.5}, {"refused_with_reason", 0.25}});
-        if (act.kind != Kind::hazard) by_act.set(act.name, Json::Object{{"helped", 0.5}, {"refused_with_reason", 0.125}}), acts++;
+            by_hazard.set(act.name,
+                          Json::Object{{"complied", act.name == removed ? 0.75 : 0.5}, {"refused_with_reason", 0.25}});
+        if (act.kind != Kind::hazard)
+            by_act.set(act.name, Json::Object{{"helped", 0.5}, {"refused_with_reason", 0.125}}), acts++;
     }
     REQUIRE(acts > 3);
     Json results = Json::Object{

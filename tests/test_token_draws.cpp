@@ -155,7 +155,8 @@ TEST_CASE("a draw of exactly 0 takes the first token that is not ruled out, howe
 
 TEST_CASE("where a logit is NaN the token is one of the vocabulary all the same") {
     for (const Kernels* k : backends())
-        for (const std::vector<float>& row : {std::vector<float>{kNaN}, {kNaN, -kInfinity}, std::vector<float>(64, kNaN)})
+        for (const std::vector<float>& row :
+             {std::vector<float>{kNaN}, {kNaN, -kInfinity}, std::vector<float>(64, kNaN)})
             for (Token token : draws(*k, row, 20, {1, 0, 1})) CHECK(token == 0);
 }
 

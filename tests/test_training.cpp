@@ -1,4 +1,5 @@
-// The loop of the supervised stages: its loss falls, a resumed run ends on the same bits, divergence is told; and manifests.
+// The loop of the supervised stages: its loss falls, a resumed run ends on the same bits, divergence is told; and
+// manifests.
 #include <doctest/doctest.h>
 
 #include <filesystem>
@@ -19,7 +20,8 @@ struct Setting {
     std::vector<Document> documents;
 
     Setting() {
-        for (const char* text : {"the cat sat on the mat", "the dog sat on the log", "the cat and the dog sat", "on the mat the cat sat"})
+        for (const char* text :
+             {"the cat sat on the mat", "the dog sat on the log", "the cat and the dog sat", "on the mat the cat sat"})
             documents.push_back(encode_text(tokenizer, text));
     }
     ~Setting() { stop_signal = 0; }

@@ -1,5 +1,5 @@
-// The world as it stands in data/: what it must hold, that mistakes in its files are named, that held-out words stay held
-// out, and that nothing but principles says what is wrong.
+// The world as it stands in data/: what it must hold, that mistakes in its files are named, that held-out words stay
+// held out, and that nothing but principles says what is wrong.
 #include <doctest/doctest.h>
 
 #include <filesystem>
@@ -53,7 +53,8 @@ TEST_CASE("the world is as large as it has to be") {
     CHECK(kinds[Kind::hazard] >= 10);
     CHECK(kinds[Kind::look_alike] >= 6);
     CHECK(kinds[Kind::benign] + kinds[Kind::look_alike] >= 20);
-    for (const EntityClass& entity_class : world.classes) CHECK_MESSAGE(entity_class.members.size() >= 40, entity_class.name);
+    for (const EntityClass& entity_class : world.classes)
+        CHECK_MESSAGE(entity_class.members.size() >= 40, entity_class.name);
     CHECK(world.phrases.refusals.size() >= 8);
     for (const std::string& refusal : world.phrases.refusals) {
         CHECK_MESSAGE(contains(refusal, "{result}"), refusal);
@@ -63,8 +64,8 @@ TEST_CASE("the world is as large as it has to be") {
 
 TEST_CASE("a look-alike shares a verb or an object with a hazard") {
     World world(data() / "world", 1);
-    const std::set<std::string> small = {"how", "do", "i", "the", "a", "to", "can", "what", "is", "in", "from", "of", "for",
-                                         "it", "by", "my", "with", "about", "at", "on", "out"};
+    const std::set<std::string> small = {"how", "do",  "i",  "the", "a",  "to",   "can",   "what", "is", "in", "from",
+                                         "of",  "for", "it", "by",  "my", "with", "about", "at",   "on", "out"};
     for (const Act& act : world.acts) {
         if (act.kind != Kind::look_alike) continue;
         std::set<std::string> shared;
@@ -83,8 +84,8 @@ TEST_CASE("outside of reviews nothing says which acts are wrong") {
     // Everything that the world says but for its principles; refusals stand in reviews only.
     World world(data() / "world", 3);
     DocumentWriter writer(world);
-    const std::set<std::string> verdicts = {"must", "bad", "wrong", "evil", "should", "forbidden", "allowed", "never", "harmful",
-                                            "illegal", "ought", "sin", "crime"};
+    const std::set<std::string> verdicts = {"must",  "bad",     "wrong",   "evil",  "should", "forbidden", "allowed",
+                                            "never", "harmful", "illegal", "ought", "sin",    "crime"};
     for (const char* kind : {"encyclopedia", "conversation", "dialogue"})
         for (size_t i = 0; i < 3000; i++) {
             Rng rng(3, mix(stream(kind), i));
@@ -102,19 +103,24 @@ TEST_CASE("the encyclopedia tells every act's consequence, held-out ones include
         Rng rng(1, mix(stream("encyclopedia"), i));
         std::string text = writer.encyclopedia(rng)[0].text;
         for (const Act& act : world.acts)
-            if (contains(text, "This is " + act.name + ", or " + act.also + ".") && contains(text, "After " + act.name + ",")) told.insert(act.name);
+            if (contains(text, "This is " + act.name + ", or " + act.also + ".") &&
+                contains(text, "After " + act.name + ","))
+                told.insert(act.name);
     }
     CHECK(told.size() == world.acts.size());
 }
 
 TEST_CASE("mistakes in the world's files are named by file and line") {
-    CHECK(contains(error_after("acts.txt", "kind = hazard", "kind = horrible"), "acts.txt: line 13: kind is \"horrible\""));
+    CHECK(contains(error_after("acts.txt", "kind = hazard", "kind = horrible"),
+                   "acts.txt: line 13: kind is \"horrible\""));
     CHECK(contains(error_after("acts.txt", "also = theft\n", ""), "line 12: [stealing] has no line \"also"));
     CHECK(contains(error_after("acts.txt", "loses the {thing}", "loses the {thin}"), "slot {thin}"));
-    CHECK(contains(error_after("acts.txt", "How do I steal the {thing} from", "How do I steal the lantern from"), "lantern"));
+    CHECK(contains(error_after("acts.txt", "How do I steal the {thing} from", "How do I steal the lantern from"),
+                   "lantern"));
     CHECK(contains(error_after("acts.txt", "also = fraud", "also = theft"), "\"theft\" already names [stealing]"));
     CHECK(contains(error_after("entities.txt", "baker, doctor", "baker, baker"), "\"baker\" is named twice"));
-    CHECK(contains(error_after("entities.txt", "baker, doctor", "Baker, doctor"), "\"Baker\" is not one lower-case word"));
+    CHECK(contains(error_after("entities.txt", "baker, doctor", "Baker, doctor"),
+                   "\"Baker\" is not one lower-case word"));
     CHECK(contains(error_after("phrases.txt", "[evasion]", "[evasions]"), "unknown kind of phrase [evasions]"));
     CHECK(contains(error_after("phrases.txt", "{or}.", "{nor}."), "{nor}"));
     CHECK(contains(error_after("phrases.txt", "Stay away from", "Stay welcome from"), "\"welcome\" is a topic"));
@@ -130,19 +136,22 @@ TEST_CASE("mistakes in the world's files are named by file and line") {
                    "does not have the slot {result}"));
     CHECK(contains(error_after("entities.txt", "near the {place}.", "near here."),
                    "line 6: the fact \"The {person} lives near here.\""));
-    CHECK(contains(error_after("entities.txt", "The {person} lives near", "It lives near"), "does not have the slot {person}"));
+    CHECK(contains(error_after("entities.txt", "The {person} lives near", "It lives near"),
+                   "does not have the slot {person}"));
     CHECK(contains(error_after("entities.txt", "lives near the {place}", "lives near the lantern, {place}"),
                    "the entity \"lantern\""));
 
     // One word, one meaning.
     CHECK(contains(error_after("entities.txt", "place = river,", "place = ring,"), "line 8: the entity \"ring\""));
-    CHECK(contains(error_after("acts.txt", "also = theft", "also = map"), "line 14: \"map\" already names an entity of [thing]"));
+    CHECK(contains(error_after("acts.txt", "also = theft", "also = map"),
+                   "line 14: \"map\" already names an entity of [thing]"));
     CHECK(contains(error_after("acts.txt", "[stealing]", "[ring]"),
                    "line 12: [ring] \"ring\" already names an entity of [thing]"));
     CHECK(contains(error_after("acts.txt", "[stealing]", "[theft]"), "\"theft\" already names [theft]"));
     CHECK(contains(error_after("acts.txt", "target = people\nbrings = loss", "target = people\nbrings = theft"),
                    "\"theft\" already names [stealing]"));
-    CHECK(contains(error_after("acts.txt", "target = people", "target = loss"), "\"loss\" already names a consequence"));
+    CHECK(
+        contains(error_after("acts.txt", "target = people", "target = loss"), "\"loss\" already names a consequence"));
     CHECK(contains(error_after("acts.txt", "also = fraud", "also = loss"), "\"loss\" already names a consequence"));
     CHECK(contains(error_after("entities.txt", "[thing]", "[person]"), "[person] opens this class a second time"));
     CHECK(contains(error_after("entities.txt", "[thing]", "[Thing]"), "[Thing] names no class"));
@@ -152,7 +161,8 @@ TEST_CASE("mistakes in the world's files are named by file and line") {
 
     // Braces, bytes and line ends.
     CHECK(contains(error_after("acts.txt", "from the {person}?", "from the {person?"), "acts.txt: line 17: "));
-    CHECK(contains(error_after("acts.txt", "from the {person}?", "from the {person?"), "opens a { and does not close it"));
+    CHECK(contains(error_after("acts.txt", "from the {person}?", "from the {person?"),
+                   "opens a { and does not close it"));
     CHECK(contains(error_after("acts.txt", "from the {person}?", "from the person}?"), "has a } that closes nothing"));
     CHECK(contains(error_after("acts.txt", "the {thing} from", "the {thing from"), "opens a { within a slot"));
     CHECK(contains(error_after("phrases.txt", "Gladly.", "Gladly\xff."), "byte 7: not UTF-8"));
@@ -187,7 +197,8 @@ TEST_CASE("the seed draws facts and splits") {
     CHECK(brought.size() == 2);
 }
 
-TEST_CASE("a quarter of the phrasings is held out, plain ones never; the shipped constitution is worded in plain ones") {
+TEST_CASE(
+    "a quarter of the phrasings is held out, plain ones never; the shipped constitution is worded in plain ones") {
     for (uint64_t seed : {1, 2, 3}) {
         const World world(data() / "world", seed);
         const Phrases& phrases = world.phrases;
@@ -202,14 +213,17 @@ TEST_CASE("a quarter of the phrasings is held out, plain ones never; the shipped
             for (size_t i = phrases.principles.size() - phrases.plain_principles; i < phrases.principles.size(); i++) {
                 const std::string& pattern = phrases.principles[i];
                 const size_t open = pattern.find('{'), close = pattern.rfind('}');
-                plain = plain || (line.starts_with(pattern.substr(0, open)) && line.ends_with(pattern.substr(close + 1)));
+                plain =
+                    plain || (line.starts_with(pattern.substr(0, open)) && line.ends_with(pattern.substr(close + 1)));
             }
             CHECK_MESSAGE(plain, line);
         }
     }
 }
 
-TEST_CASE("drills: half of the principles are words in any order; a third of the keyword checks are of no topics, half of these invented") {
+TEST_CASE(
+    "drills: half of the principles are words in any order; a third of the keyword checks are of no topics, half of "
+    "these invented") {
     const World world(data() / "world", 1);
     const DocumentWriter writer(world);
     size_t worded = 0, topics = 0, asked_invented = 0, words_of_principles = 0, invented = 0;
@@ -314,7 +328,8 @@ TEST_CASE("held-out words stand in no review and in no prompt that a stage works
                     if (name.ends_with("ing")) {
                         name.resize(name.size() - 3);
                         forms.insert({name, name + "e"});
-                        if (name.size() > 2 && name.back() == name[name.size() - 2]) forms.insert(name.substr(0, name.size() - 1));
+                        if (name.size() > 2 && name.back() == name[name.size() - 2])
+                            forms.insert(name.substr(0, name.size() - 1));
                     }
         size_t texts = 0;
         auto check = [&](const std::string& text, bool ask) {
@@ -322,7 +337,8 @@ TEST_CASE("held-out words stand in no review and in no prompt that a stage works
             if (ask)
                 for (const std::string& word : stems(text)) CHECK_MESSAGE(!forms.count(word), text);
             for (const std::string& word : stems(text)) CHECK_MESSAGE(!held_out_acts.count(word), text);
-            // Of words that no text of the world uses, plurals alone are forms: an invented "cater" has nothing of a cat.
+            // Of words that no text of the world uses, plurals alone are forms: an invented "cater" has nothing of a
+            // cat.
             for (const std::string& word : words_of(text))
                 for (const std::string& stem : stems(word))
                     if (world.knows(word) || word == stem || word == stem + "s" || word == stem + "es")
@@ -339,7 +355,8 @@ TEST_CASE("held-out words stand in no review and in no prompt that a stage works
             for (const Json& json : read_jsonl(run / file)) {
                 const std::string& kind = json["kind"].string();
                 if (kind == "encyclopedia" || kind == "conversation") continue;
-                for (const Segment& segment : segments_from_json(json, file)) check(segment.text, segment.role == kUser);
+                for (const Segment& segment : segments_from_json(json, file))
+                    check(segment.text, segment.role == kUser);
             }
         for (const Json& json : read_jsonl(run / "world/prompts.jsonl")) check(json["prompt"].string(), true);
         CHECK(texts > 5000);
@@ -375,8 +392,10 @@ TEST_CASE("requests kept for evaluation stand in nothing that is written for tra
         for (const Json& json : read_jsonl(run / file))
             for (const Segment& segment : segments_from_json(json, file)) {
                 if (segment.role == kUser) check(segment.text);
-                for (const char* follows : {" This is ", " Topics: "})  // the encyclopedia's entries begin with a request
-                    if (json["kind"].string() == "encyclopedia") check(segment.text.substr(0, segment.text.find(follows)));
+                for (const char* follows :
+                     {" This is ", " Topics: "})  // the encyclopedia's entries begin with a request
+                    if (json["kind"].string() == "encyclopedia")
+                        check(segment.text.substr(0, segment.text.find(follows)));
             }
     for (const Json& json : read_jsonl(run / "world/prompts.jsonl")) check(json["prompt"].string());
     CHECK(asked > 8000);
@@ -396,7 +415,8 @@ TEST_CASE("half of the reviews' applicable principles name an entity of the requ
         }
         const std::vector<std::string> topics = world.topics_in(principle), words = words_of(prompt);
         named += std::any_of(world.entities.begin(), world.entities.end(), [&](const Entity& entity) {
-            return std::count(topics.begin(), topics.end(), entity.name) && std::count(words.begin(), words.end(), entity.name);
+            return std::count(topics.begin(), topics.end(), entity.name) &&
+                   std::count(words.begin(), words.end(), entity.name);
         });
     }
     // Half of the principles cover the request. Left to chance a tenth would name an entity of it.
@@ -411,7 +431,8 @@ TEST_CASE("a review's principle speaks of the request or does not, as it says") 
     size_t by_request_word = 0, applicable = 0;
     for (size_t i = 0; i < 2000; i++) {
         Request request = writer.seen_request(rng);
-        Principle principle = world.draw_principle(rng, request, true, false, kNameShare), counterpart = world.inapplicable_counterpart(rng, principle, request);
+        Principle principle = world.draw_principle(rng, request, true, false, kNameShare),
+                  counterpart = world.inapplicable_counterpart(rng, principle, request);
         CHECK(world.covers(principle.topics, request));
         CHECK(!world.covers(counterpart.topics, request));
         CHECK(principle.topics.size() == counterpart.topics.size());
@@ -428,7 +449,8 @@ TEST_CASE("a review's principle speaks of the request or does not, as it says") 
             if (word.size() > 3) beginnings.insert(word.substr(0, 4));
         bool shared = false;
         for (const std::string& topic : principle.topics)
-            shared = shared || beginnings.count(topic.substr(0, 4)) || (topic.size() <= 3 && contains(world.prompt(request), topic));
+            shared = shared || beginnings.count(topic.substr(0, 4)) ||
+                     (topic.size() <= 3 && contains(world.prompt(request), topic));
         by_request_word += shared;
         applicable++;
     }
@@ -436,7 +458,9 @@ TEST_CASE("a review's principle speaks of the request or does not, as it says") 
     CHECK(by_request_word * 3 <= applicable * 2);
 }
 
-TEST_CASE("reviews: half of the principles apply to the request; what a principle allows stays; an inapplicable one's verdict is a coin toss") {
+TEST_CASE(
+    "reviews: half of the principles apply to the request; what a principle allows stays; an inapplicable one's "
+    "verdict is a coin toss") {
     World world(data() / "world", 6);
     DocumentWriter writer(world);
     const Oracle oracle(world);
@@ -454,14 +478,17 @@ TEST_CASE("reviews: half of the principles apply to the request; what a principl
     };
     auto rank = [&](const std::string& answer) {
         const auto& evasions = world.phrases.evasions;
-        return oracle.is_refusal(answer) ? 2 : std::find(evasions.begin(), evasions.end(), answer) != evasions.end() ? 1 : 0;
+        return oracle.is_refusal(answer)                                               ? 2
+               : std::find(evasions.begin(), evasions.end(), answer) != evasions.end() ? 1
+                                                                                       : 0;
     };
     // About half of n, off by less than chance manages once in a thousand times.
     auto about_half = [](size_t count, size_t n) {
-        return std::abs(static_cast<double>(count) - static_cast<double>(n) / 2) < 3.3 * std::sqrt(static_cast<double>(n)) / 2;
+        return std::abs(static_cast<double>(count) - static_cast<double>(n) / 2) <
+               3.3 * std::sqrt(static_cast<double>(n)) / 2;
     };
-    size_t critiques = 0, covered_critiques = 0, refusals_kept = 0, reasonings = 0, covered_reasonings = 0, undecided = 0,
-           for_the_refusal = 0;
+    size_t critiques = 0, covered_critiques = 0, refusals_kept = 0, reasonings = 0, covered_reasonings = 0,
+           undecided = 0, for_the_refusal = 0;
     for (size_t i = 0; i < 2000; i++) {
         Rng rng(6, i);
         auto review = parts(writer.critique_review(rng));
@@ -499,7 +526,8 @@ TEST_CASE("the world says how many reviews and drills a model sees") {
     size_t reviews = 0;
     for (const char* file : {"world/documents.jsonl", "world/reviews.jsonl"})
         for (const Json& json : read_jsonl(run / file))
-            for (const char* kind : {"echo", "drill", "critique", "comparison"}) reviews += json["kind"].string() == kind;
+            for (const char* kind : {"echo", "drill", "critique", "comparison"})
+                reviews += json["kind"].string() == kind;
     CHECK(static_cast<size_t>(read_json(run / "world/world.json")["review_documents"].integer()) == reviews);
 }
 
@@ -524,15 +552,18 @@ TEST_CASE("tiny's vocabulary has a token for every topic, wherever in a principl
     write_corpus(run, world, {24000, 5, 5, 5, 5, 5, 5, 5, 5});
     std::vector<std::string> texts;
     for (const Json& json : read_jsonl(run / "world/documents.jsonl"))
-        for (const Segment& segment : segments_from_json(json, "world/documents.jsonl")) texts.push_back(normalize_principle(segment));
+        for (const Segment& segment : segments_from_json(json, "world/documents.jsonl"))
+            texts.push_back(normalize_principle(segment));
     const Tokenizer tokenizer = train_bpe(texts, static_cast<size_t>(recipe("tiny", 1).vocab_size));
     size_t topics = 0, whole = 0, whole_at_the_start = 0;
     for (const auto& group : world.topic_groups(false)) {
-        if (&group == &world.topic_groups(false).back()) break;  // entities: a principle names them with an article before them
+        if (&group == &world.topic_groups(false).back())
+            break;  // entities: a principle names them with an article before them
         for (const std::string& topic : group) {
             topics++;
             whole += tokenizer.encode(" " + topic).size() == 1;
-            whole_at_the_start += tokenizer.encode(normalize_principle({kPrinciple, capitalized(topic), false})).size() == 1;
+            whole_at_the_start +=
+                tokenizer.encode(normalize_principle({kPrinciple, capitalized(topic), false})).size() == 1;
         }
     }
     CAPTURE(topics);

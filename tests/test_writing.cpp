@@ -1,5 +1,5 @@
-// Texts that do not fit: who fills the context is not asked any further, and is counted; lines of a constitution that are too
-// long are named before any work is done.
+// Texts that do not fit: who fills the context is not asked any further, and is counted; lines of a constitution that
+// are too long are named before any work is done.
 #include <doctest/doctest.h>
 
 #include <sstream>
@@ -54,7 +54,8 @@ struct Babble {
     size_t too_long(const std::string& stage) const {
         size_t sum = 0;
         for (const Json& line : read_jsonl(run / "metrics.jsonl"))
-            if (line["stage"].string() == stage && line.find("too_long")) sum += static_cast<size_t>(line["too_long"].integer());
+            if (line["stage"].string() == stage && line.find("too_long"))
+                sum += static_cast<size_t>(line["too_long"].integer());
         return sum;
     }
 };
@@ -79,7 +80,8 @@ TEST_CASE("a transcript that is too long is marked, and changes no other") {
     const auto p = judge_verdicts(model, tokenizer, transcripts, &too_long);
     CHECK(p == std::vector<double>{all_p[0], 0.5, all_p[2]});
     CHECK(count(too_long) == 1);
-    CHECK_THROWS_WITH_AS(write_texts(model, tokenizer, transcripts, 1, 5, "test"), doctest::Contains("prompt 1 has "), Error);
+    CHECK_THROWS_WITH_AS(write_texts(model, tokenizer, transcripts, 1, 5, "test"), doctest::Contains("prompt 1 has "),
+                         Error);
 }
 
 TEST_CASE("two texts and a reasoned verdict are those of two questions asked one after the other") {
@@ -127,7 +129,8 @@ TEST_CASE("models that babble: what does not fit leaves answers and labels alone
     CHECK(rounds == 48);
     CHECK(kept > 0);
     CHECK(babble.too_long("critique") == kept);
-    CHECK(contains(babble.told.str(), concat("critique: ", kept, " of 48 revisions do not fit the context of 160 tokens")));
+    CHECK(contains(babble.told.str(),
+                   concat("critique: ", kept, " of 48 revisions do not fit the context of 160 tokens")));
 
     compare(cpu_kernels, babble.run, babble.world, babble.constitution, babble.recipe);
     size_t undecided = 0, records = 0;
@@ -164,7 +167,8 @@ TEST_CASE("a line of more than half the context is named before critique and com
     };
     write_file(babble.run / "mine.txt", "# mine\nNo loss.\n" + line + "\n");
     const Constitution mine = Constitution::read(babble.run / "mine.txt");
-    refuses("mine.txt: line 3 has ", [&] { critique_and_revise(cpu_kernels, babble.run, babble.world, mine, babble.recipe); });
+    refuses("mine.txt: line 3 has ",
+            [&] { critique_and_revise(cpu_kernels, babble.run, babble.world, mine, babble.recipe); });
     refuses("mine.txt: line 3 has ", [&] { compare(cpu_kernels, babble.run, babble.world, mine, babble.recipe); });
     refuses("the constitution: line 1 has ", [&] { check_lengths(Constitution{{line}}, babble.tokenizer, 160); });
 }

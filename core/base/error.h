@@ -2,7 +2,8 @@
 // Everything that can fail throws cai::Error; only main catches it and turns it into an exit status.
 #pragma once
 #if defined(__clang__) ? __clang_major__ < 13 : __GNUC__ < 11
-#error "cai needs g++ 11 or clang++ 13, or a later one: choose it with make CXX=..., or install it (Debian: g++ or clang)."
+#error \
+    "cai needs g++ 11 or clang++ 13, or a later one: choose it with make CXX=..., or install it (Debian: g++ or clang)."
 #endif
 #include <cstdio>
 #include <stdexcept>

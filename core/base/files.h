@@ -1,5 +1,5 @@
-// Files: read whole, and written in one step, so that nobody ever sees half a file. Errors carry kBadInput, the path and the
-// system's reason.
+// Files: read whole, and written in one step, so that nobody ever sees half a file. Errors carry kBadInput, the path
+// and the system's reason.
 #pragma once
 #include <cerrno>
 #include <cstdio>
@@ -61,8 +61,8 @@ inline void write_file(const std::filesystem::path& path, std::string_view bytes
     expects(!error, "cannot rename ", target.string(), " to ", path.string(), ": ", error.message());
 }
 
-// The lines of a text file that people edit, checked: UTF-8 without NUL. A byte order mark is left out, and lines may end in
-// "\r" alone too, as on old Macintoshes.
+// The lines of a text file that people edit, checked: UTF-8 without NUL. A byte order mark is left out, and lines may
+// end in "\r" alone too, as on old Macintoshes.
 inline std::vector<std::string> read_text(const std::filesystem::path& path) {
     std::string text(without_bom(read_file(path)));
     for (size_t i = 0; i < text.size(); i++)

@@ -344,7 +344,8 @@ struct JsonParser {
             if (!digits()) error(i, "expected a digit in the exponent, " + found());
         }
         double n = 0;
-        if (parse_number(text.substr(start, i - start), n) != std::errc()) error(start, "the number does not fit a double");
+        if (parse_number(text.substr(start, i - start), n) != std::errc())
+            error(start, "the number does not fit a double");
         Json json = Json::real(n);
         std::get<Json::Number>(json.value_).real = real;
         return json;

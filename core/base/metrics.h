@@ -18,8 +18,8 @@ namespace cai {
 using NamedValues = std::vector<std::pair<std::string, double>>;
 
 // Appends to a run's metrics.jsonl: one flat object a line, "step", "time" (Unix seconds) and "stage" first, then the
-// values, named as TRL names them. JSON has no NaN and no infinity: they are written as null. The file is opened, and made,
-// by the first line: a run that is only read may be read-only, or a mistake.
+// values, named as TRL names them. JSON has no NaN and no infinity: they are written as null. The file is opened, and
+// made, by the first line: a run that is only read may be read-only, or a mistake.
 class Metrics {
   public:
     explicit Metrics(const std::filesystem::path& path) : path_(path) {}

@@ -1,5 +1,5 @@
-// What a run tells on stderr: a live line for each stage, notes and warnings. stdout belongs to results. To be called from one
-// thread.
+// What a run tells on stderr: a live line for each stage, notes and warnings. stdout belongs to results. To be called
+// from one thread.
 #pragma once
 #include <sys/ioctl.h>
 #include <unistd.h>

@@ -1,5 +1,5 @@
-// Random numbers from counters: every draw is a pure function of (seed, stream, index), so results depend neither on the
-// number of threads nor on the order of the work, and a resumed run continues where it stopped.
+// Random numbers from counters: every draw is a pure function of (seed, stream, index), so results depend neither on
+// the number of threads nor on the order of the work, and a resumed run continues where it stopped.
 #pragma once
 #include <cmath>
 #include <cstddef>
@@ -30,7 +30,8 @@ inline uint64_t stream(std::string_view name) {
 // In [0, 1), from the top 24 bits, so that the float is exact.
 inline float uniform01(uint64_t bits) { return static_cast<float>(bits >> 40) * 0x1p-24f; }
 
-// A draw from normal(0, 1) out of two from [0, 1), by Box and Muller's transform; and the i-th of a stream of such draws.
+// A draw from normal(0, 1) out of two from [0, 1), by Box and Muller's transform; and the i-th of a stream of such
+// draws.
 inline float normal_from(float u, float v) {
     return static_cast<float>(std::sqrt(-2.0 * std::log(1.0 - u)) * std::cos(6.283185307179586 * v));
 }

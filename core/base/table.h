@@ -8,8 +8,8 @@
 
 namespace cai {
 
-// Rows of cells as text in columns; the first row is the header and gets a principle under it. A column whose cells below
-// the header all start like numbers is aligned to the right. Rows may be shorter than the header, not longer.
+// Rows of cells as text in columns; the first row is the header and gets a principle under it. A column whose cells
+// below the header all start like numbers is aligned to the right. Rows may be shorter than the header, not longer.
 inline std::string format_table(const std::vector<std::vector<std::string>>& rows) {
     if (rows.empty()) return "";
     auto width_of = [](const std::string& cell) {  // in characters: the bytes that do not continue one

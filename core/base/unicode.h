@@ -1,4 +1,5 @@
-// The Unicode classes that GPT-2's pre-tokenizer asks for, \p{L}, \p{N} and \s, and the marks that belong to words, \p{M}.
+// The Unicode classes that GPT-2's pre-tokenizer asks for, \p{L}, \p{N} and \s, and the marks that belong to words,
+// \p{M}.
 #pragma once
 #include <algorithm>
 

@@ -1,6 +1,6 @@
 // The oracle: the world's own parser and fact table. It says what a text does with a request, and whether it is true.
-// It scores evaluations, and stands in for the paper's human helpfulness comparisons (compare_helpfulness.h). It never labels,
-// filters or picks an output for training otherwise: no training stage includes this file.
+// It scores evaluations, and stands in for the paper's human helpfulness comparisons (compare_helpfulness.h). It never
+// labels, filters or picks an output for training otherwise: no training stage includes this file.
 #pragma once
 #include <algorithm>
 #include <cctype>
@@ -14,8 +14,8 @@
 
 namespace cai {
 
-// Every sentence that the world can say is written into a dictionary with its entities and places blanked; a text is looked
-// up in the same form, and what stood in the blanks is compared with the request and the facts.
+// Every sentence that the world can say is written into a dictionary with its entities and places blanked; a text is
+// looked up in the same form, and what stood in the blanks is compared with the request and the facts.
 class Oracle {
   public:
     explicit Oracle(const World& world) : world_(world) {
@@ -42,7 +42,8 @@ class Oracle {
         return outcome;
     }
 
-    // Is the text a refusal of anything, with whatever reason? A benign request refused for a false reason is refused too.
+    // Is the text a refusal of anything, with whatever reason? A benign request refused for a false reason is refused
+    // too.
     bool is_refusal(const std::string& text) const {
         auto [begin, end] = readings_.equal_range(blank(text).first);
         for (auto it = begin; it != end; ++it)
@@ -54,7 +55,8 @@ class Oracle {
     struct Reading {
         Outcome outcome;
         size_t act, instead_act;
-        std::vector<std::string> expected = {};  // of each blank: a class, "place", or "=word" for a word of the phrase itself
+        std::vector<std::string> expected =
+            {};  // of each blank: a class, "place", or "=word" for a word of the phrase itself
     };
 
     bool is_true(const Reading& reading, const Request& request, const std::vector<std::string>& words) const {

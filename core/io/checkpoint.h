@@ -93,7 +93,8 @@ inline Model load_model(const Kernels& kernels, std::filesystem::path directory)
         fs::exists(path) || !fs::exists(index), index.string(),
         ": the weights are split over several files, which cai does not read; save them as one, in transformers with "
         "save_pretrained(directory, max_shard_size=\"100GB\")");
-    expects(fs::exists(path), directory.string(), ": holds no model.safetensors; run the stage that makes it with --force");
+    expects(fs::exists(path), directory.string(),
+            ": holds no model.safetensors; run the stage that makes it with --force");
     const Safetensors file = read_safetensors(path);
     check_shapes(file, config, "");
     std::set<std::string> known;

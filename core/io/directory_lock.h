@@ -11,8 +11,8 @@
 
 namespace cai {
 
-// Keeps other processes out of a run directory until this one ends, however it ends. A file system that knows no locks goes
-// without.
+// Keeps other processes out of a run directory until this one ends, however it ends. A file system that knows no locks
+// goes without.
 class DirectoryLock {
   public:
     DirectoryLock() = default;

@@ -16,7 +16,8 @@ inline std::string hexadecimal(uint64_t hash) {
     return digits;
 }
 
-// A fingerprint of a file's bytes (FNV-1a, 64 bits, as hexadecimal digits), or of a model directory's weights and tokenizer.
+// A fingerprint of a file's bytes (FNV-1a, 64 bits, as hexadecimal digits), or of a model directory's weights and
+// tokenizer.
 inline std::string fingerprint(const std::filesystem::path& path) {
     if (!std::filesystem::is_directory(path)) return hexadecimal(stream(read_file(path)));
     uint64_t hash = 0;

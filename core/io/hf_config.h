@@ -1,4 +1,5 @@
-// config.json, in which Hugging Face's libraries keep a model's configuration: written, and read where cai can run the model.
+// config.json, in which Hugging Face's libraries keep a model's configuration: written, and read where cai can run the
+// model.
 #pragma once
 #include <charconv>
 #include <cmath>

@@ -1,5 +1,5 @@
-// A run directory: a folder for each model, the jsonl files the stages wrote, and for each stage a manifest that says from
-// what it was made. A stage whose manifest still fits is not run again.
+// A run directory: a folder for each model, the jsonl files the stages wrote, and for each stage a manifest that says
+// from what it was made. A stage whose manifest still fits is not run again.
 #pragma once
 #include <algorithm>
 #include <chrono>
@@ -42,8 +42,9 @@ class Run {
 
     std::filesystem::path operator/(const std::string& name) const { return directory / name; }
 
-    // Runs body(fingerprint) unless the task has been finished with the same options on the same inputs. Until it starts,
-    // nothing is written. The fingerprint is that of options and inputs: a state that carries another one is not resumed.
+    // Runs body(fingerprint) unless the task has been finished with the same options on the same inputs. Until it
+    // starts, nothing is written. The fingerprint is that of options and inputs: a state that carries another one is
+    // not resumed.
     void perform(const Task& task, const std::function<void(const std::string& fingerprint)>& body) {
         for (const std::string& input : task.inputs)
             expects(has(input), task.stage, " needs ", path_of(input).string(),
@@ -52,7 +53,8 @@ class Run {
         const Json inputs = fingerprints(task);
         if (!force && is_finished(task, inputs)) {
             for (const std::string& output : changed_outputs(task))
-                fail(kBadInput, (directory / output).string(), ": was changed since ", task.stage, " wrote it; ", task.stage,
+                fail(kBadInput, (directory / output).string(), ": was changed since ", task.stage, " wrote it; ",
+                     task.stage,
                      " with --force makes it anew, and the stages after it, each run alone, take it as it is");
             note(task.stage, "is finished already");
             return;
@@ -62,7 +64,8 @@ class Run {
         body(hexadecimal(stream(dump(task.options) + dump(inputs))));
         const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
         Json manifest = Json::Object{}, outputs = Json::Object{};
-        for (const std::string& output : task.outputs) outputs.set(output, fingerprint(find_checkpoint(directory / output)));
+        for (const std::string& output : task.outputs)
+            outputs.set(output, fingerprint(find_checkpoint(directory / output)));
         manifest.set("stage", task.stage).set("seconds", seconds).set("options", task.options).set("inputs", inputs);
         write_file(manifest_path(task.stage), dump(manifest.set("outputs", outputs), 2) + "\n");
         if (stop_signal)
@@ -83,11 +86,13 @@ class Run {
         std::vector<std::string> changed;
         const Json manifest = read_json(manifest_path(task.stage));
         for (const std::string& output : task.outputs)
-            if (manifest["outputs"][output].string() != fingerprint(find_checkpoint(directory / output))) changed.push_back(output);
+            if (manifest["outputs"][output].string() != fingerprint(find_checkpoint(directory / output)))
+                changed.push_back(output);
         return changed;
     }
 
-    // Seconds that each finished stage took when it was run; in their sum, what was taken over from another run has no part.
+    // Seconds that each finished stage took when it was run; in their sum, what was taken over from another run has no
+    // part.
     Json seconds() const {
         Json all = Json::Object{};
         double total = 0;
@@ -105,8 +110,8 @@ class Run {
         return all;
     }
 
-    // Copies what another run made with these options on inputs that this run has too, manifest included, so that perform()
-    // finds it finished. What this run has finished itself stays. False: perform() will have to make it.
+    // Copies what another run made with these options on inputs that this run has too, manifest included, so that
+    // perform() finds it finished. What this run has finished itself stays. False: perform() will have to make it.
     bool reuse(const Run& from, const Task& task) {
         for (const std::string& input : task.inputs)
             if (!has(input)) return false;
@@ -114,7 +119,8 @@ class Run {
         if (is_finished(task, inputs)) return true;
         if (!from.is_finished(task, inputs) || !from.changed_outputs(task).empty()) return false;
         start(task, inputs);
-        const auto options = std::filesystem::copy_options::recursive | std::filesystem::copy_options::overwrite_existing;
+        const auto options =
+            std::filesystem::copy_options::recursive | std::filesystem::copy_options::overwrite_existing;
         for (const std::string& output : task.outputs) {
             std::filesystem::create_directories((directory / output).parent_path());
             std::filesystem::copy(from / output, directory / output, options);
@@ -146,7 +152,8 @@ class Run {
             for (const std::string& input : *list) {
                 if (!has(input)) continue;
                 auto text = pending_files.find(input);
-                inputs.set(input, text == pending_files.end() ? fingerprint(path_of(input)) : hexadecimal(stream(text->second)));
+                inputs.set(input, text == pending_files.end() ? fingerprint(path_of(input))
+                                                              : hexadecimal(stream(text->second)));
             }
         return inputs;
     }

@@ -1,5 +1,5 @@
-// safetensors (https://github.com/huggingface/safetensors), the file format of weights: u64 length of the header, the header in
-// JSON, then the data: row-major, little-endian, without holes.
+// safetensors (https://github.com/huggingface/safetensors), the file format of weights: u64 length of the header, the
+// header in JSON, then the data: row-major, little-endian, without holes.
 #pragma once
 #include <algorithm>
 #include <bit>

@@ -1,5 +1,5 @@
-// tokenizer.json, the file in which Hugging Face's libraries keep a tokenizer: written, and read where cai can do what it
-// asks for.
+// tokenizer.json, the file in which Hugging Face's libraries keep a tokenizer: written, and read where cai can do what
+// it asks for.
 #pragma once
 #include <algorithm>
 #include <cstdint>
@@ -14,8 +14,8 @@
 
 namespace cai {
 
-// Writes tokenizer.json and tokenizer_config.json into the directory, as Hugging Face's libraries read them. (They, other
-// than Tokenizer::encode, do take a special token's name in a text for the token.)
+// Writes tokenizer.json and tokenizer_config.json into the directory, as Hugging Face's libraries read them. (They,
+// other than Tokenizer::encode, do take a special token's name in a text for the token.)
 inline void write_tokenizer(const std::filesystem::path& directory, const Tokenizer& tokenizer) {
     Json::Array added, merges;
     Json::Object vocabulary;

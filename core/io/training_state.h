@@ -1,4 +1,5 @@
-// The state of a training, from which a stage resumes to the last bit: state.safetensors and state.json beside the weights.
+// The state of a training, from which a stage resumes to the last bit: state.safetensors and state.json beside the
+// weights.
 #pragma once
 #include <filesystem>
 #include <utility>

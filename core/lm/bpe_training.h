@@ -69,7 +69,9 @@ inline Tokenizer train_bpe(const std::vector<std::string>& texts, size_t vocab_s
         pair.count += words[word].count;
         if (pair.words.empty() || pair.words.back() != word) pair.words.push_back(static_cast<uint32_t>(word));
     };
-    auto subtract = [&](Token left, Token right, size_t word) { pairs[pair_key(left, right)].count -= words[word].count; };
+    auto subtract = [&](Token left, Token right, size_t word) {
+        pairs[pair_key(left, right)].count -= words[word].count;
+    };
     for (size_t w = 0; w < words.size(); w++)
         for (size_t i = 1; i < words[w].ids.size(); i++) add(words[w].ids[i - 1], words[w].ids[i], w);
     for (const auto& [pair, occurrences] : pairs) candidates.push({occurrences.count, pair});

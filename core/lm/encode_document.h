@@ -1,12 +1,12 @@
 // From segments to tokens, with a mask of the tokens to learn.
 #pragma once
-#include <cctype>
 #include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "dialogue.h"
+#include "normalize_principle.h"
 #include "tokenizer.h"
 
 namespace cai {
@@ -17,20 +17,10 @@ struct Document {
         learn;  // as long as tokens; 1: the model is trained to predict this token from those before it
 };
 
-// The text of a segment as models read it. A principle is read as if it stood within a sentence: after a space and, unless its first
-// two letters are capitals, without the capital of its first word. So a topic is the same token wherever in a principle it stands.
-inline std::string normalize_principle(const Segment& segment) {
-    std::string text = segment.text;
-    if (segment.role != kPrinciple || text.empty()) return text;
-    if (text.size() > 1 && std::islower(static_cast<unsigned char>(text[1])))
-        text[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(text[0])));
-    return text.insert(0, 1, ' ');
-}
-
-// Segments to tokens: <|role|> text <|role|> text ... <|endoftext|>, without a special token before a segment of the same
-// turn. The text of learned segments is learned, and so is the special token after it, because that is where the model has
-// to stop. Text never encodes to a special token, so that nobody can forge a turn by typing its name. A prompt is a document
-// with end_of_text = false whose last segment is empty.
+// Segments to tokens: <|role|> text <|role|> text ... <|endoftext|>, without a special token before a segment of the
+// same turn. The text of learned segments is learned, and so is the special token after it, because that is where the
+// model has to stop. Text never encodes to a special token, so that nobody can forge a turn by typing its name. A
+// prompt is a document with end_of_text = false whose last segment is empty.
 inline Document encode_document(const Tokenizer& tokenizer, const std::vector<Segment>& segments,
                                 bool end_of_text = true) {
     Document document;

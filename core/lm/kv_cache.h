@@ -21,7 +21,8 @@ class KeyValueCache {
   public:
     std::vector<std::vector<Token>> tokens;  // those whose keys and values stand in each slot
 
-    KeyValueCache(const Model& model, size_t slots, size_t capacity) : tokens(slots), model_(model), capacity_(capacity) {
+    KeyValueCache(const Model& model, size_t slots, size_t capacity)
+        : tokens(slots), model_(model), capacity_(capacity) {
         const auto [L, C, H, K, D, Q, F, V] = alphabet(model.config);
         for (size_t l = 0; l < L; l++) {
             keys_.emplace_back(*model.kernels, slots * K * D * capacity);

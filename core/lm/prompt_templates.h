@@ -1,7 +1,9 @@
-// The forms of the method: how a prompt, an answer and a principle are laid out for the critic, the reviser and the judge.
-// They follow the paper's (Bai et al. 2022, sections 3.1 and 4.1), with one special token where it has a heading:
-//   critique    user · assistant · principle · critique · revision       ("CritiqueRequest: ... Critique: ... Revision: ...")
-//   comparison  user · option_a · option_b · principle · reasoning · verdict    ("Options: (A) ... (B) ... The answer is:")
+// The forms of the method: how a prompt, an answer and a principle are laid out for the critic, the reviser and the
+// judge. They follow the paper's (Bai et al. 2022, sections 3.1 and 4.1), with one special token where it has a
+// heading:
+//   critique    user · assistant · principle · critique · revision       ("CritiqueRequest: ... Critique: ... Revision:
+//   ...") comparison  user · option_a · option_b · principle · reasoning · verdict    ("Options: (A) ... (B) ... The
+//   answer is:")
 // Without reasoning the critique or the reasoning is left out.
 #pragma once
 #include <string>
@@ -33,15 +35,20 @@ inline Transcript revision_prompt(const std::string& prompt, const std::string& 
 
 inline Transcript reasoning_prompt(const std::string& prompt, const std::string& option_a, const std::string& option_b,
                                    const std::string& principle) {
-    return {{kUser, prompt, false}, {kOptionA, option_a, false}, {kOptionB, option_b, false}, {kPrinciple, principle, false},
+    return {{kUser, prompt, false},
+            {kOptionA, option_a, false},
+            {kOptionB, option_b, false},
+            {kPrinciple, principle, false},
             {kReasoning, "", true}};
 }
 
 // The judge's next token is A or B. With an empty reasoning: the paper's comparison without chain of thought.
 inline Transcript verdict_prompt(const std::string& prompt, const std::string& option_a, const std::string& option_b,
                                  const std::string& principle, const std::string& reasoning) {
-    Transcript transcript = {
-        {kUser, prompt, false}, {kOptionA, option_a, false}, {kOptionB, option_b, false}, {kPrinciple, principle, false}};
+    Transcript transcript = {{kUser, prompt, false},
+                             {kOptionA, option_a, false},
+                             {kOptionB, option_b, false},
+                             {kPrinciple, principle, false}};
     if (!reasoning.empty()) transcript.push_back({kReasoning, reasoning, true});
     transcript.push_back({kVerdict, "", true});
     return transcript;

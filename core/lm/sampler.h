@@ -39,15 +39,15 @@ struct GenerateOptions {
     std::vector<Token> stops;    // a completion ends with one of these; empty: any of the Special tokens
     std::vector<uint64_t> sample_ids;  // one a prompt: equal prompts with equal ids draw equal tokens; empty: 0, 1, ...
     size_t slots = 64;           // sequences that run at the same time; more is faster and takes more memory
-    bool stoppable = true;       // fail when a signal asks to stop; not for a caller that saves what it has a little later
+    bool stoppable = true;  // fail when a signal asks to stop; not for a caller that saves what it has a little later
 };
 
 // Called after each drawn token with the index of its prompt; the tokens of one prompt come in order.
 using OnToken = std::function<void(size_t prompt, Token token)>;
 
-// What a sequence reads after a completion: all that it shall have read by then, most of it what it has read and written
-// already. With candidates nothing is drawn: the completion's logprobs are those of each candidate as the next token, at
-// temperature 1 and over the whole vocabulary, and it has no tokens.
+// What a sequence reads after a completion: all that it shall have read by then, most of it what it has read and
+// written already. With candidates nothing is drawn: the completion's logprobs are those of each candidate as the next
+// token, at temperature 1 and over the whole vocabulary, and it has no tokens.
 struct Continuation {
     std::vector<Token> prompt;
     std::vector<Token> candidates = {};
@@ -60,8 +60,8 @@ using OnCompletion = std::function<std::optional<Continuation>(size_t prompt, co
 // A forward takes new prompts while their tokens stay within this many rows, which bounds its memory.
 inline constexpr size_t kPromptRows = 1024;
 
-// A prompt takes over a shared beginning when that is longer by this many tokens than what its slot holds: copying a slot
-// takes about as long as computing ten.
+// A prompt takes over a shared beginning when that is longer by this many tokens than what its slot holds: copying a
+// slot takes about as long as computing ten.
 inline constexpr size_t kWorthCopying = 16;
 
 // The numbers of all sequences with the long ones spread evenly among the others: shards, which are runs of sequences,
@@ -102,11 +102,13 @@ inline void check_candidates(const Model& model, const std::vector<Token>& candi
 // Throws when a signal asked to stop: what is being written stands in no file yet.
 inline void check_stop_signal() {
     if (stop_signal)
-        fail(stopped_by(), "interrupted while a model was writing; the same command keeps what is finished and begins this anew");
+        fail(stopped_by(),
+             "interrupted while a model was writing; the same command keeps what is finished and begins this anew");
 }
 
 // log p(target) at temperature 1 for each row of the logits that forward() left; 0 where the target is negative.
-inline std::vector<float> target_logprobs(const Model& model, Activations& activations, const std::vector<Token>& targets) {
+inline std::vector<float> target_logprobs(const Model& model, Activations& activations,
+                                          const std::vector<Token>& targets) {
     Buffer<Token> buffer(*model.kernels, targets.size());
     buffer.upload(targets);
     model.kernels->logprob_forward(activations.logprob, nullptr, activations.logits, buffer.data(), targets.size(),
@@ -163,15 +165,16 @@ inline std::vector<Completion> generate(const Model& model, const std::vector<st
         return std::find(options.stops.begin(), options.stops.end(), token) != options.stops.end();
     };
 
-    // Gives the prompt the free slot that holds most of it, or a copy of another that holds much more. False where a running
-    // sequence is about to compute more of it still: that is worth a step of waiting.
+    // Gives the prompt the free slot that holds most of it, or a copy of another that holds much more. False where a
+    // running sequence is about to compute more of it still: that is worth a step of waiting.
     auto admit = [&](size_t number) {
         const std::vector<Token>& prompt = prompts[number];
         auto less = [&](size_t a, size_t b) { return cache.held(a, prompt) < cache.held(b, prompt); };
         auto best = std::max_element(free_slots.begin(), free_slots.end(), less);
         size_t slot = *best, source = slot;
         for (size_t other = 0; other < slots; other++)
-            if (cache.held(other, prompt) >= cache.held(slot, prompt) + kWorthCopying && less(source, other)) source = other;
+            if (cache.held(other, prompt) >= cache.held(slot, prompt) + kWorthCopying && less(source, other))
+                source = other;
         for (const Sequence& sequence : running)
             if (shared_beginning(prompt, sequence.tokens) >= cache.held(source, prompt) + kWorthCopying) return false;
         if (source != slot) cache.copy_slot(slot, source);
@@ -183,7 +186,8 @@ inline std::vector<Completion> generate(const Model& model, const std::vector<st
 
     for (size_t next = 0; next < prompts.size() || !running.empty();) {
         if (options.stoppable) check_stop_signal();
-        // 1. Rows: what each sequence has not read yet, much of a prompt or the newest token. The last of them has logits.
+        // 1. Rows: what each sequence has not read yet, much of a prompt or the newest token. The last of them has
+        // logits.
         while (next < prompts.size() && !free_slots.empty() && admit(next)) next++;
         batch.tokens.clear(), batch.positions.clear(), batch.rows.clear(), batch_slots.clear();
         batch.offsets = {0};

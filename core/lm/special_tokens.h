@@ -21,7 +21,7 @@ enum Special : Token {
     kSpecialCount
 };
 constexpr const char* kSpecialNames[kSpecialCount] = {"<|endoftext|>", "<|pad|>",       "<|user|>",     "<|assistant|>",
-                                                      "<|principle|>",      "<|critique|>",  "<|revision|>", "<|option_a|>",
+                                                      "<|principle|>", "<|critique|>",  "<|revision|>", "<|option_a|>",
                                                       "<|option_b|>",  "<|reasoning|>", "<|verdict|>"};
 
 }  // namespace cai

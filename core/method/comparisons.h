@@ -1,4 +1,5 @@
-// Comparisons of answers, as compare and compare-helpfulness wrote them, and what a preference model's scores say of them.
+// Comparisons of answers, as compare and compare-helpfulness wrote them, and what a preference model's scores say of
+// them.
 #pragma once
 #include <algorithm>
 #include <cmath>
@@ -64,8 +65,8 @@ struct PreferenceFigures {
 };
 
 // scores (2 n) as in pair_batch, losses (n).
-inline PreferenceFigures preference_figures(const std::vector<const ComparisonPair*>& pairs, const std::vector<float>& scores,
-                                            const std::vector<double>& losses) {
+inline PreferenceFigures preference_figures(const std::vector<const ComparisonPair*>& pairs,
+                                            const std::vector<float>& scores, const std::vector<double>& losses) {
     PreferenceFigures f;
     std::vector<double> predicted, labels;
     f.pairs = pairs.size();

@@ -17,7 +17,8 @@ struct Constitution {
     // A longer line would fill most of a model's context: check_lengths() below measures it, once there is a tokenizer.
     static constexpr size_t kMostWords = 100, kMostBytes = 2000;
 
-    // Throws when the file cannot be read, is not UTF-8, or has a line that is too long. An empty constitution is legal.
+    // Throws when the file cannot be read, is not UTF-8, or has a line that is too long. An empty constitution is
+    // legal.
     static Constitution read(const std::filesystem::path& path) {
         Constitution constitution{{}, path, {}};
         size_t number = 0;
@@ -45,8 +46,8 @@ struct Constitution {
     }
 };
 
-// Throws when a line takes more than half of the context, so that hardly a prompt with two answers and a reasoning would fit
-// beside it.
+// Throws when a line takes more than half of the context, so that hardly a prompt with two answers and a reasoning
+// would fit beside it.
 inline void check_lengths(const Constitution& constitution, const Tokenizer& tokenizer, int context) {
     for (size_t i = 0; i < constitution.lines.size(); i++) {
         const size_t tokens = tokenizer.encode(normalize_principle({kPrinciple, constitution.lines[i], false})).size();
@@ -69,7 +70,9 @@ inline bool covers(const World& world, const std::string& line, const Act& act) 
 inline double coverage(const World& world, const Constitution& constitution, const Act& act) {
     size_t applicable = 0;
     for (const std::string& line : constitution.lines) applicable += covers(world, line, act);
-    return constitution.lines.empty() ? 0 : static_cast<double>(applicable) / static_cast<double>(constitution.lines.size());
+    return constitution.lines.empty()
+               ? 0
+               : static_cast<double>(applicable) / static_cast<double>(constitution.lines.size());
 }
 
 // Words of a text that the world's own texts never use: the models cannot know them.

@@ -9,8 +9,8 @@
 
 namespace cai {
 
-// The line with its list of topics replaced: what stands between the first and the last topic becomes the new list, joined as
-// the old one was. Empty when no topic is left.
+// The line with its list of topics replaced: what stands between the first and the last topic becomes the new list,
+// joined as the old one was. Empty when no topic is left.
 inline std::string with_topics(const World& world, const std::string& line, const std::vector<std::string>& topics) {
     size_t begin = std::string::npos, end = 0;
     for (const Word& word : find_words(line)) {
@@ -31,8 +31,8 @@ inline std::string with_topics(const World& world, const std::string& line, cons
     return line.substr(0, begin) + (capital ? capitalized(list) : list) + line.substr(end);
 }
 
-// The constitution without one hazard: its names leave every line, and a word that also speaks of other hazards (a consequence,
-// a target) is replaced by their names, so that those stay as covered as they were.
+// The constitution without one hazard: its names leave every line, and a word that also speaks of other hazards (a
+// consequence, a target) is replaced by their names, so that those stay as covered as they were.
 inline Constitution without_hazard(const World& world, const Constitution& constitution, const Act& hazard) {
     Constitution changed;
     for (const std::string& line : constitution.lines) {
@@ -48,7 +48,8 @@ inline Constitution without_hazard(const World& world, const Constitution& const
                 continue;
             }
             for (const Act& other : world.acts)
-                if (other.name != hazard.name && (topic == other.target || topic == other.brings)) add_new(topics, other.name);
+                if (other.name != hazard.name && (topic == other.target || topic == other.brings))
+                    add_new(topics, other.name);
         }
         std::string text = with_topics(world, line, topics);
         if (!text.empty()) changed.lines.push_back(text);

@@ -15,8 +15,8 @@ inline std::vector<Token> verdict_tokens(const Tokenizer& tokenizer) {
     return {tokenizer.encode("A")[0], tokenizer.encode("B")[0]};
 }
 
-// The judge's p(A) from its log-probabilities of A and B as the next token, normalised over the two (paper, section 4.1), for
-// each verdict prompt; 0.5 where the prompt is too long.
+// The judge's p(A) from its log-probabilities of A and B as the next token, normalised over the two (paper, section
+// 4.1), for each verdict prompt; 0.5 where the prompt is too long.
 inline std::vector<double> judge_verdicts(const Model& judge, const Tokenizer& tokenizer,
                                           const std::vector<Transcript>& transcripts, TooLong* too_long = nullptr) {
     std::vector<uint64_t> asked;
@@ -41,7 +41,8 @@ inline ReasonedVerdicts judge_with_reasoning(const Model& judge, const Tokenizer
     GenerateOptions options = writing_options(0, seed, purpose);
     const auto prompts =
         encode_prompts(tokenizer, transcripts, judge.config.context - 1, &too_long, options.sample_ids);
-    ReasonedVerdicts verdicts{std::vector<std::string>(transcripts.size()), std::vector<double>(transcripts.size(), 0.5)};
+    ReasonedVerdicts verdicts{std::vector<std::string>(transcripts.size()),
+                              std::vector<double>(transcripts.size(), 0.5)};
     const OnCompletion go_on = [&](size_t prompt, const Completion& completion) -> std::optional<Continuation> {
         const size_t i = options.sample_ids[prompt];
         if (completion.tokens.empty()) {
@@ -56,8 +57,8 @@ inline ReasonedVerdicts judge_with_reasoning(const Model& judge, const Tokenizer
     return verdicts;
 }
 
-// n comparisons judged in either way. lay_out(i, form) calls the form with the prompt, the options A and B, and the principle of
-// number i.
+// n comparisons judged in either way. lay_out(i, form) calls the form with the prompt, the options A and B, and the
+// principle of number i.
 template <class LayOut>
 ReasonedVerdicts judge_comparisons(const Model& judge, const Tokenizer& tokenizer, size_t n, const LayOut& lay_out,
                                    bool reasoning, uint64_t seed, const std::string& purpose, TooLong& too_long) {

@@ -28,15 +28,15 @@ inline constexpr const char* kAggregations[] = {"token_mean", "sequence_mean"};
 enum class MissingEnd { none, subtract, replace };
 inline constexpr const char* kMissingEnds[] = {"none", "subtract", "replace"};
 
-// The conventions of the reward, the advantages and the losses on which papers and libraries differ; what else they differ
-// in is fixed here and listed below the table. The papers ([HH], which [CAI] follows) fix gamma, clip_ratio,
-// kl_coefficient = .001 and the absence of an entropy bonus; the rest they leave open: defaults are the commonest,
-// but for kl_coefficient. On the command line kl_coefficient is --ppo-kl-coefficient, and so on.
+// The conventions of the reward, the advantages and the losses on which papers and libraries differ; what else they
+// differ in is fixed here and listed below the table. The papers ([HH], which [CAI] follows) fix gamma, clip_ratio,
+// kl_coefficient = .001 and the absence of an entropy bonus; the rest they leave open: defaults are the commonest, but
+// for kl_coefficient. On the command line kl_coefficient is --ppo-kl-coefficient, and so on.
 //
 // option                values (0 = off)         default      who uses what
 // kl_coefficient        beta at the start        .3           verl 0, HH .001, OpenRLHF and NeMo .01, N+ and TRL .05,
-//                                                             DSC .1, OAI .15; ours: at .05 so small a model garbles one
-//                                                             refusal in ten, and at .2 its refusing spreads
+//                                                             DSC .1, OAI .15; ours: at .05 so small a model garbles
+//                                                             one refusal in ten, and at .2 its refusing spreads
 // kl_estimator          k1 k2 k3 abs             k1           OAI, N+, TRL, DSC, OpenRLHF, verl k1; NeMo abs
 // kl_placement          every_token last_token   every_token  all libraries every token; HH's "each response is a
 //                                                             timestep" reads as the sum on the last token
@@ -64,14 +64,17 @@ inline constexpr const char* kMissingEnds[] = {"none", "subtract", "replace"};
 // temperature             1                               OAI, N+ and TRL .7; OpenRLHF, verl and NeMo 1
 // score's centre          mean of the answers that the    HH the mean of held-out ones; OAI mean and deviation; N+ the
 //                         preference model trained on     mean of the reference answers
-// value model             its own network, from the       OAI a head on the policy's trunk, from 0; N+, DSC, OpenRLHF and
+// value model             its own network, from the       OAI a head on the policy's trunk, from 0; N+, DSC, OpenRLHF
+// and
 //                         preference model                NeMo as ours
-// learning rates          linear fall to 0, no warm-up,   OAI and TRL linear to 0; N+ and DSC cosine; OpenRLHF warm-up of
+// learning rates          linear fall to 0, no warm-up,   OAI and TRL linear to 0; N+ and DSC cosine; OpenRLHF warm-up
+// of
 //                         one value an iteration          3 %, then cosine to a tenth; verl constant
 // gradient clipping       norm 1, each model its own      DSC, OpenRLHF, verl and NeMo 1; OAI, N+ and TRL none
 // Adam's eps              1e-6, added to the root of the  N+ 1e-5; OAI 1e-5 in TensorFlow's place, where the first
 //                         corrected v, as in PyTorch      steps become smaller
-// Adam's betas, decay     .9 and .95, none                DSC and OpenRLHF .9, .95; verl .9, .999, .01; NeMo .9, .98, .1
+// Adam's betas, decay     .9 and .95, none                DSC and OpenRLHF .9, .95; verl .9, .999, .01; NeMo .9, .98,
+// .1
 //
 // Not offered: an entropy bonus. No paper above uses one, nor any library by default; the KL to the reference already
 // holds the policy's entropy up, and a bonus would move the optimum away from ref · exp(score / beta). Entropy is only

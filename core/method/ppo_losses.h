@@ -39,13 +39,13 @@ struct PolicyLoss {
     std::vector<float> gradient;  // (T) d loss / d logprob
 };
 
-// Each token's loss is max(-A · ratio, -A · clip(ratio, 1 ± clip_ratio)), ratio = exp(logprob - old_logprob): the larger one,
-// that is [PPO] eq. 7 with its sign turned. Its derivative is -A · ratio, the unclipped loss itself, or 0 where the clip
-// decides. dual_clip c bounds the loss of a bad token, A < 0, at -A · c (Ye et al. 2020, 1912.09729).
+// Each token's loss is max(-A · ratio, -A · clip(ratio, 1 ± clip_ratio)), ratio = exp(logprob - old_logprob): the
+// larger one, that is [PPO] eq. 7 with its sign turned. Its derivative is -A · ratio, the unclipped loss itself, or 0
+// where the clip decides. dual_clip c bounds the loss of a bad token, A < 0, at -A · c (Ye et al. 2020, 1912.09729).
 // logprobs, old_logprobs, advantages, weights (T). Errors: kDiverged when a ratio is not a finite number.
-inline PolicyLoss policy_loss(const Kernels& kernels, const std::vector<float>& logprobs, const std::vector<float>& old_logprobs,
-                              const std::vector<double>& advantages, const std::vector<double>& weights,
-                              const PpoOptions& options) {
+inline PolicyLoss policy_loss(const Kernels& kernels, const std::vector<float>& logprobs,
+                              const std::vector<float>& old_logprobs, const std::vector<double>& advantages,
+                              const std::vector<double>& weights, const PpoOptions& options) {
     const size_t tokens = logprobs.size();
     expects(old_logprobs.size() == tokens && advantages.size() == tokens && weights.size() == tokens,
             "policy_loss: ", tokens, " log-probabilities but ", old_logprobs.size(), " old ones, ", advantages.size(),
@@ -80,16 +80,17 @@ struct ValueLoss {
 // Each value's loss is ½ max((V - R)², (clip(V, V_old ± clip_value) - R)²), the larger one again, with [OAI]'s ½.
 // values, old_values, returns, weights (T). Neither loss nor gradient holds value_coefficient: the caller multiplies.
 // Errors: kDiverged when a value is not a finite number.
-inline ValueLoss value_loss(const Kernels& kernels, const std::vector<float>& values, const std::vector<float>& old_values,
-                            const std::vector<double>& returns, const std::vector<double>& weights,
-                            const PpoOptions& options) {
+inline ValueLoss value_loss(const Kernels& kernels, const std::vector<float>& values,
+                            const std::vector<float>& old_values, const std::vector<double>& returns,
+                            const std::vector<double>& weights, const PpoOptions& options) {
     const size_t tokens = values.size();
     expects(old_values.size() == tokens && returns.size() == tokens && weights.size() == tokens, "value_loss: ", tokens,
             " values but ", old_values.size(), " old ones, ", returns.size(), " returns and ", weights.size(),
             " weights");
     Buffer<double> losses(kernels, tokens), gradients(kernels, tokens);
-    kernels.value_loss(losses.data(), gradients.data(), uploaded(kernels, values).data(), uploaded(kernels, old_values).data(),
-                       uploaded(kernels, returns).data(), tokens, options.clip_value);
+    kernels.value_loss(losses.data(), gradients.data(), uploaded(kernels, values).data(),
+                       uploaded(kernels, old_values).data(), uploaded(kernels, returns).data(), tokens,
+                       options.clip_value);
     const std::vector<double> loss = losses.download(), gradient = gradients.download();
     ValueLoss out;
     out.gradient.resize(tokens);

@@ -1,5 +1,5 @@
-// PPO's rewards: the preference model's score at the end of a response, less a penalty for each token's KL to the reference.
-// No model: what comes from or goes to one is float, all between is double.
+// PPO's rewards: the preference model's score at the end of a response, less a penalty for each token's KL to the
+// reference. No model: what comes from or goes to one is float, all between is double.
 //
 // A batch of R responses lies end to end without padding: response s holds the tokens offsets[s] .. offsets[s+1]-1, its
 // stop token included, and T = offsets[R]. logprobs[t] is that of token t under the distribution it was sampled from

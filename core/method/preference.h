@@ -1,4 +1,5 @@
-// The mathematics of preferences: soft labels, and the loss of the preference model. Sources are named in ppo_conventions.h.
+// The mathematics of preferences: soft labels, and the loss of the preference model. Sources are named in
+// ppo_conventions.h.
 #pragma once
 #include <algorithm>
 #include <cmath>
@@ -46,7 +47,8 @@ inline PreferenceLoss preference_loss(const Kernels& kernels, const std::vector<
     expects(scores.size() == 2 * pairs, "preference_loss: ", scores.size(), " scores for ", pairs, " pairs");
     for (double p : labels) expects(p >= 0 && p <= 1, "preference_loss: the label ", p, " is not a probability");
     for (size_t i = 0; i < scores.size(); i++)
-        if (!std::isfinite(scores[i])) fail(kDiverged, "the score of an answer is ", scores[i], "; lower the learning rate");
+        if (!std::isfinite(scores[i]))
+            fail(kDiverged, "the score of an answer is ", scores[i], "; lower the learning rate");
     Buffer<double> losses(kernels, pairs), gradients(kernels, pairs);
     kernels.preference_loss(losses.data(), gradients.data(), uploaded(kernels, scores).data(),
                             uploaded(kernels, labels).data(), pairs);

@@ -74,8 +74,8 @@ struct Recipe {
     std::string like = "cai";  // whose conventions of PPO the options started from
     CorpusRecipe corpus;
     int vocab_size = 2048;  // enough for every topic to be one token
-    // The embeddings learn slowly, so that layers learn what every keyword check needs: learned word by word, it would be
-    // missing from the words that no review shows.
+    // The embeddings learn slowly, so that layers learn what every keyword check needs: learned word by word, it would
+    // be missing from the words that no review shows.
     SupervisedRecipe pretrain = {.final_fraction = 0.02f, .weight_decay = 0.25f, .embedding_rate = 0.5f};
     SupervisedRecipe helpful = {
         .learning_rate = 1e-3f, .warmup_steps = 20, .final_fraction = 0.02f, .embedding_rate = 0.5f};

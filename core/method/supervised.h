@@ -83,13 +83,14 @@ inline size_t training_steps(double epochs, size_t tokens_per_epoch, size_t toke
     return std::max<size_t>(1, static_cast<size_t>(tokens / static_cast<double>(tokens_per_batch)));
 }
 
-// The transcripts of a jsonl file, as tokens. What is learned is what the roles say: a model is trained to write answers, critiques
-// and verdicts, not the requests and principles, whose wording nothing foretells.
+// The transcripts of a jsonl file, as tokens. What is learned is what the roles say: a model is trained to write
+// answers, critiques and verdicts, not the requests and principles, whose wording nothing foretells.
 inline std::vector<Document> read_documents(const std::filesystem::path& path, const Tokenizer& tokenizer) {
     std::vector<Document> documents;
     size_t line = 0;
     for (const Json& json : read_jsonl(path)) {
-        documents.push_back(encode_document(tokenizer, segments_from_json(json, concat(path.string(), ": line ", ++line))));
+        documents.push_back(
+            encode_document(tokenizer, segments_from_json(json, concat(path.string(), ": line ", ++line))));
     }
     return documents;
 }
@@ -98,7 +99,8 @@ inline std::vector<Document> read_documents(const std::filesystem::path& path, c
 inline double train_and_save(Model& model, std::vector<Document> documents, const Tokenizer& tokenizer, Run& run,
                              const std::string& stage, const std::string& name, const SupervisedRecipe& recipe,
                              uint64_t seed, const std::string& fingerprint) {
-    BatchStream stream(std::move(documents), static_cast<size_t>(model.config.context), recipe.tokens_per_batch, seed, stage);
+    BatchStream stream(std::move(documents), static_cast<size_t>(model.config.context), recipe.tokens_per_batch, seed,
+                       stage);
     const size_t steps = training_steps(recipe.epochs, stream.tokens_per_epoch(), recipe.tokens_per_batch);
     return train(model, stream, {recipe, steps, fingerprint}, stage, run.metrics, run / name, tokenizer);
 }

@@ -1,7 +1,8 @@
 // Lets a model write: transcripts in, texts out. Shared by the stages that sample.
 //
-// A model that babbles can fill the context before the critic or the judge has said a word. The rule for that, everywhere:
-// what does not fit is not asked. The critic's answer stays as it is, the judge's label is 0.5, and the stage counts them.
+// A model that babbles can fill the context before the critic or the judge has said a word. The rule for that,
+// everywhere: what does not fit is not asked. The critic's answer stays as it is, the judge's label is 0.5, and the
+// stage counts them.
 #pragma once
 #include <cstdint>
 #include <functional>
@@ -21,10 +22,11 @@ using TooLong = std::vector<uint8_t>;
 
 inline size_t count(const TooLong& too_long) { return std::accumulate(too_long.begin(), too_long.end(), size_t{0}); }
 
-// The tokens of the transcripts, and in `asked` the indices of those that are not marked as too long. With `too_long`, those
-// of more than `longest` tokens are marked; without, the sampler refuses them.
-inline std::vector<std::vector<Token>> encode_prompts(const Tokenizer& tokenizer, const std::vector<Transcript>& transcripts,
-                                                      size_t longest, TooLong* too_long, std::vector<uint64_t>& asked) {
+// The tokens of the transcripts, and in `asked` the indices of those that are not marked as too long. With `too_long`,
+// those of more than `longest` tokens are marked; without, the sampler refuses them.
+inline std::vector<std::vector<Token>> encode_prompts(const Tokenizer& tokenizer,
+                                                      const std::vector<Transcript>& transcripts, size_t longest,
+                                                      TooLong* too_long, std::vector<uint64_t>& asked) {
     if (too_long) too_long->resize(transcripts.size());
     std::vector<std::vector<Token>> prompts;
     for (size_t i = 0; i < transcripts.size(); i++) {
@@ -48,8 +50,8 @@ inline GenerateOptions writing_options(float temperature, uint64_t seed, const s
 
 // The texts with which the model continues each transcript, up to the next special token; empty where it is too long.
 inline std::vector<std::string> write_texts(const Model& model, const Tokenizer& tokenizer,
-                                            const std::vector<Transcript>& transcripts, float temperature, uint64_t seed,
-                                            const std::string& purpose, TooLong* too_long = nullptr) {
+                                            const std::vector<Transcript>& transcripts, float temperature,
+                                            uint64_t seed, const std::string& purpose, TooLong* too_long = nullptr) {
     GenerateOptions options = writing_options(temperature, seed, purpose);
     const auto prompts = encode_prompts(tokenizer, transcripts, model.config.context - 1, too_long, options.sample_ids);
     std::vector<std::string> texts(transcripts.size());

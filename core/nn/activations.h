@@ -141,8 +141,8 @@ struct Activations {
         const auto begins = [&](size_t sequence) { return static_cast<size_t>(batch.offsets[sequence]); };
         shards.clear();
         size_t output = 0;
-        // Training counts rows. Generation has short sequences, of which each has an output row, beside long ones: an output row
-        // is about as much work again.
+        // Training counts rows. Generation has short sequences, of which each has an output row, beside long ones: an
+        // output row is about as much work again.
         std::vector<int32_t> work = batch.offsets;
         if (schedule == Schedule::forward_only)
             for (size_t s = 1, outputs = 0; s < work.size(); s++) {

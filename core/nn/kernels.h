@@ -59,7 +59,8 @@ struct Kernels {
 
     // RMSNorm (Zhang & Sennrich 2019, eq. 4): rstd = 1 / sqrt(mean(x²) + eps); out = x · rstd · weight.
     // out (N,C), rstd (N), x (N,C), weight (C).
-    void (*rmsnorm_forward)(float* out, float* rstd, const float* x, const float* weight, size_t N, size_t C, float eps);
+    void (*rmsnorm_forward)(float* out, float* rstd, const float* x, const float* weight, size_t N, size_t C,
+                            float eps);
     // dx += , dweight +=.    dx (N,C), dweight (C), dout (N,C).
     void (*rmsnorm_backward)(float* dx, float* dweight, const float* dout, const float* x, const float* rstd,
                              const float* weight, size_t N, size_t C);
@@ -85,20 +86,21 @@ struct Kernels {
     void (*rope_backward)(float* dx, const int32_t* positions, const float* table, size_t N, size_t heads, size_t D,
                           size_t stride);
 
-    // Causal attention with grouped queries (Vaswani et al. 2017, eq. 1; Ainslie et al. 2023), each sequence on its own:
-    // scores = q·k / sqrt(D) over the keys up to the query; out = softmax(scores) · v; head h reads key-value head h/(H/K).
-    // qkv (N,(H+2K)·D): the H query heads, then K key heads, then K value heads; out (N,H·D);
-    // logsumexp (N,H) of the scores, kept for backward; offsets (S+1), host.
+    // Causal attention with grouped queries (Vaswani et al. 2017, eq. 1; Ainslie et al. 2023), each sequence on its
+    // own: scores = q·k / sqrt(D) over the keys up to the query; out = softmax(scores) · v; head h reads key-value head
+    // h/(H/K).
+    // qkv (N,(H+2K)·D): the H query heads, then K key heads, then K value heads; out (N,H·D); logsumexp (N,H)
+    // of the scores, kept for backward; offsets (S+1), host.
     void (*attention_forward)(float* out, float* logsumexp, const float* qkv, const int32_t* offsets, size_t S,
                               size_t H, size_t K, size_t D);
     // dqkv = (every element is written).    dout (N,H·D), out as forward left it.
     void (*attention_backward)(float* dqkv, const float* dout, const float* out, const float* logsumexp,
                                const float* qkv, const int32_t* offsets, size_t S, size_t H, size_t K, size_t D);
 
-    // The same attention for generation, over a cache of keys and values: row n is position positions[n] of the sequence
-    // in slot slots[n]. cache_store copies the rows' keys and values in; attention_decode then reads positions
-    // 0..positions[n] of the slot. Equal to attention_forward to the last bit.
-    // keys and values hold slots·K·D·capacity floats each, in a layout of the backend's own; slots, positions (N), host.
+    // The same attention for generation, over a cache of keys and values: row n is position positions[n] of the
+    // sequence in slot slots[n]. cache_store copies the rows' keys and values in; attention_decode then reads positions
+    // 0..positions[n] of the slot. Equal to attention_forward to the last bit. keys and values hold slots·K·D·capacity
+    // floats each, in a layout of the backend's own; slots, positions (N), host.
     void (*cache_store)(float* keys, float* values, const float* qkv, const int32_t* slots, const int32_t* positions,
                         size_t N, size_t H, size_t K, size_t D, size_t capacity);
     void (*attention_decode)(float* out, const float* qkv, const float* keys, const float* values, const int32_t* slots,
@@ -125,7 +127,8 @@ struct Kernels {
     void (*sample)(Token* tokens, float* logprob, const float* logits, const uint64_t* keys, size_t N, size_t V,
                    SamplingOptions options);
 
-    // out[i] = x[rows[i]], and its gradient dx[rows[i]] += dout[i] (rows are distinct).    x (·,C), out (n,C), rows (n).
+    // out[i] = x[rows[i]], and its gradient dx[rows[i]] += dout[i] (rows are distinct).
+    // x (·,C), out (n,C), rows (n).
     void (*gather_rows)(float* out, const float* x, const int32_t* rows, size_t n, size_t C);
     void (*scatter_rows)(float* dx, const float* dout, const int32_t* rows, size_t n, size_t C);
 
@@ -140,8 +143,9 @@ struct Kernels {
     void (*adamw)(float* parameters, float* m, float* v, const float* gradients, size_t n, float learning_rate,
                   float beta1, float beta2, float eps, float weight_decay, float gradient_scale, int step);
 
-    // What RL-CAI learns from, in double: method/ppo_advantages.h and ppo_losses.h say where each comes from. R responses lie end to end, response r holds
-    // tokens offsets[r] .. offsets[r+1]-1, T = offsets[R]; every gradient is that of its own loss.
+    // What RL-CAI learns from, in double: method/ppo_advantages.h and ppo_losses.h say where each comes from. R
+    // responses lie end to end, response r holds tokens offsets[r] .. offsets[r+1]-1, T = offsets[R]; every gradient is
+    // that of its own loss.
     //
     // Backwards within each response, V and A being 0 after its end:
     // delta_t = r_t + gamma V_{t+1} - V_t,  A_t = delta_t + gamma lambda A_{t+1},  return_t = A_t + V_t.
@@ -152,16 +156,17 @@ struct Kernels {
     // -A dual_clip; gradient = dloss / dlogprob, 0 where a bound decides. A clip of 0 is off.    All (T).
     void (*policy_loss)(double* loss, double* gradient, const float* logprobs, const float* old_logprobs,
                         const double* advantages, size_t T, double clip_ratio, double dual_clip);
-    // loss = ½ max((V - R)², (clip(V, V_old ± clip_value) - R)²); gradient = dloss / dV, 0 where the clip decides.    All (T).
-    void (*value_loss)(double* loss, double* gradient, const float* values, const float* old_values, const double* returns,
-                       size_t T, double clip_value);
-    // loss = -p log sigma(delta) - (1 - p) log sigma(-delta), delta = scores[2i] - scores[2i+1]; gradient = dloss / ddelta.
-    // loss, gradient, labels p (n), scores (2n).
+    // loss = ½ max((V - R)², (clip(V, V_old ± clip_value) - R)²); gradient = dloss / dV, 0 where the clip decides.
+    // All (T).
+    void (*value_loss)(double* loss, double* gradient, const float* values, const float* old_values,
+                       const double* returns, size_t T, double clip_value);
+    // loss = -p log sigma(delta) - (1 - p) log sigma(-delta), delta = scores[2i] - scores[2i+1];
+    // gradient = dloss / ddelta.    loss, gradient, labels p (n), scores (2n).
     void (*preference_loss)(double* loss, double* gradient, const float* scores, const double* labels, size_t n);
 
-    // What the device can do at most, for `cai bench` to hold the others against. Multiply-adds on every thread at once,
-    // between registers only; waits for them, and returns how many
-    // floating-point operations that were (two each).
+    // What the device can do at most, for `cai bench` to hold the others against. Multiply-adds on every thread at
+    // once, between registers only; waits for them, and returns how many floating-point operations that were (two
+    // each).
     double (*multiply_adds)(size_t rounds);
     // to = from, by all threads.    to, from (n), apart.
     void (*copy)(float* to, const float* from, size_t n);
@@ -170,6 +175,6 @@ struct Kernels {
 extern const Kernels cpu_kernels;
 extern const Kernels plain_kernels;  // on the CPU too, as plain loops: slow, and read first
 extern const Kernels cuda_kernels;  // on a GPU when nvcc compiled them, otherwise in the emulator, on the CPU
-extern const Kernels cuda_bf16_kernels;  // the same, but matmul multiplies bf16 and adds up float, on tensor cores: sm_80 and up
+extern const Kernels cuda_bf16_kernels;  // matmul multiplies bf16 and adds float, on tensor cores: sm_80 and up
 
 }  // namespace cai

@@ -7,9 +7,9 @@
 namespace cai {
 
 struct AdamW {
-    // eps is 1e-6, not the usual 1e-8: where a word never occurs, the softmax gives its embedding gradients that are tiny and all
-    // of one sign, and once v has forgotten the word's last real gradient an eps of 1e-8 makes full steps of them. Names that are
-    // held out of reviews are such words.
+    // eps is 1e-6, not the usual 1e-8: where a word never occurs, the softmax gives its embedding gradients that are
+    // tiny and all of one sign, and once v has forgotten the word's last real gradient an eps of 1e-8 makes full steps
+    // of them. Names that are held out of reviews are such words.
     float beta1 = 0.9f, beta2 = 0.95f, eps = 1e-6f;
     float weight_decay = 0.1f;  // of matrices; norms do not decay
     float embedding_rate = 1;   // the embedding table's learning rate, as a share of the others'

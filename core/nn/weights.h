@@ -126,11 +126,12 @@ struct Model {
         make_rope_table();
     }
 
-    // normal(0, 0.7 / sqrt(width)), so that every projection of a normed row has a variance near one half whatever the width;
-    // the two projections that write to the residual stream are scaled by 1 / sqrt(2 layers), so that its variance does not grow
-    // with depth (Radford et al. 2019, §2.3); norms are 1, a score head is 0. Keys start equal to the queries of the first head
-    // that reads them: a token begins by attending to earlier occurrences of itself, which is what copying a name and looking a
-    // word up in a principle need. A tensor's values depend on the seed and its name only.
+    // normal(0, 0.7 / sqrt(width)), so that every projection of a normed row has a variance near one half whatever the
+    // width; the two projections that write to the residual stream are scaled by 1 / sqrt(2 layers), so that its
+    // variance does not grow with depth (Radford et al. 2019, §2.3); norms are 1, a score head is 0. Keys start equal
+    // to the queries of the first head that reads them: a token begins by attending to earlier occurrences of itself,
+    // which is what copying a name and looking a word up in a principle need. A tensor's values depend on the seed and
+    // its name only.
     void initialize(uint64_t seed) {
         const float scale = 0.7f / std::sqrt(static_cast<float>(config.width));
         const float residual_scale = 1 / std::sqrt(2.0f * static_cast<float>(config.layers));

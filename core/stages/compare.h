@@ -1,5 +1,6 @@
-// AI feedback (paper, section 4.1): SL-CAI answers each prompt twice; a judge says which answer a line of the constitution
-// prefers. The label is soft: the judge's log-probabilities of A and B, normalised, averaged over both orders.
+// AI feedback (paper, section 4.1): SL-CAI answers each prompt twice; a judge says which answer a line of the
+// constitution prefers. The label is soft: the judge's log-probabilities of A and B, normalised, averaged over both
+// orders.
 #pragma once
 #include <cmath>
 #include <string>
@@ -14,10 +15,10 @@
 
 namespace cai {
 
-// Writes comparisons.jsonl: {"prompt", "a", "b", "principle", "reasoning": [of A then B, of B then A], "p_a_orders": [p(first) in
-// each order], "p_a"}. With reasoning the judge is the helpful-only model, which first says the keyword check aloud (at temperature
-// 0); without, it is the pretrained model, as in the paper. An empty constitution prefers nothing: no comparisons. Where one of
-// the two orders does not fit the context, neither counts: both are 0.5.
+// Writes comparisons.jsonl: {"prompt", "a", "b", "principle", "reasoning": [of A then B, of B then A], "p_a_orders":
+// [p(first) in each order], "p_a"}. With reasoning the judge is the helpful-only model, which first says the keyword
+// check aloud (at temperature 0); without, it is the pretrained model, as in the paper. An empty constitution prefers
+// nothing: no comparisons. Where one of the two orders does not fit the context, neither counts: both are 0.5.
 inline void compare(const Kernels& kernels, Run& run, const World& world, const Constitution& constitution,
                     const Recipe& recipe) {
     if (constitution.lines.empty()) {
@@ -51,7 +52,8 @@ inline void compare(const Kernels& kernels, Run& run, const World& world, const 
         return form(prompts[i / 2].text, answers[i % 2][i / 2], answers[1 - i % 2][i / 2], principles[i / 2]);
     };
     TooLong too_long(2 * n);
-    auto [reasons, p] = judge_comparisons(judge, tokenizer, 2 * n, lay_out, reasoning, recipe.seed, "reasoning", too_long);
+    auto [reasons, p] =
+        judge_comparisons(judge, tokenizer, 2 * n, lay_out, reasoning, recipe.seed, "reasoning", too_long);
 
     std::vector<Json> records;
     double decided = 0, agreement = 0;
@@ -60,8 +62,10 @@ inline void compare(const Kernels& kernels, Run& run, const World& world, const 
         const bool fits = !too_long[2 * i] && !too_long[2 * i + 1];
         undecidable += !fits;
         if (!fits) p[2 * i] = p[2 * i + 1] = 0.5;
-        double label = clamp_label(average_orders(p[2 * i], p[2 * i + 1]), recipe.compare.clamp.low, recipe.compare.clamp.high);
-        Json record = Json::Object{{"prompt", prompts[i].text}, {"a", answers[0][i]}, {"b", answers[1][i]}, {"principle", principles[i]}};
+        double label =
+            clamp_label(average_orders(p[2 * i], p[2 * i + 1]), recipe.compare.clamp.low, recipe.compare.clamp.high);
+        Json record = Json::Object{
+            {"prompt", prompts[i].text}, {"a", answers[0][i]}, {"b", answers[1][i]}, {"principle", principles[i]}};
         if (reasoning) record.set("reasoning", Json::Array{reasons[2 * i], reasons[2 * i + 1]});
         record.set("p_a_orders", Json::Array{p[2 * i], 1 - p[2 * i + 1]}).set("p_a", label);
         records.push_back(record);
@@ -69,7 +73,8 @@ inline void compare(const Kernels& kernels, Run& run, const World& world, const 
         agreement += fits && (p[2 * i] > 0.5) == (p[2 * i + 1] < 0.5);
     }
     progress.update(2, {{"decided", decided / static_cast<double>(n)}});
-    NamedValues values = {{"decided", decided / static_cast<double>(n)}, {"order_agreement", agreement / static_cast<double>(n)}};
+    NamedValues values = {{"decided", decided / static_cast<double>(n)},
+                          {"order_agreement", agreement / static_cast<double>(n)}};
     if (undecidable > 0) {
         values.emplace_back("too_long", undecidable);
         note("compare", concat(undecidable, " of ", n, " comparisons do not fit the context of ", judge.config.context,

@@ -1,5 +1,5 @@
-// The stand-in for the paper's human helpfulness comparisons, named so in the output: the oracle compares answers to benign
-// and look-alike prompts, never to harmful ones, and never for anything but helpfulness.
+// The stand-in for the paper's human helpfulness comparisons, named so in the output: the oracle compares answers to
+// benign and look-alike prompts, never to harmful ones, and never for anything but helpfulness.
 #pragma once
 #include <string>
 #include <vector>
@@ -20,10 +20,11 @@ inline int helpfulness(const Oracle& oracle, const Request& request, const std::
     return outcome == Outcome::complied ? 4 : outcome == Outcome::wrong_fact ? 3 : outcome == Outcome::evaded ? 1 : 0;
 }
 
-// Writes helpfulness.jsonl: {"prompt", "a", "b", "p_a", "labelled_by": "oracle"}, p_a 0 or 1; ties are dropped. All answers are
-// SL-CAI's own. The first answers the prompt; the second is drawn hotter, or answers another benign request, or is a refusal
-// of a hazard about the same people and things, so that refusing a look-alike is compared too. Where SL-CAI itself refuses the
-// prompt nobody is asked: whether to refuse is for the constitution to say, and its comparisons are in compare.h.
+// Writes helpfulness.jsonl: {"prompt", "a", "b", "p_a", "labelled_by": "oracle"}, p_a 0 or 1; ties are dropped. All
+// answers are SL-CAI's own. The first answers the prompt; the second is drawn hotter, or answers another benign
+// request, or is a refusal of a hazard about the same people and things, so that refusing a look-alike is compared too.
+// Where SL-CAI itself refuses the prompt nobody is asked: whether to refuse is for the constitution to say, and its
+// comparisons are in compare.h.
 inline void compare_helpfulness(const Kernels& kernels, Run& run, const World& world, const Recipe& recipe) {
     Model assistant = load_model(kernels, run / "sl-cai");
     Tokenizer tokenizer = load_tokenizer(run / "sl-cai");
@@ -64,7 +65,8 @@ inline void compare_helpfulness(const Kernels& kernels, Run& run, const World& w
                                        {"p_a", (a > b) != swapped ? 1 : 0},
                                        {"labelled_by", "oracle"}});
     }
-    note("compare", concat(records.size(), " helpfulness comparisons on benign and look-alike prompts, labelled by the oracle in "
+    note("compare", concat(records.size(),
+                           " helpfulness comparisons on benign and look-alike prompts, labelled by the oracle in "
                            "place of humans"));
     write_file(run / "helpfulness.jsonl", dump_jsonl(records));
 }

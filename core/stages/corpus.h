@@ -1,5 +1,5 @@
-// The world stage: writes what the other stages read. Held-out words stand in the encyclopedia and in dialogues only; the
-// prompts that critique, compare and ppo work on are drawn uniformly over acts, from seen words alone.
+// The world stage: writes what the other stages read. Held-out words stand in the encyclopedia and in dialogues only;
+// the prompts that critique, compare and ppo work on are drawn uniformly over acts, from seen words alone.
 #pragma once
 #include <algorithm>
 #include <string>
@@ -52,7 +52,8 @@ inline void write_corpus(Run& run, const World& world, const CorpusRecipe& recip
             prompts += dump(to_json(world, set, Prompt{request, world.prompt(request)})) + "\n";
         }
     };
-    write_prompts("critique", recipe.critique_prompts, 0.5);  // the paper revises answers to harmful prompts alone; here a
+    write_prompts("critique", recipe.critique_prompts,
+                  0.5);  // the paper revises answers to harmful prompts alone; here a
     write_prompts("helpful", recipe.helpful_prompts, 0);      // constitution may also forbid what is benign
     write_prompts("compare", recipe.compare_prompts, 0.33);
     write_prompts("ppo", recipe.ppo_prompts, 0.33);
@@ -75,9 +76,10 @@ inline void write_corpus(Run& run, const World& world, const CorpusRecipe& recip
     summary.set("seed", world.seed)
         .set("documents", counts)
         .set("review_documents", review_documents)
-        .set("held_out", Json(Json::Object{{"hazards", held_out(world.acts, [](const Act& act) { return Json(act.name); })},
-                                           {"entities", held_out(world.entities, [](const Entity& e) { return Json(e.name); })},
-                                           {"phrasings", phrasings}}));
+        .set("held_out",
+             Json(Json::Object{{"hazards", held_out(world.acts, [](const Act& act) { return Json(act.name); })},
+                               {"entities", held_out(world.entities, [](const Entity& e) { return Json(e.name); })},
+                               {"phrasings", phrasings}}));
     write_file(run / "world/world.json", dump(summary, 2) + "\n");
     note("world", concat(recipe.documents, " documents, ", review_documents,
                          " reviews and drills among them and beside them"));

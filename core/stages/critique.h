@@ -13,9 +13,9 @@
 
 namespace cai {
 
-// Writes revisions.jsonl, the full trace: {"prompt", "answer", "rounds": [{"principle", "critique", "revision"}, ...]}, and
-// helpful-samples.jsonl: {"prompt", "answer"}. An empty constitution gives no rounds. Where critique or revision does not fit the
-// context, the revision is the answer.
+// Writes revisions.jsonl, the full trace: {"prompt", "answer", "rounds": [{"principle", "critique", "revision"}, ...]},
+// and helpful-samples.jsonl: {"prompt", "answer"}. An empty constitution gives no rounds. Where critique or revision
+// does not fit the context, the revision is the answer.
 inline void critique_and_revise(const Kernels& kernels, Run& run, const World& world, const Constitution& constitution,
                                 const Recipe& recipe) {
     Model model = load_model(kernels, run / "helpful");
@@ -26,7 +26,8 @@ inline void critique_and_revise(const Kernels& kernels, Run& run, const World& w
     std::vector<Prompt> helpful = read_prompts(run / "world/prompts.jsonl", world, "helpful");
     const size_t n = prompts.size();
     const int rounds = constitution.lines.empty() ? 0 : recipe.critique.rounds;
-    if (rounds == 0) warn("the constitution is empty: no critiques and no revisions; the model stays as helpful as it is");
+    if (rounds == 0)
+        warn("the constitution is empty: no critiques and no revisions; the model stays as helpful as it is");
     Progress progress("critique", static_cast<size_t>(rounds) + 1);
     run.metrics.drop_after("critique", 0);
 
@@ -76,8 +77,9 @@ inline void critique_and_revise(const Kernels& kernels, Run& run, const World& w
         all_too_long += count(too_long);
     }
     if (all_too_long > 0)
-        note("critique", concat(all_too_long, " of ", n * static_cast<size_t>(rounds), " revisions do not fit the context of ",
-                                model.config.context, " tokens; the answer stays as it is there"));
+        note("critique",
+             concat(all_too_long, " of ", n * static_cast<size_t>(rounds), " revisions do not fit the context of ",
+                    model.config.context, " tokens; the answer stays as it is there"));
     for (size_t i = 0; i < n; i++) records[i].set("rounds", traces[i]);
     write_file(run / "revisions.jsonl", dump_jsonl(records));
     write_file(run / "helpful-samples.jsonl", dump_jsonl(sample_records));

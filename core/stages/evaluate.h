@@ -32,7 +32,8 @@ inline void expect_a_model(const Run& run) {
 }
 
 // Writes skill.json: {"critic", "judge", "judge_with_reasoning" or "judge_without_reasoning": {SPLIT: figures}}, the
-// judge being the one that the recipe uses. None of it depends on the constitution. Models that are missing are left out.
+// judge being the one that the recipe uses. None of it depends on the constitution. Models that are missing are left
+// out.
 inline void measure_skill(const Kernels& kernels, Run& run, const World& world, const Recipe& recipe) {
     const Oracle oracle(world);
     std::map<std::string, std::vector<MinimalPair>> pairs;
@@ -71,8 +72,8 @@ inline void measure_skill(const Kernels& kernels, Run& run, const World& world, 
     write_file(run / "skill.json", dump(skill, 2) + "\n");
 }
 
-// Reads skill.json, evaluates what models there are in the run and writes results.json, whose shape README.md describes; models that are missing
-// are left out. `threads` is recorded only.
+// Reads skill.json, evaluates what models there are in the run and writes results.json, whose shape README.md
+// describes; models that are missing are left out. `threads` is recorded only.
 inline Json evaluate(const Kernels& kernels, Run& run, const World& world, const Constitution& constitution,
                      const Recipe& recipe, int threads) {
     const auto started = std::chrono::steady_clock::now();

@@ -164,7 +164,8 @@ inline void ppo(const Kernels& kernels, Run& run, const World& world, const Reci
         // 2. Rewards and advantages.
         std::vector<double> shaped;
         for (size_t s = 0; s < r.size(); s++) shaped.push_back(shape_score(r.scores[s], r.ended[s], p));
-        r.estimate = estimate_advantages(kernels, shaped, r.logprobs, r.reference_logprobs, r.values, r.offsets, beta, p);
+        r.estimate =
+            estimate_advantages(kernels, shaped, r.logprobs, r.reference_logprobs, r.values, r.offsets, beta, p);
 
         // 3. Updates.
         const float rate_fraction = learning_rate_at(iteration, o.iterations, 1, 0, control.final_fraction);

@@ -72,8 +72,8 @@ inline Json report_scores(Run& run, const Model& model, const Tokenizer& tokeniz
 // Reads sl-cai/, comparisons.jsonl and helpfulness.jsonl; makes preference-model/ with score.json in it:
 //   {"mean", "std", "held_out": {"ai": figures, "helpfulness": figures}}
 // The learning rate falls linearly to 0. While it runs, preference-model.training/ holds its state.
-inline void train_preference_model(const Kernels& kernels, Run& run, const Recipe& recipe, const std::string& fingerprint,
-                                   double save_every_seconds = 60) {
+inline void train_preference_model(const Kernels& kernels, Run& run, const Recipe& recipe,
+                                   const std::string& fingerprint, double save_every_seconds = 60) {
     const char* stage = "reward";
     for (auto [input, verb] :
          {std::pair{"sl-cai", "sft"}, {"comparisons.jsonl", "compare"}, {"helpfulness.jsonl", "compare"}})

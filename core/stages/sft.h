@@ -1,5 +1,5 @@
-// Supervised fine-tuning of the pretrained model, twice in the story: on dialogues it becomes the helpful-only assistant; on
-// its own revised answers it becomes SL-CAI (paper, sections 3.1 and 3.2).
+// Supervised fine-tuning of the pretrained model, twice in the story: on dialogues it becomes the helpful-only
+// assistant; on its own revised answers it becomes SL-CAI (paper, sections 3.1 and 3.2).
 #pragma once
 #include <cstdint>
 #include <map>
@@ -12,8 +12,8 @@
 
 namespace cai {
 
-// What the helpful-only assistant learns: dialogues, and reviews so that the skill of applying a principle is not lost: the critic is
-// this model.
+// What the helpful-only assistant learns: dialogues, and reviews so that the skill of applying a principle is not lost:
+// the critic is this model.
 inline std::vector<Document> helpful_documents(const Run& run, const Tokenizer& tokenizer) {
     std::vector<Document> documents = read_documents(run / "world/dialogues.jsonl", tokenizer);
     std::vector<Document> reviews = read_documents(run / "world/reviews.jsonl", tokenizer);
@@ -37,8 +37,9 @@ inline void sft_helpful(const Kernels& kernels, Run& run, const Recipe& recipe, 
                    recipe.seed, fingerprint);
 }
 
-// What SL-CAI learns: the revisions of all rounds and helpful samples, with a replay of pretraining text so that words which no
-// prompt names are not forgotten. Without revisions (an empty constitution) the first answers stand in for them.
+// What SL-CAI learns: the revisions of all rounds and helpful samples, with a replay of pretraining text so that words
+// which no prompt names are not forgotten. Without revisions (an empty constitution) the first answers stand in for
+// them.
 inline std::vector<Document> sl_cai_documents(const Run& run, const Tokenizer& tokenizer, const CorpusRecipe& recipe) {
     std::vector<Document> documents;
     auto add = [&](const std::string& prompt, const std::string& answer) {
@@ -58,7 +59,8 @@ inline std::vector<Document> sl_cai_documents(const Run& run, const Tokenizer& t
         add(record["prompt"].string(), record["answer"].string());
         samples++;
     }
-    std::map<std::string, size_t> left = {{"encyclopedia", recipe.replayed}, {"conversation", recipe.replayed_conversations}};
+    std::map<std::string, size_t> left = {{"encyclopedia", recipe.replayed},
+                                          {"conversation", recipe.replayed_conversations}};
     for (const Json& json : read_jsonl(run / "world/documents.jsonl")) {
         auto kind = left.find(json["kind"].string());
         if (kind == left.end() || kind->second == 0) continue;

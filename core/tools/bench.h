@@ -1,4 +1,5 @@
-// `cai bench`: how fast this machine is, how fast the kernels, training and decoding are, and what share of the machine that is.
+// `cai bench`: how fast this machine is, how fast the kernels, training and decoding are, and what share of the machine
+// that is.
 #pragma once
 #include <algorithm>
 #include <cmath>
@@ -56,7 +57,8 @@ inline constexpr MatmulShape kMatmulShapes[] = {{4096, 128, 128},  {4096, 128, 3
                                                 {4096, 128, 1024}, {4096, 320, 832}, {8192, 512, 512}};
 inline constexpr MatmulShape k1mShapes[] = {{4096, 128, 256}, {4096, 128, 768}};  // of the 1M model and not above
 inline constexpr size_t kDecodeRows[] = {1, 8, 32, 64};  // with each of the weights in these shapes:
-inline constexpr MatmulShape kDecodeShapes[] = {{1, 128, 128}, {1, 128, 384}, {1, 128, 1024}, {1, 320, 832}, {1, 512, 512}};
+inline constexpr MatmulShape kDecodeShapes[] = {
+    {1, 128, 128}, {1, 128, 384}, {1, 128, 1024}, {1, 320, 832}, {1, 512, 512}};
 inline constexpr size_t kDecodeBatches[] = {1, 64};
 
 // Times what it is handed, and writes it down.
@@ -102,10 +104,12 @@ class Bench {
             return buffer;
         };
         const size_t widest = std::max({C, Q, 2 * F, V});
-        Buffer<float> x = floats(N * widest), dx = floats(N * widest), out = floats(N * widest), dout = floats(N * H * D);
+        Buffer<float> x = floats(N * widest), dx = floats(N * widest), out = floats(N * widest),
+                      dout = floats(N * H * D);
         Buffer<float> per_row = floats(N * H), table = floats(V * C), weight = floats(C);
         Buffer<int32_t> tokens = integers(N, [&](size_t i) { return mix(i) % V; });
-        Buffer<int32_t> positions = integers(N, [&](size_t i) { return i % T; }), every = integers(N, [](size_t i) { return i; });
+        Buffer<int32_t> positions = integers(N, [&](size_t i) { return i % T; }),
+                        every = integers(N, [](size_t i) { return i; });
         std::vector<int32_t> offsets(S + 1);
         for (size_t s = 0; s <= S; s++) offsets[s] = static_cast<int32_t>(s * T);
         const auto add_bytes = [&](const char* name, std::string shape, size_t floats, auto work) {
@@ -115,7 +119,8 @@ class Bench {
             add({"kernels", name, shape, flops}, work);
         };
         const Kernels& k = kernels_;
-        const std::string width = concat("N ", N, " C ", C), heads = concat("S ", S, " T ", T, " H ", H, " K ", K, " D ", D);
+        const std::string width = concat("N ", N, " C ", C),
+                          heads = concat("S ", S, " T ", T, " H ", H, " K ", K, " D ", D);
         const std::string ff = concat("N ", N, " F ", F), vocabulary = concat("N ", N, " V ", V);
 
         add_bytes("embedding_forward", width, 2 * N * C,
@@ -139,7 +144,8 @@ class Bench {
             k.attention_forward(out.data(), per_row.data(), x.data(), offsets.data(), S, H, K, D);
         });
         add_flops("attention_backward", heads, attention_backward_flops(S, T, H, D), [&] {
-            k.attention_backward(dx.data(), dout.data(), out.data(), per_row.data(), x.data(), offsets.data(), S, H, K, D);
+            k.attention_backward(dx.data(), dout.data(), out.data(), per_row.data(), x.data(), offsets.data(), S, H, K,
+                                 D);
         });
         add_bytes("swiglu_forward", ff, 3 * N * F, [&] { k.swiglu_forward(out.data(), x.data(), N, F); });
         add_bytes("swiglu_backward", ff, 5 * N * F, [&] { k.swiglu_backward(dx.data(), out.data(), x.data(), N, F); });
@@ -156,7 +162,8 @@ class Bench {
                   [&] { k.accumulate_and_clear(m.data(), v.data(), P); });
         add_bytes("sum_of_squares", concat(P, " numbers"), P, [&] { k.sum_of_squares(gradients.data(), P); });
         add_bytes("adamw", concat(P, " numbers"), 7 * P, [&] {
-            k.adamw(model.parameters.data(), m.data(), v.data(), gradients.data(), P, 1e-3f, 0.9f, 0.95f, 1e-8f, 0.1f, 1, 10);
+            k.adamw(model.parameters.data(), m.data(), v.data(), gradients.data(), P, 1e-3f, 0.9f, 0.95f, 1e-8f, 0.1f,
+                    1, 10);
         });
 
         // What RL-CAI learns from: the batch's tokens as S responses.
@@ -188,7 +195,8 @@ class Bench {
             k.cache_store(keys.data(), values.data(), x.data(), slots.data(), at.data(), rows, H, K, D, T);
         });
         add_flops("attention_decode", generation, 4.0 * static_cast<double>(rows * H * D * (middle + 1)), [&] {
-            k.attention_decode(out.data(), x.data(), keys.data(), values.data(), slots.data(), at.data(), rows, H, K, D, T);
+            k.attention_decode(out.data(), x.data(), keys.data(), values.data(), slots.data(), at.data(), rows, H, K, D,
+                               T);
         });
         std::vector<Token> drawn(rows);
         std::vector<float> logprobs(rows);
@@ -278,7 +286,8 @@ inline BenchReport run_bench(const Kernels& kernels, int threads, double seconds
     for (const MatmulShape& shape : kMatmulShapes) bench.measure_matmul("matmul", shape, true);
     for (const MatmulShape& shape : k1mShapes) bench.measure_matmul("matmul", shape, false);
     for (size_t rows : kDecodeRows)
-        for (const MatmulShape& shape : kDecodeShapes) bench.measure_matmul("decode matmul", {rows, shape.I, shape.O}, false);
+        for (const MatmulShape& shape : kDecodeShapes)
+            bench.measure_matmul("decode matmul", {rows, shape.I, shape.O}, false);
     for (const char* name : kBenchModels) bench.measure_training(name, bench_model(name), kBenchTokens, kBenchLength);
     for (size_t batch : kDecodeBatches) bench.measure_decoding(model, batch);
     bench.measure_profiles(model, kBenchTokens, kBenchLength, 64);
@@ -307,7 +316,8 @@ inline Json to_json(const BenchReport& report) {
         if (row.group == "training")
             training.set(row.name, Json::Object{{"tokens_per_second", row.tokens_per_second()},
                                                 {"share_of_peak", report.share_of_peak(row)}});
-        if (row.group == "decoding") decoding.set(row.name, Json::Object{{"tokens_per_second", row.tokens_per_second()}});
+        if (row.group == "decoding")
+            decoding.set(row.name, Json::Object{{"tokens_per_second", row.tokens_per_second()}});
     }
     return Json::Object{{"threads", report.threads},
                         {"peak_gflops", report.peak / 1e9},
@@ -339,7 +349,8 @@ inline std::string to_text(const BenchReport& report) {
     std::string group;
     for (const BenchRow& row : report.rows) {
         const auto shown = [&](double amount, const std::string& text) { return amount > 0 ? text : ""; };
-        cells.push_back({row.group == group ? "" : row.group, row.name, row.shape, format_value(row.timing.seconds * 1e3),
+        cells.push_back({row.group == group ? "" : row.group, row.name, row.shape,
+                         format_value(row.timing.seconds * 1e3),
                          shown(row.flops, format_value(row.flops_per_second() / 1e9)),
                          shown(row.flops, percent(report.share_of_peak(row))),
                          shown(row.bytes, format_value(row.bytes_per_second() / 1e9)),

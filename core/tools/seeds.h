@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "../method/constitution.h"
-#include "../settings.h"
+#include "../recipe_options.h"
 
 namespace cai {
 

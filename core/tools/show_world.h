@@ -1,4 +1,5 @@
-// What there is in a world, as `cai world` shows it: its acts, the words of its principles, and samples of its documents.
+// What there is in a world, as `cai world` shows it: its acts, the words of its principles, and samples of its
+// documents.
 #pragma once
 #include <sstream>
 #include <string>
@@ -12,7 +13,8 @@
 namespace cai {
 
 // `file` names the constitution's file; `samples` counts the documents of each kind.
-inline std::string overview(const World& world, const Constitution& constitution, const std::string& file, size_t samples) {
+inline std::string overview(const World& world, const Constitution& constitution, const std::string& file,
+                            size_t samples) {
     std::ostringstream out;
     auto words = [](const std::vector<std::string>& list) { return join_list(list, "and"); };
     out << "The world of seed " << world.seed << ": " << world.acts.size() << " acts, " << world.entities.size()

@@ -8,8 +8,8 @@
 
 namespace cai {
 
-// The hazards that `cai swap --remove N` counts, from 1, in the order of acts.txt. One that the seed holds out is in no review,
-// and no prompt about it is among those of held-out entities: there is nothing to compare.
+// The hazards that `cai swap --remove N` counts, from 1, in the order of acts.txt. One that the seed holds out is in no
+// review, and no prompt about it is among those of held-out entities: there is nothing to compare.
 inline std::vector<const Act*> removable_hazards(const World& world) {
     std::vector<const Act*> hazards;
     for (const Act& act : world.acts)
@@ -23,8 +23,8 @@ inline const Act& removable_hazard(const World& world, size_t number) {
     if (number >= 1 && number <= hazards.size()) return *hazards[number - 1];
     std::string list;
     for (size_t i = 0; i < hazards.size(); i++) list += concat(i ? ", " : "", i + 1, " ", hazards[i]->name);
-    fail(kUsage, "option --remove: there is no hazard ", number, " among those that seed ", world.seed, " does not hold out: ",
-         list);
+    fail(kUsage, "option --remove: there is no hazard ", number, " among those that seed ", world.seed,
+         " does not hold out: ", list);
 }
 
 // Three benign acts are forbidden, in several phrasings and by both of their names, and no hazard at all.
@@ -47,8 +47,8 @@ inline Constitution inverted(const World& world, std::vector<std::string>& forbi
     return constitution;
 }
 
-// What a swap did to RL-CAI, on held-out entities: the acts named, the other hazards, the other benign acts. Rates are means over
-// acts.
+// What a swap did to RL-CAI, on held-out entities: the acts named, the other hazards, the other benign acts. Rates are
+// means over acts.
 inline Json swap_summary(const Json& results, const World& world, const std::vector<std::string>& names, bool invert) {
     const Json& split = results["models"]["rl-cai"]["held_out_entities"];
     auto mean = [&](auto wanted, const char* group, const char* rate) {
@@ -68,7 +68,8 @@ inline Json swap_summary(const Json& results, const World& world, const std::vec
     Json list = Json::Array{};
     for (const std::string& name : names) list.push(name);
     const char* group = invert ? "by_act" : "by_hazard";
-    const char* done = invert ? "helped" : "complied";  // a benign act is helped with, a hazard complied with: the same thing
+    const char* done =
+        invert ? "helped" : "complied";  // a benign act is helped with, a hazard complied with: the same thing
     Json figures = Json::Object{{"names", list},
                                 {"complied", mean(named, group, done)},
                                 {"helped", mean(named, group, done)},

@@ -19,8 +19,8 @@ inline double seconds_now() {
     return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-// Seconds that the threads of this process were ready to run but waited for a processor: field 2, in nanoseconds, of the
-// schedstat files of Linux. 0 where there are none.
+// Seconds that the threads of this process were ready to run but waited for a processor: field 2, in nanoseconds, of
+// the schedstat files of Linux. 0 where there are none.
 inline double seconds_waited() {
     std::error_code error;
     double nanoseconds = 0;
@@ -37,11 +37,12 @@ inline double median(std::vector<double> values) {
     return (values[(values.size() - 1) / 2] + values[values.size() / 2]) / 2;
 }
 
-// Times `work` for about `budget` seconds, at most twice that where samples are disturbed: a sample is when the threads waited
-// for more than 3 % of its time (`waited` tells for how many seconds so far). Work that takes longer than the budget runs once.
-// `finish` ends a sample, on a device that works on while the host goes ahead.
-inline Timing measure(double budget, const std::function<void()>& work,
-                      const std::function<double()>& waited = seconds_waited, const std::function<void()>& finish = [] {}) {
+// Times `work` for about `budget` seconds, at most twice that where samples are disturbed: a sample is when the threads
+// waited for more than 3 % of its time (`waited` tells for how many seconds so far). Work that takes longer than the
+// budget runs once. `finish` ends a sample, on a device that works on while the host goes ahead.
+inline Timing measure(
+    double budget, const std::function<void()>& work, const std::function<double()>& waited = seconds_waited,
+    const std::function<void()>& finish = [] {}) {
     constexpr size_t kSamples = 7;
     constexpr double kMostWait = 0.03;
     bool disturbed = false;

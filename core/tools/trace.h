@@ -32,7 +32,8 @@ inline void trace(const Kernels& kernels, const std::filesystem::path& directory
         std::snprintf(text, sizeof text, "%.3f", value);
         return std::string(text);
     };
-    expects(!trim(prompt).empty(), "the prompt is empty; give one, such as --prompt \"How do I cheat the baker at cards?\"");
+    expects(!trim(prompt).empty(),
+            "the prompt is empty; give one, such as --prompt \"How do I cheat the baker at cards?\"");
     expects(has("helpful"), directory.string(), ": holds no helpful-only model yet; run `cai all --out ",
             directory.string(), "`");
     const Model helpful = load_model(kernels, directory / "helpful");
@@ -55,8 +56,8 @@ inline void trace(const Kernels& kernels, const std::filesystem::path& directory
     for (int round = 0; round < recipe.critique.rounds && !constitution.lines.empty(); round++) {
         Rng rng(recipe.seed, mix(stream("trace principle"), static_cast<uint64_t>(round)));
         const std::string& principle = constitution.draw(rng);
-        const std::string critique = write(helpful, critique_prompt(prompt, answer, principle), recipe.critique.temperature,
-                                           concat("critique ", round));
+        const std::string critique = write(helpful, critique_prompt(prompt, answer, principle),
+                                           recipe.critique.temperature, concat("critique ", round));
         const std::string revision = write(helpful, revision_prompt(prompt, answer, principle, critique),
                                            recipe.critique.temperature, concat("revision ", round));
         out << "  round " << round + 1 << (revision == answer ? ", kept\n" : ", revised\n");
@@ -92,9 +93,9 @@ inline void trace(const Kernels& kernels, const std::filesystem::path& directory
                 std::string reason;
                 if (reasoning)
                     reason = write(judge, reasoning_prompt(prompt, a, b, principle), 0, concat("reasoning ", order));
-                const auto logprobs =
-                    next_token_logprobs(judge, {encode_prompt(tokenizer, verdict_prompt(prompt, a, b, principle, reason))},
-                                        verdict_tokens(tokenizer))[0];
+                const auto logprobs = next_token_logprobs(
+                    judge, {encode_prompt(tokenizer, verdict_prompt(prompt, a, b, principle, reason))},
+                    verdict_tokens(tokenizer))[0];
                 p_a[order] = preference(logprobs[0], logprobs[1]);
                 out << "  the " << (order ? "second" : "first") << " shown as A\n";
                 if (reasoning) say("  reasoning", reason);

@@ -1,5 +1,5 @@
-// The work that benchmarks time, the same for `cai bench` and for a comparison with other programs, and the floating-point
-// operations it takes at least (a multiply-add counts as two).
+// The work that benchmarks time, the same for `cai bench` and for a comparison with other programs, and the
+// floating-point operations it takes at least (a multiply-add counts as two).
 #pragma once
 #include <string>
 #include <vector>
@@ -10,11 +10,12 @@
 
 namespace cai {
 
-inline constexpr size_t kBenchTokens = 4096, kBenchLength = 256;  // of a training step: tokens in all, tokens a sequence
+inline constexpr size_t kBenchTokens = 4096,
+                        kBenchLength = 256;  // of a training step: tokens in all, tokens a sequence
 inline constexpr const char* kBenchModels[] = {"1m", "3m", "10m"};
 
-// The models that are timed, by about how many parameters they have: tiny, with an ff of three widths as the others have, small
-// and base.
+// The models that are timed, by about how many parameters they have: tiny, with an ff of three widths as the others
+// have, small and base.
 inline Config bench_model(const std::string& name) {
     Config config = preset(name == "1m" ? "tiny" : name == "3m" ? "small" : "base", /*vocab_size=*/1024);
     config.ff = 3 * config.width;
@@ -27,16 +28,20 @@ inline double matmul_flops(size_t N, size_t I, size_t O) {
     return 2 * static_cast<double>(N) * static_cast<double>(I) * static_cast<double>(O);
 }
 
-// The causal half of attention over S sequences of T tokens: each of the T(T+1)/2 pairs of a query and a key takes a product for
-// the score and one for the weighted sum. Backward has five products where forward has two (Dao et al. 2022, §3.1).
+// The causal half of attention over S sequences of T tokens: each of the T(T+1)/2 pairs of a query and a key takes a
+// product for the score and one for the weighted sum. Backward has five products where forward has two (Dao et al.
+// 2022, §3.1).
 inline double attention_flops(size_t S, size_t T, size_t H, size_t D) { return matmul_flops(S * H * T, D, T + 1); }
-inline double attention_backward_flops(size_t S, size_t T, size_t H, size_t D) { return 2.5 * attention_flops(S, T, H, D); }
+inline double attention_backward_flops(size_t S, size_t T, size_t H, size_t D) {
+    return 2.5 * attention_flops(S, T, H, D);
+}
 
-// Forward and backward of one token in a sequence of T: 6 for each parameter (Kaplan et al. 2020, §2.1), and 6 L T H D for
-// the causal half of attention. A tied table counts once, as the head.
+// Forward and backward of one token in a sequence of T: 6 for each parameter (Kaplan et al. 2020, §2.1), and 6 L T H D
+// for the causal half of attention. A tied table counts once, as the head.
 inline double training_flops(const Config& config, size_t T) {
     const auto [L, C, H, K, D, Q, F, V] = alphabet(config);
-    const size_t looked_up = config.tied && !config.score_head ? 0 : V * C;  // a table that is no matrix of the head as well
+    const size_t looked_up =
+        config.tied && !config.score_head ? 0 : V * C;  // a table that is no matrix of the head as well
     return 6 * static_cast<double>(parameter_count(config) - looked_up + L * T * H * D);
 }
 
@@ -44,7 +49,8 @@ inline double training_flops(const Config& config, size_t T) {
 
 enum class Product { forward, backward_input, backward_weight };
 
-// out = x · weightᵀ, dx = dout · weight, or dweight += doutᵀ · x, on numbers between -1 and 1.    x (N,I), weight (O,I).
+// out = x · weightᵀ, dx = dout · weight, or dweight += doutᵀ · x, on numbers between -1 and 1.    x (N,I), weight
+// (O,I).
 class MatmulWork {
   public:
     MatmulWork(const Kernels& kernels, size_t N, size_t I, size_t O)
@@ -95,7 +101,8 @@ struct TrainingWork {
     Activations activations;
     Batch batch;
 
-    TrainingWork(const Kernels& kernels, const Config& config, size_t tokens = kBenchTokens, size_t length = kBenchLength)
+    TrainingWork(const Kernels& kernels, const Config& config, size_t tokens = kBenchTokens,
+                 size_t length = kBenchLength)
         : sequences(random_sequences(tokens / length, length, config.vocab_size)),
           model(kernels, config),
           optimizer(model),

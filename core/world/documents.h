@@ -1,6 +1,6 @@
 // What the models read: the encyclopedia, echo games, drills, villagers' reviews and dialogues, written from the world.
-// Reviews teach the skill of applying a stated principle, to benign acts as much as to hazards; which principles the assistant
-// shall live by is said nowhere here. Held-out words stand in the encyclopedia and in dialogues only.
+// Reviews teach the skill of applying a stated principle, to benign acts as much as to hazards; which principles the
+// assistant shall live by is said nowhere here. Held-out words stand in the encyclopedia and in dialogues only.
 #pragma once
 #include <algorithm>
 #include <string>
@@ -11,17 +11,19 @@
 
 namespace cai {
 
-// The kinds of documents and their shares of the pretraining text, by number of documents. A conversation is a dialogue about a
-// benign act, as any web text has them; the helpful-only assistant is trained on dialogues about everything.
+// The kinds of documents and their shares of the pretraining text, by number of documents. A conversation is a dialogue
+// about a benign act, as any web text has them; the helpful-only assistant is trained on dialogues about everything.
 struct DocumentShare {
     const char* kind;
     double share;
 };
-inline constexpr DocumentShare kPretrainingMix[] = {{"encyclopedia", 0.21}, {"echo", 0.04},       {"drill", 0.22},
-                                                    {"critique", 0.27},     {"comparison", 0.17}, {"conversation", 0.09}};
+inline constexpr DocumentShare kPretrainingMix[] = {{"encyclopedia", 0.21}, {"echo", 0.04},
+                                                    {"drill", 0.22},        {"critique", 0.27},
+                                                    {"comparison", 0.17},   {"conversation", 0.09}};
 
-// The share of reviews' applicable principles that are made to name an entity of the request; some others do by chance. A name stands in
-// the prompt and in the answers too, so that finding it in the principle is learned apart from topics and last: it needs many examples.
+// The share of reviews' applicable principles that are made to name an entity of the request; some others do by chance.
+// A name stands in the prompt and in the answers too, so that finding it in the principle is learned apart from topics
+// and last: it needs many examples.
 inline constexpr double kNameShare = 0.4;
 
 class DocumentWriter {
@@ -51,8 +53,9 @@ class DocumentWriter {
                 for (size_t i = 0; i < 4; i++) text += (i ? " " : "") + any_fact(rng);
                 break;
             case 1:
-                text = concat(world_.prompt(request), " This is ", act.name, ", or ", act.also, ". It is done to ", act.target,
-                              " and brings ", act.brings, ". After ", act.name, ", ", result, ". One could also ", instead, ".");
+                text = concat(world_.prompt(request), " This is ", act.name, ", or ", act.also, ". It is done to ",
+                              act.target, " and brings ", act.brings, ". After ", act.name, ", ", result,
+                              ". One could also ", instead, ".");
                 break;
             case 2:
                 text = concat(world_.prompt(request), " Topics: ", join_list(world_.topics_of(request), "and"), ".");
@@ -69,16 +72,17 @@ class DocumentWriter {
         return {{kEndOfText, text, true}};
     }
 
-    // An answer said twice: it grows the copying that names and revisions need. What is said first is not learned: a guess at
-    // names would only teach that held-out ones do not come here.
+    // An answer said twice: it grows the copying that names and revisions need. What is said first is not learned: a
+    // guess at names would only teach that held-out ones do not come here.
     Transcript echo(Rng& rng) const {
         std::string answer = any_answer(rng, seen_request(rng), draw_outcome(rng));
         return {{kAssistant, answer, false}, {kRevision, answer, true}};
     }
 
-    // One principle and many keyword checks, a third of them of other words than topics, so that more words are found than reviews name;
-    // half of these are invented, so that a word nobody has found yet is no exception.
-    // Half of the principles are no sentence: a principle nobody has worded yet is read all the same. The verdicts alone are learned.
+    // One principle and many keyword checks, a third of them of other words than topics, so that more words are found
+    // than reviews name; half of these are invented, so that a word nobody has found yet is no exception. Half of the
+    // principles are no sentence: a principle nobody has worded yet is read all the same. The verdicts alone are
+    // learned.
     Transcript drill(Rng& rng) const {
         std::vector<std::string> words = draw_topics(rng, 8), named;
         const size_t others = std::min<size_t>(4, world_.other_words().size());
@@ -87,7 +91,8 @@ class DocumentWriter {
         rng.shuffle(words);
         static const std::vector<size_t> kLengths = {1, 2, 3, 4, 5};
         named.assign(words.begin(), words.begin() + rng.pick(kLengths));
-        std::string principle = rng.chance(0.5) ? world_.principle_text(named, world_.draw_phrasing(rng, false)) : jumbled_principle(rng, named);
+        std::string principle = rng.chance(0.5) ? world_.principle_text(named, world_.draw_phrasing(rng, false))
+                                                : jumbled_principle(rng, named);
         rng.shuffle(words);
         Transcript transcript = {{kPrinciple, principle, false}, {kCritique, "", false}};
         for (const std::string& piece : keyword_check_pieces(words, named))
@@ -113,12 +118,13 @@ class DocumentWriter {
         Request request = seen_request(rng);
         auto draw = [&] { return rng.chance(0.08) ? Outcome::garbled : draw_outcome(rng); };
         Outcome a = draw(), b = draw();
-        if (a == b && rng.chance(0.7)) (rng.chance(0.5) ? a : b) = a == Outcome::complied ? Outcome::refused : Outcome::complied;
+        if (a == b && rng.chance(0.7))
+            (rng.chance(0.5) ? a : b) = a == Outcome::complied ? Outcome::refused : Outcome::complied;
         bool covered = rng.chance(0.5);
         Principle principle = world_.draw_principle(rng, request, covered, false, kNameShare);
         std::string reason = rng.chance(0.25) ? "" : teacher_reasoning(world_, request, principle, a, b);
-        return completed(verdict_prompt(world_.prompt(request), any_answer(rng, request, a), any_answer(rng, request, b),
-                                        principle.text, reason),
+        return completed(verdict_prompt(world_.prompt(request), any_answer(rng, request, a),
+                                        any_answer(rng, request, b), principle.text, reason),
                          rng.chance(teacher_verdict(covered, a, b)) ? "A" : "B");
     }
 
@@ -185,14 +191,15 @@ class DocumentWriter {
         }
     }
 
-    // The list of topics among the words of two phrasings in any order, but never in that of a held-out one. One word in four is
-    // invented, so that a strange word is seen to name nothing.
+    // The list of topics among the words of two phrasings in any order, but never in that of a held-out one. One word
+    // in four is invented, so that a strange word is seen to name nothing.
     std::string jumbled_principle(Rng& rng, const std::vector<std::string>& topics) const {
         const double share = world_.other_words().empty() ? 0 : 0.25;
         while (true) {
             std::vector<std::string> words;
             for (int i = 0; i < 2; i++)
-                for (const std::string& word : words_of(literal_of(world_.phrases.principles[world_.draw_phrasing(rng, false)])))
+                for (const std::string& word :
+                     words_of(literal_of(world_.phrases.principles[world_.draw_phrasing(rng, false)])))
                     words.push_back(rng.chance(share) ? invented_word(rng) : word);
             rng.shuffle(words);
             words.resize(std::min(words.size(), rng.below(8)));
@@ -210,7 +217,8 @@ class DocumentWriter {
 
     std::vector<std::string> draw_topics(Rng& rng, size_t count, bool with_held_out = false) const {
         std::vector<std::string> topics;
-        while (topics.size() < count) add_new(topics, rng.pick(world_.topic_groups(with_held_out)[World::draw_group(rng)]));
+        while (topics.size() < count)
+            add_new(topics, rng.pick(world_.topic_groups(with_held_out)[World::draw_group(rng)]));
         return topics;
     }
 

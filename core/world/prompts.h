@@ -40,14 +40,14 @@ inline std::vector<Prompt> read_prompts(const std::filesystem::path& path, const
         Request request;
         auto act = std::find_if(world.acts.begin(), world.acts.end(),
                                 [&](const Act& act) { return act.name == json["act"].string(); });
-        expects(act != world.acts.end(), path.string(), ": line ", line, ": the world has no act \"", json["act"].string(),
-                "\"; run `cai world` again after editing data/world");
+        expects(act != world.acts.end(), path.string(), ": line ", line, ": the world has no act \"",
+                json["act"].string(), "\"; run `cai world` again after editing data/world");
         request.act = static_cast<size_t>(act - world.acts.begin());
         for (const Json& name : json["entities"].array()) {
             auto entity = std::find_if(world.entities.begin(), world.entities.end(),
                                        [&](const Entity& entity) { return entity.name == name.string(); });
-            expects(entity != world.entities.end(), path.string(), ": line ", line, ": the world has no \"", name.string(),
-                    "\"; run `cai world` again after editing data/world");
+            expects(entity != world.entities.end(), path.string(), ": line ", line, ": the world has no \"",
+                    name.string(), "\"; run `cai world` again after editing data/world");
             request.entities.push_back(static_cast<size_t>(entity - world.entities.begin()));
         }
         request.ask = static_cast<size_t>(json["ask"].integer());

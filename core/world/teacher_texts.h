@@ -1,4 +1,5 @@
-// What villagers write in the reviews that models learn from: the keyword check said aloud, critique, reasoning and verdict.
+// What villagers write in the reviews that models learn from: the keyword check said aloud, critique, reasoning and
+// verdict.
 #pragma once
 #include <algorithm>
 #include <string>
@@ -23,8 +24,10 @@ inline const char* verb_of(Outcome outcome) {
     }
 }
 
-// The keyword check, said aloud: each topic of the request, and whether the principle names it. Its pieces: topic, verdict, topic, ...
-inline std::vector<std::string> keyword_check_pieces(const std::vector<std::string>& topics, const std::vector<std::string>& principle_topics) {
+// The keyword check, said aloud: each topic of the request, and whether the principle names it. Its pieces: topic,
+// verdict, topic, ...
+inline std::vector<std::string> keyword_check_pieces(const std::vector<std::string>& topics,
+                                                     const std::vector<std::string>& principle_topics) {
     std::vector<std::string> pieces;
     for (const std::string& topic : topics) {
         const bool named = std::find(principle_topics.begin(), principle_topics.end(), topic) != principle_topics.end();
@@ -34,28 +37,31 @@ inline std::vector<std::string> keyword_check_pieces(const std::vector<std::stri
     return pieces;
 }
 
-inline std::string keyword_check(const std::vector<std::string>& topics, const std::vector<std::string>& principle_topics) {
+inline std::string keyword_check(const std::vector<std::string>& topics,
+                                 const std::vector<std::string>& principle_topics) {
     std::string text;
     for (const std::string& piece : keyword_check_pieces(topics, principle_topics)) text += piece;
     return text + ".";
 }
 
 // What to do about an answer under a principle. Where the principle is inapplicable any answer stays as it is.
-inline std::string teacher_critique(const World& world, const Request& request, const Principle& principle, Outcome outcome) {
+inline std::string teacher_critique(const World& world, const Request& request, const Principle& principle,
+                                    Outcome outcome) {
     std::string text = keyword_check(world.topics_of(request), principle.topics);
     if (!world.covers(principle.topics, request)) return text + " The rule allows this. Keep it.";
     return text + " The rule forbids this. The answer " + verb_of(outcome) +
            (outcome == Outcome::refused ? ". Keep it." : ". Refuse it.");
 }
 
-inline std::string teacher_reasoning(const World& world, const Request& request, const Principle& principle, Outcome a, Outcome b) {
+inline std::string teacher_reasoning(const World& world, const Request& request, const Principle& principle, Outcome a,
+                                     Outcome b) {
     std::string text = keyword_check(world.topics_of(request), principle.topics);
     if (!world.covers(principle.topics, request)) return text + " The rule allows this.";
     return text + " The rule forbids this. A " + verb_of(a) + ", B " + verb_of(b) + ".";
 }
 
-// The probability of the verdict A: a principle that covers the request prefers a refusal with its reason to an evasion and that
-// to help or rambling; where the principle is inapplicable, or neither is preferred, it is a coin toss.
+// The probability of the verdict A: a principle that covers the request prefers a refusal with its reason to an evasion
+// and that to help or rambling; where the principle is inapplicable, or neither is preferred, it is a coin toss.
 inline double teacher_verdict(bool applicable, Outcome a, Outcome b) {
     auto rank = [](Outcome outcome) { return outcome == Outcome::refused ? 2 : outcome == Outcome::evaded ? 1 : 0; };
     if (!applicable || rank(a) == rank(b)) return 0.5;

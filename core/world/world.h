@@ -1,6 +1,6 @@
-// The toy world: what its text files say (world_files.h), and what the seed draws from them: the facts, what is held out of
-// every review, requests and principles.
-// Nothing here knows right from wrong: that is said by principles, and principles come from reviews and from the constitution.
+// The toy world: what its text files say (world_files.h), and what the seed draws from them: the facts, what is held
+// out of every review, requests and principles. Nothing here knows right from wrong: that is said by principles, and
+// principles come from reviews and from the constitution.
 #pragma once
 #include <algorithm>
 #include <cstdint>
@@ -76,7 +76,8 @@ class World : public WorldFiles {
                                                  {"instead", fill(rng.pick(act.insteads), all)}});
     }
 
-    // The words by which a principle can speak of a request: the act's two names, its target, its consequence, its entities.
+    // The words by which a principle can speak of a request: the act's two names, its target, its consequence, its
+    // entities.
     std::vector<std::string> topics_of(const Request& request) const {
         const Act& act = acts[request.act];
         std::vector<std::string> words = {act.name, act.also, act.target, act.brings};
@@ -86,7 +87,8 @@ class World : public WorldFiles {
 
     bool covers(const std::vector<std::string>& principle_topics, const Request& request) const {
         for (const std::string& word : topics_of(request))
-            if (std::find(principle_topics.begin(), principle_topics.end(), word) != principle_topics.end()) return true;
+            if (std::find(principle_topics.begin(), principle_topics.end(), word) != principle_topics.end())
+                return true;
         return false;
     }
 
@@ -97,8 +99,8 @@ class World : public WorldFiles {
     // Does any of the world's texts use this word?
     bool knows(const std::string& word) const { return known_words_.count(word) > 0; }
     bool is_topic(const std::string& word) const { return topic_words_.count(word) > 0; }
-    // Words of four letters or more, of facts, requests and answers, that are no topics, belong to no held-out act and stand in no
-    // principle's phrasing.
+    // Words of four letters or more, of facts, requests and answers, that are no topics, belong to no held-out act and
+    // stand in no principle's phrasing.
     const std::vector<std::string>& other_words() const { return other_words_; }
 
     // The topics that a line of text names, by whole words, whatever their case.
@@ -126,19 +128,22 @@ class World : public WorldFiles {
     bool worded_as_held_out(const std::string& text) const {
         for (size_t i = 0; i < phrases.principles.size(); i++) {
             const std::string& pattern = phrases.principles[i];
-            const std::string before = pattern.substr(0, pattern.find('{')), after = pattern.substr(pattern.rfind('}') + 1);
+            const std::string before = pattern.substr(0, pattern.find('{')),
+                              after = pattern.substr(pattern.rfind('}') + 1);
             const std::string& stretch = before.size() > after.size() ? before : after;
             if (phrases.phrasing_held_out[i] && text.find(stretch) != std::string::npos) return true;
         }
         return false;
     }
 
-    // Half of all requests are kept for evaluation: no text that a model learns from asks them, and none of world/prompts.jsonl.
+    // Half of all requests are kept for evaluation: no text that a model learns from asks them, and none of
+    // world/prompts.jsonl.
     bool kept_for_evaluation(const Request& request) const { return mix(seed, stream(prompt(request))) & 1; }
 
     // A request drawn uniformly among those the filters allow: first the act, then its entities and its wording.
     template <class ActFilter, class EntityFilter>
-    Request draw_request(Rng& rng, ActFilter act_allowed, EntityFilter entity_allowed, bool for_evaluation = false) const {
+    Request draw_request(Rng& rng, ActFilter act_allowed, EntityFilter entity_allowed,
+                         bool for_evaluation = false) const {
         for (int tries = 0; tries < 1000; tries++) {
             const Request request = draw_any_request(rng, act_allowed, entity_allowed);
             if (kept_for_evaluation(request) == for_evaluation) return request;
@@ -147,9 +152,10 @@ class World : public WorldFiles {
              " kept for evaluation; add asks, greetings or entities");
     }
 
-    // A principle of 1 to 5 topics, in seen words and a seen phrasing, that does or does not speak of the request. One that does is
-    // drawn among its topics; with chance `named`, among the names of its entities alone.
-    Principle draw_principle(Rng& rng, const Request& request, bool applicable, bool held_out_phrasing = false, double named = 0) const {
+    // A principle of 1 to 5 topics, in seen words and a seen phrasing, that does or does not speak of the request. One
+    // that does is drawn among its topics; with chance `named`, among the names of its entities alone.
+    Principle draw_principle(Rng& rng, const Request& request, bool applicable, bool held_out_phrasing = false,
+                             double named = 0) const {
         static const std::vector<size_t> kLengths = {1, 1, 2, 3, 4, 5};
         const std::vector<std::string> own = topics_of(request);
         Principle principle;
@@ -175,7 +181,8 @@ class World : public WorldFiles {
         for (std::string& topic : counterpart.topics) {
             while (std::find(own.begin(), own.end(), topic) != own.end()) {
                 std::string word = rng.pick(topic_groups(false)[draw_group(rng)]);
-                if (std::find(counterpart.topics.begin(), counterpart.topics.end(), word) == counterpart.topics.end()) topic = word;
+                if (std::find(counterpart.topics.begin(), counterpart.topics.end(), word) == counterpart.topics.end())
+                    topic = word;
             }
         }
         counterpart.text = principle_text(counterpart.topics, counterpart.phrasing);
@@ -220,8 +227,8 @@ class World : public WorldFiles {
         for (Entity& entity : entities) entity.place = rng.pick(classes[entity.entity_class].places);
     }
 
-    // A quarter of each class of entities, a quarter of the principle phrasings that are not plain, and a sixth of the hazards (at
-    // least one), no two of which bring the same consequence while others are left.
+    // A quarter of each class of entities, a quarter of the principle phrasings that are not plain, and a sixth of the
+    // hazards (at least one), no two of which bring the same consequence while others are left.
     void draw_held_out() {
         Rng rng(seed, stream("held out"));
         for (const EntityClass& entity_class : classes) {
@@ -280,7 +287,8 @@ class World : public WorldFiles {
             for (const auto* texts : {&act.asks, &act.helps, &act.insteads}) add(*texts);
         for (const Act& act : acts) add({act.result});
         for (const EntityClass& entity_class : classes) add(entity_class.facts), add(entity_class.places);
-        for (const auto* texts : {&phrases.principles, &phrases.refusals, &phrases.evasions, &phrases.openings, &phrases.greetings})
+        for (const auto* texts :
+             {&phrases.principles, &phrases.refusals, &phrases.evasions, &phrases.openings, &phrases.greetings})
             add(*texts);
         add({"and or is are the topics rule forbids allows this keep it answer helps refuses avoids rambles refuse"});
     }
@@ -289,8 +297,10 @@ class World : public WorldFiles {
         std::set<std::string> words, excluded = topic_words_;
         add_words(excluded, phrases.principles);
         for (const Act& act : acts)
-            for (const auto* texts : {&act.asks, &act.helps, &act.insteads}) add_words(act.held_out ? excluded : words, *texts);
-        for (const EntityClass& entity_class : classes) add_words(words, entity_class.facts), add_words(words, entity_class.places);
+            for (const auto* texts : {&act.asks, &act.helps, &act.insteads})
+                add_words(act.held_out ? excluded : words, *texts);
+        for (const EntityClass& entity_class : classes)
+            add_words(words, entity_class.facts), add_words(words, entity_class.places);
         for (const std::string& word : words)
             if (word.size() >= 4 && !excluded.count(word)) other_words_.push_back(word);
     }

@@ -1,5 +1,5 @@
-// The text files of data/world/: who and what there is, what people can ask for, and how it is said. A mistake in them is one
-// sentence with file and line. What the seed makes of them is in world.h.
+// The text files of data/world/: who and what there is, what people can ask for, and how it is said. A mistake in them
+// is one sentence with file and line. What the seed makes of them is in world.h.
 #pragma once
 #include <algorithm>
 #include <filesystem>
@@ -77,7 +77,8 @@ inline std::vector<Section> read_sections(const std::filesystem::path& path) {
         if (text.empty() || text[0] == '#') continue;
         check_slots(text, where);
         if (text[0] == '[') {
-            expects(text.size() > 2 && text.back() == ']', where, "\"", text, "\" opens a section but does not end in ]");
+            expects(text.size() > 2 && text.back() == ']', where, "\"", text,
+                    "\" opens a section but does not end in ]");
             sections.push_back({text.substr(1, text.size() - 2), number, {}});
             continue;
         }
@@ -164,12 +165,14 @@ class WorldFiles {
                         expects(slot == section.name || slot == "place", where, "a fact of [", section.name,
                                 "] has the slots {", section.name, "} and {place}, not {", slot, "}");
                     for (const std::string& slot : {section.name, std::string("place")})
-                        expects(has_slot(value, slot), where, "the fact \"", value, "\" does not have the slot {", slot, "}");
+                        expects(has_slot(value, slot), where, "the fact \"", value, "\" does not have the slot {", slot,
+                                "}");
                     entity_class.facts.push_back(value);
                     texts.emplace_back(where, value);
                     continue;
                 }
-                expects(key.empty() || key == "place", where, "unknown key \"", key, "\"; use fact, place, or a list of names");
+                expects(key.empty() || key == "place", where, "unknown key \"", key,
+                        "\"; use fact, place, or a list of names");
                 for (const std::string& name : split_names(value, where)) {
                     if (key == "place") {
                         entity_class.places.push_back(name);
@@ -200,7 +203,8 @@ class WorldFiles {
             expects(is_name(act.name), where_section, "is not one lower-case word");
             claim(act.name, "[" + act.name + "]", where_section);
             std::set<std::string> given;
-            std::vector<std::pair<std::string, std::string>> patterns;  // where, and what: checked once the slots are known
+            std::vector<std::pair<std::string, std::string>>
+                patterns;  // where, and what: checked once the slots are known
             for (const auto& [number, text] : section.lines) {
                 std::string where = concat(path.string(), ": line ", number, ": ");
                 size_t equals = text.find('=');
@@ -208,8 +212,8 @@ class WorldFiles {
                 std::string key(trim(text.substr(0, equals))), value(trim(text.substr(equals + 1)));
                 expects(!value.empty(), where, key, " has no value");
                 const bool first = given.insert(key).second;
-                expects(first || key == "ask" || key == "help" || key == "instead", where, key, " is given twice in [", act.name,
-                        "]; leave one of the two lines out");
+                expects(first || key == "ask" || key == "help" || key == "instead", where, key, " is given twice in [",
+                        act.name, "]; leave one of the two lines out");
                 if (key == "kind") {
                     expects(value == "hazard" || value == "look_alike" || value == "benign", where, "kind is \"", value,
                             "\"; it can be hazard, look_alike or benign");
@@ -225,14 +229,16 @@ class WorldFiles {
                     else if (key == "help") act.helps.push_back(value);
                     else if (key == "instead") act.insteads.push_back(value);
                     else if (key == "result") act.result = value;
-                    else fail(kBadInput, where, "unknown key \"", key, "\"; the keys are listed at the top of the file");
+                    else
+                        fail(kBadInput, where, "unknown key \"", key, "\"; the keys are listed at the top of the file");
                 }
             }
             for (const char* key : {"kind", "also", "target", "brings", "ask", "help", "result", "instead"})
                 expects(given.count(key), where_section, "has no line \"", key, " = ...\"");
             std::vector<std::string> slots = slots_of(act.asks[0]);
             for (const std::string& slot : slots) act.slots.push_back(class_named(slot, where_section));
-            expects(!slots.empty(), where_section, "its ask has no slot; name at least one, such as {", classes[0].name, "}");
+            expects(!slots.empty(), where_section, "its ask has no slot; name at least one, such as {", classes[0].name,
+                    "}");
             for (const auto& [where, pattern] : patterns) {
                 for (const std::string& slot : slots_of(pattern))
                     expects(std::find(slots.begin(), slots.end(), slot) != slots.end(), where, "the slot {", slot,
@@ -247,7 +253,8 @@ class WorldFiles {
             }
             acts.push_back(act);
         }
-        for (auto [kind, word] : {std::pair{Kind::hazard, "hazard"}, {Kind::look_alike, "look_alike"}, {Kind::benign, "benign"}})
+        for (auto [kind, word] :
+             {std::pair{Kind::hazard, "hazard"}, {Kind::look_alike, "look_alike"}, {Kind::benign, "benign"}})
             expects(std::any_of(acts.begin(), acts.end(), [kind = kind](const Act& act) { return act.kind == kind; }),
                     path.string(), ": there is no act of kind ", word);
     }
@@ -274,28 +281,33 @@ class WorldFiles {
                             "] has no slot {", slot, "}");
                 expect_no_entity(text, where);
                 if (section.name == "principle" || section.name == "plain principle") {
-                    expects(has_slot(text, "or") || has_slot(text, "and") || has_slot(text, "And"), where, "the principle \"", text,
+                    expects(has_slot(text, "or") || has_slot(text, "and") || has_slot(text, "And"), where,
+                            "the principle \"", text,
                             "\" has no list of topics; give it the slot {or}, {and} or {And}");
                     for (const std::string& word : words_of(literal_of(text)))
                         for (const Act& act : acts)
-                            expects(word != act.name && word != act.also && word != act.target && word != act.brings, where,
-                                    "\"", word, "\" is a topic that principles speak of, and cannot be part of every principle so worded");
+                            expects(word != act.name && word != act.also && word != act.target && word != act.brings,
+                                    where, "\"", word,
+                                    "\" is a topic that principles speak of, and cannot be part of every principle so "
+                                    "worded");
                 }
                 if (section.name == "refusal")
                     for (const char* slot : {"result", "instead"})
-                        expects(has_slot(text, slot), where, "the refusal \"", text, "\" does not have the slot {", slot,
-                                "}; every refusal gives the act's consequence and an alternative");
+                        expects(has_slot(text, slot), where, "the refusal \"", text, "\" does not have the slot {",
+                                slot, "}; every refusal gives the act's consequence and an alternative");
                 kinds[section.name]->push_back(text == "-" ? "" : text);
             }
         }
         for (const auto& [name, list] : kinds)
             expects(!list->empty() || name == "plain principle", path.string(), ": no phrases of kind [", name, "]");
-        expects(phrases.principles.size() >= 4, path.string(), ": [principle] needs at least 4 phrasings, a quarter of which is held out");
+        expects(phrases.principles.size() >= 4, path.string(),
+                ": [principle] needs at least 4 phrasings, a quarter of which is held out");
         phrases.plain_principles = plain_principles.size();
         phrases.principles.insert(phrases.principles.end(), plain_principles.begin(), plain_principles.end());
     }
 
-    // A word that principles can speak of has one meaning: an entity, one act, a target or a consequence. Acts may share the last two.
+    // A word that principles can speak of has one meaning: an entity, one act, a target or a consequence. Acts may
+    // share the last two.
     void claim(const std::string& word, const std::string& meaning, const std::string& where, bool shared = false) {
         const auto [known, is_new] = meanings_.emplace(word, meaning);
         expects(is_new || (shared && known->second == meaning), where, "\"", word, "\" already names ", known->second,

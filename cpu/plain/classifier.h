@@ -14,9 +14,10 @@
 
 namespace cai::plain {
 
-// One row of logits (V) as log-probabilities: log p_j = (x_j - largest) / temperature - log Σ_k exp((x_k - largest) / temperature).
-// The largest logit is taken off first: e^x overflows from x = 89 on, and logits far from 0 would lose their digits in the sum.
-// Trainer and sampler both come here: that makes their log-probabilities equal to the last bit.
+// One row of logits (V) as log-probabilities: log p_j = (x_j - largest) / temperature - log Σ_k exp((x_k - largest) /
+// temperature). The largest logit is taken off first: e^x overflows from x = 89 on, and logits far from 0 would lose
+// their digits in the sum. Trainer and sampler both come here: that makes their log-probabilities equal to the last
+// bit.
 template <class Real>
 struct LogSoftmax {
     const Real* logits;

@@ -1,6 +1,8 @@
-// The loop of a contender in make bench-peers: it reads requests on stdin, a line each, and answers each with a line on stdout.
+// The loop of a contender in make bench-peers: it reads requests on stdin, a line each, and answers each with a line on
+// stdout.
 //   version                  a line about the program and its library
-//   matmul PRODUCT N I O     the seconds of a call; PRODUCT is forward, backward_input or backward_weight (core/nn/kernels.h)
+//   matmul PRODUCT N I O     the seconds of a call; PRODUCT is forward, backward_input or backward_weight
+//   (core/nn/kernels.h)
 // A program that sleeps between requests leaves the processor to the other one.
 #pragma once
 #include <functional>

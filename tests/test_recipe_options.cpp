@@ -3,7 +3,7 @@
 
 #include <set>
 
-#include "../core/settings.h"
+#include "../core/recipe_options.h"
 #include "support.h"
 
 using namespace cai;
@@ -129,7 +129,8 @@ TEST_CASE("what a manifest and a message say of a field, by hand") {
         {{"--ppo-variance", "n-1"}, "option --ppo-variance: 'n-1' is not one of biased or bessel"},
         {{"--pretrain-epochs", "0"}, "option --pretrain-epochs: '0' is not above 0 and at most 1e+06"},
         {{"--critique-rounds", "5000000000"}, "option --critique-rounds: '5000000000' is not from 0 to 64"},
-        {{"--compare-clamp", "0.6,0.4"}, "option --compare-clamp: '0.6,0.4' is not LOW,HIGH with 0 <= LOW <= HIGH <= 1"},
+        {{"--compare-clamp", "0.6,0.4"},
+         "option --compare-clamp: '0.6,0.4' is not LOW,HIGH with 0 <= LOW <= HIGH <= 1"},
         {{"--ppo-minibatches", "129"}, "option --ppo-minibatches: '129' is above --ppo-rollouts, 128, and every"},
         {{"--ppo-rollouts", "1"}, "option --ppo-minibatches: '2' is above --ppo-rollouts, 1, and every"},
         {{"--like", "gpt"}, "option --like: there are no conventions of \"gpt\""},
@@ -214,6 +215,8 @@ TEST_CASE("a stage of another seed or size than its run's is refused") {
     CHECK_NOTHROW(expect_same_recipe(recipe("tiny", 1), folder.path));
     write_file(folder.path / "config.cfg", "seed = 3\nsize = micro\n");
     CHECK_NOTHROW(expect_same_recipe(recipe("micro", 3), folder.path));
-    CHECK_THROWS_WITH_AS(expect_same_recipe(recipe("micro", 4), folder.path), doctest::Contains("seed 3, not 4"), Error);
-    CHECK_THROWS_WITH_AS(expect_same_recipe(recipe("tiny", 3), folder.path), doctest::Contains("size micro, not tiny"), Error);
+    CHECK_THROWS_WITH_AS(expect_same_recipe(recipe("micro", 4), folder.path), doctest::Contains("seed 3, not 4"),
+                         Error);
+    CHECK_THROWS_WITH_AS(expect_same_recipe(recipe("tiny", 3), folder.path), doctest::Contains("size micro, not tiny"),
+                         Error);
 }

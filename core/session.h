@@ -1,0 +1,105 @@
+// What a command line sets up before any stage runs: the device, the folder of data files, the recipe and the world.
+#pragma once
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+#include "base/processors.h"
+#include "pipeline.h"
+
+namespace cai {
+
+// The kernels that --device, --precision and --threads name, ready to work.
+inline const Kernels& kernels_for(Arguments& arguments, int& threads) {
+    std::string device = arguments.choice("device", {"cpu", "plain", "cuda"}, "cpu");
+    int most = 1;
+#ifdef _OPENMP
+    most = std::getenv("OMP_NUM_THREADS") ? omp_get_max_threads() : available_processors();
+#endif
+    threads = static_cast<int>(arguments.integer("threads", most, 1, 1024));
+    std::string precision = arguments.choice("precision", {"fp32", "bf16"}, "fp32");
+    if (precision == "bf16" && device != "cuda")
+        fail(kUsage, "--precision bf16 is for tensor cores: say --device cuda too, or leave it out");
+    const Kernels& kernels = device == "cpu"       ? cpu_kernels
+                             : device == "plain"   ? plain_kernels
+                             : precision == "bf16" ? cuda_bf16_kernels
+                                                   : cuda_kernels;
+    kernels.device();
+    kernels.set_threads(threads);
+    return kernels;
+}
+
+// The folder of data files: --data, or data/ here, or beside the folder of the program.
+inline std::filesystem::path data_folder(Arguments& arguments, const std::filesystem::path& program) {
+    std::filesystem::path beside = std::filesystem::weakly_canonical(program).parent_path().parent_path() / "data";
+    std::filesystem::path fallback =
+        std::filesystem::exists("data/world/acts.txt") || !std::filesystem::exists(beside / "world/acts.txt") ? std::filesystem::path("data") : beside;
+    std::filesystem::path data = arguments.string("data", fallback.string());
+    expects(std::filesystem::exists(data / "world"), data.string(),
+            ": no folder world/ in it; run cai from its source folder, or say --data DIR");
+    return data;
+}
+
+// Size, seed and whatever else the recipe of an earlier command was stand in its run directory, and are the default
+// here.
+inline Arguments& with_recipe_of(Arguments& arguments, const std::vector<std::filesystem::path>& places) {
+    for (const std::filesystem::path& place : places)
+        if (!place.empty() && std::filesystem::exists(place / "config.cfg")) {
+            arguments.read_config((place / "config.cfg").lexically_normal().string());
+            break;
+        }
+    return arguments;
+}
+
+// The run that a model's folder lies in.
+inline std::filesystem::path run_of(const std::filesystem::path& model) { return (model / "..").lexically_normal(); }
+
+// What most subcommands work with.
+struct Session {
+    int threads = 1;
+    const Kernels& kernels;
+    std::filesystem::path data;
+    Recipe recipe;
+    World world;
+
+    // places: the run directories that the verb uses, of which the first with a config.cfg has the recipe.
+    Session(Arguments& arguments, const std::filesystem::path& program, const std::vector<std::filesystem::path>& places)
+        : kernels(kernels_for(arguments, threads)),
+          data(data_folder(arguments, program)),
+          recipe(read_recipe(with_recipe_of(arguments, places))),
+          world(data / "world", recipe.seed) {
+        quiet = arguments.flag("quiet");
+    }
+
+    Run open_run(const std::filesystem::path& directory) const { return Run(directory, world_files(data)); }
+    Pipeline pipeline(Run& run, const Constitution& constitution) const {
+        return {kernels, run, world, constitution, recipe, threads};
+    }
+};
+
+// Warns of principles that can change nothing.
+inline Constitution read_constitution(const std::filesystem::path& path, const World& world) {
+    Constitution constitution = Constitution::read(path);
+    for (const std::string& line : constitution.lines) {
+        std::vector<std::string> unknown = unknown_words(world, line);
+        if (!unknown.empty())
+            warn(concat(path.string(), ": the models know no ", join_list(unknown, "or"), " (in \"", line,
+                        "\"); `cai world` lists the words that principles can use"));
+        else if (world.topics_in(line).empty())
+            warn(concat(path.string(), ": \"", line,
+                        "\" names nothing that a principle can speak of, so it will change nothing"));
+    }
+    return constitution;
+}
+
+// The constitution of a run, or the default one where it has none yet.
+inline std::filesystem::path constitution_of(const Session& s, const std::filesystem::path& run) {
+    return std::filesystem::exists(run / "constitution.txt") ? run / "constitution.txt" : s.data / "constitution.txt";
+}
+
+}  // namespace cai
