@@ -38,7 +38,9 @@ inline const Kernels& kernels_for(Arguments& arguments, int& threads) {
 inline std::filesystem::path data_folder(Arguments& arguments, const std::filesystem::path& program) {
     std::filesystem::path beside = std::filesystem::weakly_canonical(program).parent_path().parent_path() / "data";
     std::filesystem::path fallback =
-        std::filesystem::exists("data/world/acts.txt") || !std::filesystem::exists(beside / "world/acts.txt") ? std::filesystem::path("data") : beside;
+        std::filesystem::exists("data/world/acts.txt") || !std::filesystem::exists(beside / "world/acts.txt")
+            ? std::filesystem::path("data")
+            : beside;
     std::filesystem::path data = arguments.string("data", fallback.string());
     expects(std::filesystem::exists(data / "world"), data.string(),
             ": no folder world/ in it; run cai from its source folder, or say --data DIR");
@@ -68,7 +70,8 @@ struct Session {
     World world;
 
     // places: the run directories that the verb uses, of which the first with a config.cfg has the recipe.
-    Session(Arguments& arguments, const std::filesystem::path& program, const std::vector<std::filesystem::path>& places)
+    Session(Arguments& arguments, const std::filesystem::path& program,
+            const std::vector<std::filesystem::path>& places)
         : kernels(kernels_for(arguments, threads)),
           data(data_folder(arguments, program)),
           recipe(read_recipe(with_recipe_of(arguments, places))),
