@@ -1,6 +1,6 @@
-// cai: Constitutional AI from scratch, in one program. This is the front door: `cai all` runs the stages of the paper's
-// method (Bai et al. 2022, figure 1) as core/pipeline.h lists them; every other verb is one of these stages, or a way
-// to play with what they made.
+// cai: Constitutional AI from scratch, in one program. This is the entry point: `cai all` runs the
+// stages of the paper's method (Bai et al. 2022, figure 1) as listed in core/pipeline.h; every other
+// verb runs one of these stages or explores their results.
 #include <unistd.h>
 
 #include <cstdlib>
@@ -27,7 +27,7 @@ constexpr const char* kVersion = "0.1.0";
 
 // ---- the method, stage by stage
 
-// Five prompts, answered by RL-CAI of two runs.
+// Answers of the RL-CAI models of two runs to the same five prompts.
 std::string side_by_side(const Session& s, const fs::path& before, const fs::path& after) {
     Rng rng(s.recipe.seed, stream("side by side"));
     std::vector<Transcript> transcripts;
@@ -45,7 +45,7 @@ std::string side_by_side(const Session& s, const fs::path& before, const fs::pat
     return text;
 }
 
-// Runs all stages in `out` under a constitution; what another run made without needing one is reused from there.
+// Runs all stages in `out` under a constitution, reusing what it can from the run `from`, if given.
 Json run_all(const Session& s, const fs::path& out, const Constitution& constitution, const fs::path& from,
              const std::string& configuration) {
     expects(from.empty() || fs::exists(from / "manifests"), from.string(),
@@ -112,7 +112,7 @@ fs::path run_stages(const std::string& verb, Arguments& arguments, const fs::pat
     return out;
 }
 
-// A model of any text: --text FILE instead of the world.
+// Trains a model on any text: --text FILE instead of the world.
 int text_verb(const std::string& verb, Arguments& arguments, const fs::path& program) {
     fs::path text = arguments.string("text", ""), out = arguments.string("out", "runs/text");
     Session s(arguments, program, {out});
@@ -163,7 +163,7 @@ int evaluate_verb(Arguments& arguments, const fs::path& program) {
     return kDone;
 }
 
-// One subcommand of the stages. Two of them can work on something else than a run: `--text FILE`, and `evaluate MODEL`.
+// A stage subcommand. Two kinds need no story: `--text FILE`, and `evaluate MODEL`.
 int stage_verb(const std::string& verb, Arguments& arguments, const fs::path& program) {
     if (verb == "evaluate") return evaluate_verb(arguments, program);
     if ((verb == "tokenizer" || verb == "pretrain") && arguments.has("text"))
@@ -315,7 +315,7 @@ int info(Arguments& arguments, const fs::path& program) {
 
 struct Verb {
     std::string name, does, example;
-    std::vector<Option> options;  // its own: beside them stand kShared and those of the recipe
+    std::vector<Option> options;  // its own, besides kShared and those of the recipe
     std::function<int(Arguments&, const fs::path&)> run;
     bool has_recipe = true;
 };
@@ -348,7 +348,7 @@ std::vector<Verb> all_verbs() {
                  prompt = {"prompt", "TEXT", "what the user asks"},
                  like = {"like", "NAME",
                          "PPO's conventions as in cai, hh, oai, n+, trl, dsc, openrlhf, verl or nemo (cai)"};
-    // The subcommands of the stages, as the list of them says.
+    // The stage subcommands, built from the list of stages.
     auto of_stages = [&] {
         std::vector<Verb> verbs;
         for (const Stage& stage : stages()) {

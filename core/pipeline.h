@@ -1,6 +1,6 @@
-// The method as a list of stages, each with the files it reads and writes, the options that decide what it makes, and
-// its body. `cai all` runs them in order; a stage alone is a subcommand; --from, help and the book's table come from
-// this list too.
+// The method as a list of stages, each with the files it reads and writes, the options that
+// determine its outputs, and its body. `cai all` runs them in order, and each is also a subcommand.
+// --from, the help and the table in the book use this list too.
 #pragma once
 #include <algorithm>
 #include <filesystem>
@@ -21,7 +21,7 @@
 
 namespace cai {
 
-// What the bodies of the stages work with.
+// The arguments shared by the bodies of all stages.
 struct Pipeline {
     const Kernels& kernels;
     Run& run;
@@ -32,13 +32,13 @@ struct Pipeline {
 };
 
 struct Stage {
-    const char* name;     // of its manifest and its messages
+    const char* name;     // in its manifest and messages
     const char* command;  // the subcommand, with its argument
     const char* does;
-    std::vector<std::string> inputs;                // files and folders of the run; data/world/ is that of --data
-    std::vector<std::string> optional_inputs = {};  // read where they are there
+    std::vector<std::string> inputs;                // files and folders of the run; data/world/ is in --data
+    std::vector<std::string> optional_inputs = {};  // read if they exist
     std::vector<std::string> outputs;
-    const char* options;  // the stage of the recipe whose options decide the outputs
+    const char* options;  // the recipe stage whose options determine the outputs
     void (*body)(const Pipeline&, const std::string& fingerprint);
 };
 
@@ -46,15 +46,15 @@ struct Stage {
 inline const std::vector<std::string> kWorldFiles = {"data/world/entities.txt", "data/world/acts.txt",
                                                      "data/world/phrases.txt"};
 
-// Where they lie, for a Run.
+// Their paths, for a Run.
 inline Run::Paths world_files(const std::filesystem::path& data) {
     Run::Paths files;
     for (const std::string& file : kWorldFiles) files[file] = data / file.substr(std::string("data/").size());
     return files;
 }
 
-// Which stage reads what another one wrote is said here alone. A stage that does not read constitution.txt, or anything
-// made from it, is reused whatever the constitution is.
+// The only place that defines the dependencies between stages. A stage that reads neither constitution.txt nor anything
+// derived from it is reused under any constitution.
 inline const std::vector<Stage>& stages() {
     // clang-format off
     static const std::vector<Stage> kStages = {
@@ -172,7 +172,7 @@ inline bool reads_constitution(const Stage& stage) {
     return std::find(stage.inputs.begin(), stage.inputs.end(), "constitution.txt") != stage.inputs.end();
 }
 
-// What a stage reads, for people: the world's files are one folder.
+// The inputs of a stage, for people: the world's files are listed as one folder.
 inline std::vector<std::string> files_read(const Stage& stage) {
     std::vector<std::string> files;
     for (const auto* list : {&stage.inputs, &stage.optional_inputs})
@@ -180,14 +180,14 @@ inline std::vector<std::string> files_read(const Stage& stage) {
     return files;
 }
 
-// The stage that makes a file or folder of the run; null for the constitution and what lies outside of the run.
+// The stage that makes a file or folder of the run; null for the constitution and for files outside the run.
 inline const Stage* maker_of(const std::string& file) {
     for (const Stage& stage : stages())
         if (std::find(stage.outputs.begin(), stage.outputs.end(), file) != stage.outputs.end()) return &stage;
     return nullptr;
 }
 
-// Does what a stage makes hang on the constitution, through whatever files?
+// Do the outputs of a stage depend on the constitution, directly or indirectly?
 inline bool depends_on_constitution(const Stage& stage) {
     for (const auto* list : {&stage.inputs, &stage.optional_inputs})
         for (const std::string& input : *list) {
@@ -197,9 +197,8 @@ inline bool depends_on_constitution(const Stage& stage) {
     return false;
 }
 
-// Throws when a stage that is to run alone would read what this recipe does not make: models of another seed, a stage
-// that was interrupted, comparisons under another constitution. What was put in the place of a file by hand is taken as
-// it is, with a warning.
+// Throws if a stage run alone would read inputs that do not belong to this recipe: models of another seed, outputs of
+// an interrupted stage, comparisons under another constitution. A file replaced by hand is accepted with a warning.
 inline void expect_inputs_of_recipe(const Pipeline& pipeline, const Stage& stage) {
     Run& run = pipeline.run;
     for (const auto* list : {&stage.inputs, &stage.optional_inputs})
@@ -225,7 +224,7 @@ inline void run_stage(const Pipeline& pipeline, const Stage& stage) {
                          [&](const std::string& fingerprint) { stage.body(pipeline, fingerprint); });
 }
 
-// Refuses a principle that is too long for the models as soon as there is a tokenizer, before the long work.
+// Rejects a principle that is too long for the models as soon as there is a tokenizer, before the long stages.
 inline void check_lengths(const Pipeline& pipeline, const Run& run) {
     if (!std::filesystem::exists(run / "tokenizer/tokenizer.json")) return;
     const Tokenizer tokenizer = read_tokenizer(run / "tokenizer");
@@ -240,8 +239,8 @@ inline void run_pipeline(const Pipeline& pipeline) {
     }
 }
 
-// Copies what another run has made with the same options from the same files: all that no constitution has a part in,
-// and under the same constitution the rest as well.
+// Copies the outputs that another run made with the same options from the same files: everything that does not depend
+// on the constitution, and under the same constitution the rest too.
 inline void reuse_from(const Pipeline& pipeline, const Run& other) {
     check_lengths(pipeline, other);
     std::vector<std::string> missing;
@@ -256,13 +255,13 @@ inline void reuse_from(const Pipeline& pipeline, const Run& other) {
 
 // ---- a model of any text
 
-// The stages that --text FILE takes the place of: their input is the text, as it is.
+// The tasks that --text FILE runs in place of the stages of the same name: their input is the text itself.
 inline Task text_task(const std::string& stage, const Recipe& recipe) {
     if (stage == "tokenizer") return {stage, {"text"}, {}, {"tokenizer"}, stage_options(recipe, stage)};
     return {stage, {"text", "tokenizer"}, {}, {"pretrained"}, stage_options(recipe, stage)};
 }
 
-// Throws where the run directory holds a model of a text.
+// Throws if the run directory holds a model trained on a text.
 inline void expect_no_text_model(const Run& run) {
     for (const char* stage : {"tokenizer", "pretrain"})
         if (run.has_manifest(stage)) {
@@ -274,8 +273,8 @@ inline void expect_no_text_model(const Run& run) {
         }
 }
 
-// Trains a tokenizer on the text and, unless `tokenizer_only`, a model. The run directory is one of its own: a story's
-// is refused.
+// Trains a tokenizer on the text and, unless `tokenizer_only`, a model. This needs a run
+// directory of its own: one that holds a story is refused.
 inline void run_on_text(const Kernels& kernels, Run& run, const Recipe& recipe, const std::filesystem::path& text,
                         bool tokenizer_only) {
     expects(!run.has_manifest("world"), run.directory.string(),

@@ -1,4 +1,5 @@
-// The recipe on the command line, in a run's config.cfg and in --help, all from the table in method/recipe_fields.h.
+// The recipe's options on the command line, in a run's config.cfg and in
+// --help, all from the table in method/recipe_fields.h.
 #pragma once
 #include <algorithm>
 #include <cstdint>
@@ -12,7 +13,7 @@
 
 namespace cai {
 
-// Sets the field to what the command line or the file says. Errors: kUsage.
+// Sets the field from the command line or the file, if given. Errors: kUsage.
 inline void read_field(Arguments& arguments, RecipeField& field) {
     const std::string before = value_text(field), text = arguments.string(field.name, before);
     std::visit(
@@ -46,9 +47,9 @@ inline void read_field(Arguments& arguments, RecipeField& field) {
         field.value);
 }
 
-// A run's config.cfg lists every field of its recipe. Where the command line names another --size, or another --like,
-// the fields that it governs are passed over in the file: they are those of the size, or the library, before. Errors:
-// kUsage, for whatever a stage could not work with.
+// Reads the recipe. A run's config.cfg lists every field. When the command line changes --size or --like, the
+// fields it governs are ignored in the file, since their values belong to the previous size or library. Errors:
+// kUsage, for any value that a stage could not work with.
 inline Recipe read_recipe(Arguments& arguments) {
     const std::string size = arguments.string("size", "tiny");
     Recipe r = recipe(size, static_cast<uint64_t>(arguments.integer("seed", 1, 0, int64_t{1} << 50)));
@@ -67,7 +68,7 @@ inline Recipe read_recipe(Arguments& arguments) {
     return r;
 }
 
-// A run's config.cfg, which --config reads back as the same recipe.
+// The contents of a run's config.cfg, which --config reads back as the same recipe.
 inline std::string recipe_configuration(Recipe recipe) {
     std::string text = concat("size = ", recipe.size, "\nseed = ", recipe.seed, "\nlike = ", recipe.like, "\n");
     for (const RecipeStage& stage : recipe_stages(recipe)) {
@@ -79,7 +80,7 @@ inline std::string recipe_configuration(Recipe recipe) {
     return text;
 }
 
-// The fields as `cai all --help` lists them, with the recipe's values and those that they may have.
+// The fields as listed by `cai all --help`, with their values in this recipe and the values allowed.
 inline std::string recipe_help(Recipe recipe) {
     std::string text;
     for (const RecipeStage& stage : recipe_stages(recipe)) {
@@ -92,7 +93,7 @@ inline std::string recipe_help(Recipe recipe) {
     return text;
 }
 
-// One stage belongs to its run, whose world, weights and samples are of one seed and one size.
+// Throws unless the recipe has the seed and size of the run, which its world, weights and samples share.
 inline void expect_same_recipe(const Recipe& recipe, const std::filesystem::path& run) {
     if (!std::filesystem::exists(run / "config.cfg")) return;
     Arguments saved({"--config", (run / "config.cfg").string()}, {});

@@ -1,4 +1,4 @@
-// What a command line sets up before any stage runs: the device, the folder of data files, the recipe and the world.
+// The setup of a command before any stage runs: the device, the data folder, the recipe and the world.
 #pragma once
 #include <cstdlib>
 #include <filesystem>
@@ -14,7 +14,7 @@
 
 namespace cai {
 
-// The kernels that --device, --precision and --threads name, ready to work.
+// The kernels selected by --device, --precision and --threads, initialised.
 inline const Kernels& kernels_for(Arguments& arguments, int& threads) {
     std::string device = arguments.choice("device", {"cpu", "plain", "cuda"}, "cpu");
     int most = 1;
@@ -34,7 +34,7 @@ inline const Kernels& kernels_for(Arguments& arguments, int& threads) {
     return kernels;
 }
 
-// The folder of data files: --data, or data/ here, or beside the folder of the program.
+// The data folder: --data, or data/ in the current folder, or data/ beside the folder of the program.
 inline std::filesystem::path data_folder(Arguments& arguments, const std::filesystem::path& program) {
     std::filesystem::path beside = std::filesystem::weakly_canonical(program).parent_path().parent_path() / "data";
     std::filesystem::path fallback =
@@ -47,8 +47,7 @@ inline std::filesystem::path data_folder(Arguments& arguments, const std::filesy
     return data;
 }
 
-// Size, seed and whatever else the recipe of an earlier command was stand in its run directory, and are the default
-// here.
+// Makes the recipe saved in a run directory (size, seed and the rest) the default of the options.
 inline Arguments& with_recipe_of(Arguments& arguments, const std::vector<std::filesystem::path>& places) {
     for (const std::filesystem::path& place : places)
         if (!place.empty() && std::filesystem::exists(place / "config.cfg")) {
@@ -58,10 +57,10 @@ inline Arguments& with_recipe_of(Arguments& arguments, const std::vector<std::fi
     return arguments;
 }
 
-// The run that a model's folder lies in.
+// The run that contains a model's folder.
 inline std::filesystem::path run_of(const std::filesystem::path& model) { return (model / "..").lexically_normal(); }
 
-// What most subcommands work with.
+// The state that most subcommands need.
 struct Session {
     int threads = 1;
     const Kernels& kernels;
@@ -69,7 +68,7 @@ struct Session {
     Recipe recipe;
     World world;
 
-    // places: the run directories that the verb uses, of which the first with a config.cfg has the recipe.
+    // places: the run directories used by the verb; the first with a config.cfg provides the recipe.
     Session(Arguments& arguments, const std::filesystem::path& program,
             const std::vector<std::filesystem::path>& places)
         : kernels(kernels_for(arguments, threads)),
@@ -85,7 +84,7 @@ struct Session {
     }
 };
 
-// Warns of principles that can change nothing.
+// Reads a constitution and warns about principles that have no effect.
 inline Constitution read_constitution(const std::filesystem::path& path, const World& world) {
     Constitution constitution = Constitution::read(path);
     for (const std::string& line : constitution.lines) {
@@ -100,7 +99,7 @@ inline Constitution read_constitution(const std::filesystem::path& path, const W
     return constitution;
 }
 
-// The constitution of a run, or the default one where it has none yet.
+// The constitution of a run, or the default one if it has none yet.
 inline std::filesystem::path constitution_of(const Session& s, const std::filesystem::path& run) {
     return std::filesystem::exists(run / "constitution.txt") ? run / "constitution.txt" : s.data / "constitution.txt";
 }

@@ -1,8 +1,8 @@
-// The command line: words become options, and each option is read by name, with its default, by the code that uses it.
-// Understands `--key value`, `--key=value`, `_` for `-` in a key, flags (options without a value), positional words,
-// `--` (only positional words follow), and `--config FILE` with lines `key = value`. The command line wins over the
-// file, and the file over the defaults. Whatever makes no sense is a usage error (exit status 2) that names the option
-// and its value.
+// The command line parser: it turns words into options, which the code that uses them reads by name with a
+// default. It understands `--key value`, `--key=value`, `_` for `-` in a key, flags (options without a value),
+// positional words, `--` (only positional words follow), and `--config FILE` with lines `key = value`. The
+// command line overrides the file, and the file overrides the defaults. Anything it does not understand is a
+// usage error (exit status 2) that names the option and its value.
 #pragma once
 #include <algorithm>
 #include <charconv>
@@ -25,13 +25,14 @@ namespace cai {
 
 // An option as --help shows it.
 struct Option {
-    const char *name, *value, *does;  // value: what stands for it; empty for a flag
+    const char *name, *value, *does;  // value: its placeholder; empty for a flag
 };
 
 class Arguments {
   public:
-    // words: the command line after the program's name (and after the verb, if the caller took it). flags: the options
-    // that take no value; the parser has to know them to see that in `--quiet runs/story` the second word stands alone.
+    // words: the command line after the program's name (and after the verb, if the caller has
+    // consumed it). flags: the options that take no value. The parser must know them to see that in
+    // `--quiet runs/story` the second word is positional.
     Arguments(const std::vector<std::string>& words, const std::vector<std::string>& flags)
         : flags_(flags.begin(), flags.end()) {
         for (size_t i = 0; i < words.size(); i++) {
@@ -64,7 +65,7 @@ class Arguments {
     Arguments(int argc, const char* const* argv, const std::vector<std::string>& flags)
         : Arguments(std::vector<std::string>(argv + std::min(argc, 1), argv + argc), flags) {}
 
-    // Each getter returns the option's value, or the fallback when neither the command line nor the file has it.
+    // Each getter returns the option's value, or the fallback when neither the command line nor the file sets it.
     std::string string(const std::string& name, const std::string& fallback) {
         const Given* given = find(name);
         return given ? given->value : fallback;
@@ -82,7 +83,7 @@ class Arguments {
                     int64_t most = std::numeric_limits<int64_t>::max()) {
         return parsed(name, fallback, least, most, "a whole number");
     }
-    // A float or a double, as its fallback is.
+    // A float or a double, whichever type the fallback has.
     template <std::floating_point Number>
     Number number(const std::string& name, Number fallback,
                   std::type_identity_t<Number> least = -std::numeric_limits<Number>::infinity(),
@@ -98,27 +99,27 @@ class Arguments {
         return true;
     }
     bool has(const std::string& name) { return find(name) != nullptr; }
-    // What an error about the option's value begins with: "FILE: line N: ", or "" where no file says it.
+    // The prefix of an error about the option's value: "FILE: line N: ", or "" when the value is not from a file.
     std::string where(const std::string& name) {
         const Given* given = find(name);
         return given ? prefix(*given) : "";
     }
 
-    // The lines of `key = value` that stand behind the command line, unless --config named a file.
+    // Reads the `key = value` lines of a file, which the command line overrides. Ignored when --config names a file.
     void read_config(const std::string& path) {
         if (!given_.count("config")) read_file_values(path);
     }
-    // Does the command line give another value than the file?
+    // Does the command line set a different value from the file?
     bool overrides(const std::string& name) const {
         auto given = given_.find(name), file = file_.find(name);
         return given != given_.end() && file != file_.end() && given->second.value != file->second.value;
     }
-    // From here on, getters use the file's values, or pass over them: see read_recipe().
+    // Makes later getters use or ignore the values of the file: see read_recipe().
     void use_file(bool use) { uses_file_ = use; }
-    // Every name that a getter was asked for.
+    // Every name that has been passed to a getter.
     const std::set<std::string>& names() const { return read_; }
 
-    // The index-th word that is not an option; `what` names it in the error when it is missing.
+    // The index-th positional word; `what` names it in the error when it is missing.
     std::string positional(size_t index, const std::string& what) {
         if (index >= positional_.size()) fail(kUsage, "missing argument: ", what);
         positional_read_ = std::max(positional_read_, index + 1);
@@ -129,7 +130,7 @@ class Arguments {
         return positional_;
     }
 
-    // To be called when everything has been read: what nobody asked for is a mistake, not to be passed over.
+    // Call this after all options have been read: any option or word that no getter asked for is an error.
     void finish() const {
         if (positional_read_ < positional_.size())
             fail(kUsage, "unexpected argument '", positional_[positional_read_], "'");
@@ -155,8 +156,8 @@ class Arguments {
         return name;
     }
 
-    // `#` starts a comment at the start of a line or after a space; a value in double quotes is a JSON string (and
-    // takes no comment).
+    // `#` starts a comment at the start of a line or after a space. A value in double quotes is a
+    // JSON string, which cannot be followed by a comment.
     void read_file_values(const std::string& path) {
         size_t number = 0;
         for (const std::string& whole : split_lines(without_bom(read_file(path)))) {

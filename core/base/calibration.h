@@ -1,4 +1,4 @@
-// Calibration: do probabilities come true as often as they say? Pure functions on host vectors.
+// Calibration: do events happen as often as their predicted probabilities say? Pure functions on host vectors.
 #pragma once
 #include <algorithm>
 #include <cmath>
@@ -18,11 +18,12 @@ struct Calibration {
     std::vector<CalibrationBin> bins;
 };
 
-// Bins of equal width over [0, 1], each holding its lower edge and the last one 1 as well:
-//   ECE = sum_b count_b / n · |frequency_b - mean_probability_b|   (Guo et al. 2017, 1706.04599, eq. 3, on p itself
-//   rather
-// than on the confidence of a class). outcomes: 1 where the event came true, 0 where not. 0 for no predictions.
-// Errors: sizes differ, or a probability or outcome is outside [0, 1].
+// Expected calibration error over bins of equal width on [0, 1]. Each
+// bin includes its lower edge; the last also includes 1.
+//   ECE = sum_b count_b / n · |frequency_b - mean_probability_b|   (Guo et al. 2017, 1706.04599, eq. 3)
+// Here p is the probability itself rather than the confidence of a predicted class. outcomes: 1
+// where the event happened, 0 where it did not. The error of an empty list is 0. Errors: the sizes
+// differ, or a probability or outcome is outside [0, 1].
 inline Calibration calibration(const std::vector<double>& probabilities, const std::vector<double>& outcomes,
                                size_t bin_count = 10) {
     expects(probabilities.size() == outcomes.size() && bin_count > 0, "calibration: ", probabilities.size(),

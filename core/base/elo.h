@@ -25,16 +25,17 @@ struct Match {
 };
 
 struct EloOptions {
-    double prior_draws = 1;  // virtual draws between every two models: keeps the undefeated and the unmatched finite
+    double prior_draws = 1;  // virtual draws for each pair of models: keep the undefeated and unmatched finite
     bool ties_count_half = false;  // false: ties are dropped, as in the paper; true: half a win to each side
 };
 
 struct EloRating {
     double elo;             // points above model 0
-    double standard_error;  // of that difference, from the curvature of the likelihood; 0 for model 0
+    double standard_error;  // of that difference, from the curvature of the log-likelihood; 0 for model 0
 };
 
-// In place inverse of a symmetric positive definite n x n matrix (Gauss-Jordan; pivots are positive as it stands).
+// In-place inverse of a symmetric positive definite n x n matrix (Gauss-Jordan;
+// no pivoting is needed, since every pivot is positive).
 inline void invert(std::vector<double>& m, size_t n) {
     for (size_t k = 0; k < n; k++) {
         double pivot = m[k * n + k];
@@ -49,11 +50,11 @@ inline void invert(std::vector<double>& m, size_t n) {
     }
 }
 
-// Ratings r that maximise the Bradley-Terry likelihood  sum_{i,j} wins_ij · log sigma(r_i - r_j),  r_0 = 0, by Newton's
-// method. No two models move apart by more than 1 nat a step: full steps can diverge, these always ascend (from Bach
-// 2010, 0910.4627, proposition 1). Half of each virtual draw counts as a win of each side. Errors: a match names an
-// unknown model or holds a negative count; without a prior, models fall into two groups of which one never beat the
-// other, so that no finite maximum exists (Ford 1957).
+// Ratings r that maximise the Bradley-Terry log-likelihood  sum_{i,j} wins_ij · log sigma(r_i - r_j),  r_0 = 0, by
+// Newton's method. A step changes no rating difference by more than 1 nat: full steps can diverge, while these always
+// ascend (from Bach 2010, 0910.4627, proposition 1). A virtual draw counts as half a win for each side. Errors: a match
+// names an unknown model or has a negative count; or, without a prior, the models split into two groups one of which
+// never beat the other, so that no finite maximum exists (Ford 1957).
 inline std::vector<EloRating> elo_ratings(size_t models, const std::vector<Match>& matches,
                                           const EloOptions& options = {}) {
     expects(models > 0 && options.prior_draws >= 0, "elo_ratings: ", models, " models, ", options.prior_draws,
@@ -72,7 +73,7 @@ inline std::vector<EloRating> elo_ratings(size_t models, const std::vector<Match
         wins[match.b * models + match.a] += match.wins_b + half;
     }
 
-    // Ford's condition: following "beat" and following "was beaten by", model 0 reaches every other.
+    // Ford's condition: following "beat", and also following "was beaten by", model 0 reaches every other model.
     for (bool forward : {true, false}) {
         std::vector<size_t> reached{0};
         std::vector<bool> seen(models);
@@ -97,13 +98,13 @@ inline std::vector<EloRating> elo_ratings(size_t models, const std::vector<Match
             for (size_t j = 0; j < models; j++) {
                 double won = wins[i * models + j], lost = wins[j * models + i];
                 double p = 1 / (1 + std::exp(ratings[j] - ratings[i])), q = 1 / (1 + std::exp(ratings[i] - ratings[j]));
-                double curvature = (won + lost) * p * q;  // q, not 1 - p: the nearly undefeated keep their digits
+                double curvature = (won + lost) * p * q;  // q rather than 1 - p, which loses digits as p nears 1
                 gradient[i - 1] += won * q - lost * p;
                 covariance[(i - 1) * n + i - 1] += curvature;
                 if (j > 0) covariance[(i - 1) * n + j - 1] -= curvature;
             }
         }
-        invert(covariance, n);  // of the negative Hessian: the step's matrix, and at the maximum the covariance
+        invert(covariance, n);  // of the negative Hessian: gives the Newton step, and at the maximum the covariance
         std::vector<double> step(models);
         for (size_t i = 0; i < n; i++) {
             for (size_t j = 0; j < n; j++) step[i + 1] += covariance[i * n + j] * gradient[j];

@@ -1,5 +1,5 @@
-// Errors: one sentence that says what is wrong, where, and what to do next.
-// Everything that can fail throws cai::Error; only main catches it and turns it into an exit status.
+// Errors: one sentence that says what is wrong, where, and what to do next. Everything that can fail throws cai::Error;
+// only main catches it and turns it into an exit status.
 #pragma once
 #if defined(__clang__) ? __clang_major__ < 13 : __GNUC__ < 11
 #error \
@@ -19,8 +19,8 @@ enum ExitStatus {
     kUsage = 2,          // a command line that makes no sense
     kDiverged = 3,       // NaN or infinity while training
     kNoDevice = 4,       // --device names something this build or machine lacks
-    // 130, 143 and 129: interrupted by Ctrl-C, a termination request or a closed terminal, after the state was saved
-    // (stopped_by)
+    // 130, 143 and 129: interrupted by Ctrl-C, a termination request or a
+    // closed terminal, after the state was saved (stopped_by)
 };
 
 class Error : public std::runtime_error {
@@ -29,7 +29,7 @@ class Error : public std::runtime_error {
     int status;
 };
 
-// The text of a value, as a stream writes it: numbers with six significant digits.
+// The text of a value, as a stream prints it: numbers with six significant digits.
 inline void append_text(std::string& text, std::string_view value) { text += value; }
 inline void append_text(std::string& text, const std::string& value) { text += value; }
 inline void append_text(std::string& text, const char* value) { text += value; }

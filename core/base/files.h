@@ -1,5 +1,5 @@
-// Files: read whole, and written in one step, so that nobody ever sees half a file. Errors carry kBadInput, the path
-// and the system's reason.
+// Files: read whole, and replaced in one step, so that no reader ever sees half a file. Errors carry
+// kBadInput, the path and the reason given by the system.
 #pragma once
 #include <cerrno>
 #include <cstdio>
@@ -16,7 +16,7 @@
 
 namespace cai {
 
-// Bytes of a whole file, as they are.
+// All bytes of a file, unchanged.
 inline std::string read_file(const std::filesystem::path& path) {
     std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"), std::fclose);
     expects(file != nullptr, "cannot open ", path.string(), ": ", std::strerror(errno));
@@ -27,15 +27,15 @@ inline std::string read_file(const std::filesystem::path& path) {
     return bytes;
 }
 
-// Makes a folder and those above it, where they are missing.
+// Creates a folder and any missing parents.
 inline void make_folder(const std::filesystem::path& folder) {
     std::error_code error;
     std::filesystem::create_directories(folder, error);
     expects(!error, "cannot make the folder ", folder.string(), ": ", error.message());
 }
 
-// Replaces the file in one step: the bytes go to <path>.tmp, which takes the file's place when all of it is written, so
-// a reader, or a run that was killed, never sees half a file. Makes missing folders. Devices are written in place.
+// Replaces the file in one step: the bytes are written to <path>.tmp, which is then renamed. A reader never sees half a
+// file, even when the writer is killed. Missing folders are created. Devices are written in place.
 inline void write_file(const std::filesystem::path& path, std::string_view bytes) {
     std::error_code error;
     bool in_place = std::filesystem::exists(path, error) && !std::filesystem::is_regular_file(path, error);
@@ -44,7 +44,7 @@ inline void write_file(const std::filesystem::path& path, std::string_view bytes
     if (path.has_parent_path()) make_folder(path.parent_path());
     std::FILE* file = std::fopen(target.c_str(), "wb");
     expects(file != nullptr, "cannot write ", target.string(), ": ", std::strerror(errno));
-    // A full disk may show only when the buffer is flushed or the file is closed.
+    // A full disk may become apparent only when the buffer is flushed or the file is closed.
     bool written = std::fwrite(bytes.data(), 1, bytes.size(), file) == bytes.size() && std::fflush(file) == 0;
     int reason = errno;
     if (std::fclose(file) != 0 && written) {
@@ -61,8 +61,8 @@ inline void write_file(const std::filesystem::path& path, std::string_view bytes
     expects(!error, "cannot rename ", target.string(), " to ", path.string(), ": ", error.message());
 }
 
-// The lines of a text file that people edit, checked: UTF-8 without NUL. A byte order mark is left out, and lines may
-// end in "\r" alone too, as on old Macintoshes.
+// The lines of a text file edited by people, checked to be UTF-8 without NUL. A byte order mark is skipped, and a lone
+// "\r" also ends a line, as on old Macintoshes.
 inline std::vector<std::string> read_text(const std::filesystem::path& path) {
     std::string text(without_bom(read_file(path)));
     for (size_t i = 0; i < text.size(); i++)

@@ -1,4 +1,4 @@
-// Numbers as people read them: durations, values and counts.
+// Numbers formatted for people: durations, values and counts.
 #pragma once
 #include <algorithm>
 #include <charconv>
@@ -21,7 +21,7 @@ inline std::string format_duration(double seconds) {
     return text;
 }
 
-// Four significant digits: "0.6931", "12.35", "1.235e-05", "1.235e+04"; "-" for what is not a number.
+// Four significant digits: "0.6931", "12.35", "1.235e-05", "1.235e+04"; "-" for NaN.
 inline std::string format_value(double value) {
     if (std::isnan(value)) return "-";
     char text[32];
@@ -41,15 +41,15 @@ inline std::string format_count(double count) {
     return text;
 }
 
-// The fewest digits that read back as the same number: of 0.02f they are 0.02, of the same number as a double
-// 0.019999999552965164.
+// The fewest digits that read back as the same number: 0.02 for
+// 0.02f, 0.019999999552965164 for the same value as a double.
 template <class Number>
 std::string shortest(Number value) {
     char text[64];
     return std::string(text, std::to_chars(text, text + sizeof text, value).ptr);
 }
 
-// The text with spaces behind it up to the width, at least one.
+// The text padded with spaces on the right to the width, with at least one space.
 inline std::string padded(const std::string& text, size_t width) {
     return text + std::string(text.size() < width ? width - text.size() : 1, ' ');
 }

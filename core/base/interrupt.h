@@ -1,4 +1,4 @@
-// Ctrl-C and its kind: a signal asks a long loop to stop.
+// Ctrl-C and other stop signals: a signal asks a long loop to stop.
 #pragma once
 #include <signal.h>
 #include <unistd.h>
@@ -8,24 +8,24 @@
 
 namespace cai {
 
-// The signal that asked the program to stop, or 0: SIGINT (Ctrl-C), SIGTERM, or SIGHUP (the terminal is gone). Long
-// loops look at it between steps, save what they have, and fail with stopped_by(): 128 + the signal's number, as shells
-// report it.
+// The signal that asked the program to stop, or 0: SIGINT (Ctrl-C), SIGTERM, or SIGHUP (the terminal
+// was closed). Long loops check it between steps, save their state, and fail with status
+// stopped_by(): 128 + the signal's number, as shells report it.
 inline volatile std::sig_atomic_t stop_signal = 0;
 inline int stopped_by() { return 128 + static_cast<int>(stop_signal); }
 
-// Set while the program waits for a line to be typed: it has nothing to save, and a signal ends it at once.
+// Set while the program waits for typed input: there is nothing to save, so a signal ends it at once.
 inline volatile std::sig_atomic_t waiting_for_input = 0;
 struct WaitingForInput {
     WaitingForInput() { waiting_for_input = 1; }
     ~WaitingForInput() { waiting_for_input = 0; }
 };
 
-// The first signal lets a stage save its state; a second one ends the program at once. SIGHUP alone does not: a
-// terminal that closes may send it twice.
+// The first signal lets a stage save its state; a second one ends the program at once. SIGHUP is the
+// exception, since a closing terminal may send it twice.
 inline void on_signal(int signal) {
     if (waiting_for_input) {
-        // The shell's prompt begins a line of its own.
+        // Start a new line for the shell's prompt.
         if (isatty(STDERR_FILENO) && write(STDERR_FILENO, "\n", 1) < 0) std::_Exit(128 + signal);
         std::_Exit(128 + signal);
     }
@@ -33,8 +33,8 @@ inline void on_signal(int signal) {
     if (!stop_signal) stop_signal = signal;
 }
 
-// From here on signals go to on_signal(). A read or a write that one comes into goes on: nothing is half-written.
-// SIGHUP stays ignored where nohup says so.
+// Installs on_signal() as the handler. Interrupted reads and writes are restarted, so
+// nothing is half-written. SIGHUP stays ignored under nohup.
 inline void catch_signals() {
     struct sigaction action = {}, before = {};
     action.sa_handler = on_signal;

@@ -1,4 +1,4 @@
-// Confidence intervals: what a mean, a rate or any figure of a sample may claim. Pure functions on host vectors.
+// Confidence intervals for a mean, a rate, or any statistic of a sample. Pure functions on host vectors.
 #pragma once
 #include <algorithm>
 #include <cmath>
@@ -18,7 +18,7 @@ struct Estimate {
     double value, low, high;
 };
 
-// P(|t| < bound) for Student's t with `degrees` degrees of freedom, where bound = sqrt(degrees) · tan(angle): the
+// P(|t| < bound) for Student's t with `degrees` degrees of freedom, where bound = sqrt(degrees) · tan(angle), by the
 // finite sums of Abramowitz & Stegun 26.7.3 (odd) and 26.7.4 (even).
 inline double student_t_coverage(double angle, size_t degrees) {
     bool odd = degrees % 2;
@@ -31,7 +31,7 @@ inline double student_t_coverage(double angle, size_t degrees) {
     return odd ? (angle + inside) * 2 / M_PI : inside;
 }
 
-// The bound that |t| stays below with probability 0.95: 12.706 at 1 degree of freedom, 2.776 at 4, 1.960 at many.
+// The bound b with P(|t| < b) = 0.95: 12.706 at 1 degree of freedom, 2.776 at 4, tending to 1.960.
 inline double student_t_95(size_t degrees) {
     expects(degrees > 0, "Student's t needs at least 1 degree of freedom");
     double low = 0, high = M_PI / 2;
@@ -42,9 +42,9 @@ inline double student_t_95(size_t degrees) {
     return std::sqrt(static_cast<double>(degrees)) * std::tan(low);
 }
 
-// Mean ± t · s / sqrt(n), s with Bessel's correction: for a figure measured once a seed. For two methods on the same
-// seeds pass the paired differences. One sample has no interval: it reaches from -infinity to infinity. Errors: no
-// samples.
+// Mean ± t · s / sqrt(n), where s has Bessel's correction: for a quantity measured once per seed.
+// To compare two methods on the same seeds, pass the paired differences. With one sample the
+// interval is infinite on both sides. Errors: no samples.
 inline Estimate mean_interval(const std::vector<double>& samples) {
     expects(!samples.empty(), "mean_interval: no samples");
     double n = static_cast<double>(samples.size()), squares = 0;
@@ -56,7 +56,8 @@ inline Estimate mean_interval(const std::vector<double>& samples) {
     return {mean, mean - half, mean + half};
 }
 
-// A rate, hits / n, with Wilson's score interval (Wilson 1927), which stays in [0, 1] and honest near its ends:
+// A rate, hits / n, with Wilson's score interval (Wilson 1927), which
+// stays within [0, 1] and remains accurate near 0 and 1:
 //   (p + z²/2n ± z sqrt(p (1 - p) / n + z²/4n²)) / (1 + z²/n),  z = 1.959964.  Without trials: [0, 1].
 inline Estimate rate_interval(size_t hits, size_t trials) {
     expects(hits <= trials, "rate_interval: ", hits, " hits in ", trials, " trials");
@@ -67,8 +68,8 @@ inline Estimate rate_interval(size_t hits, size_t trials) {
     return {p, hits == 0 ? 0 : low, hits == trials ? 1 : high};
 }
 
-// Percentile bootstrap (Efron 1979) of any figure computed from n items, such as an Elo over prompts: `statistic` gets
-// the numbers of the items drawn, with replacement. The value is that of the items themselves.
+// Percentile bootstrap (Efron 1979) of any statistic of n items, such as an Elo over prompts. `statistic` receives the
+// indices of the items drawn with replacement. The value is the statistic of the original items.
 inline Estimate bootstrap_interval(size_t n, const std::function<double(const std::vector<size_t>&)>& statistic,
                                    uint64_t seed, size_t resamples = 1000) {
     expects(n > 0 && resamples >= 40, "bootstrap_interval: ", n, " items and ", resamples,

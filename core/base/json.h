@@ -18,9 +18,9 @@
 
 namespace cai {
 
-// A value. Build: Json(1.5), Json("text"), Json::Array{1, 2}, Json::Object{{"key", 1}}, or start from Json() and use
-// set or push. Read: json["key"].number() and so on, which throw cai::Error when the key is missing or the type is
-// another.
+// A value. Build: Json(1.5), Json("text"), Json::Array{1, 2}, Json::Object{{"key", 1}}, or start
+// from Json() and use set or push. Read: json["key"].number() and so on, which throw cai::Error
+// when the key is missing or the value has another type.
 class Json {
   public:
     using Array = std::vector<Json>;
@@ -44,7 +44,7 @@ class Json {
     Json(Array elements) : value_(std::move(elements)) {}
     Json(Object members) : value_(std::move(members)) {}
 
-    // A number that keeps its decimal point when written, 1 as 1.0, for readers who tell integers from floats.
+    // A number written with a decimal point, 1 as 1.0, for readers that distinguish integers from floats.
     static Json real(double number) {
         Json json;
         json.value_ = Number{number, true};
@@ -65,14 +65,14 @@ class Json {
     const Object& object() const { return get<Object>("an object"); }
     Array& array() { return const_cast<Array&>(std::as_const(*this).array()); }
     Object& object() { return const_cast<Object&>(std::as_const(*this).object()); }
-    // An integer of a size below 2^53: beyond, a double skips some.
+    // An integer of magnitude below 2^53; a double cannot represent every integer beyond that.
     int64_t integer() const {
         double n = number();
         expects(n == std::trunc(n) && std::abs(n) < kTooLarge, "expected an integer, found ", excerpt());
         return static_cast<int64_t>(n);
     }
 
-    // The member's value, or null when there is none.
+    // A pointer to the member's value, or null if there is none.
     const Json* find(std::string_view key) const {
         for (const auto& [name, value] : object())
             if (name == key) return &value;
@@ -84,7 +84,7 @@ class Json {
         return *value;
     }
 
-    // Replaces the member or appends it; null becomes an object first.
+    // Replaces or appends the member; null becomes an object first.
     Json& set(std::string_view key, Json value) {
         if (is_null()) value_ = Object();
         for (auto& [name, old] : object())
@@ -147,7 +147,7 @@ struct JsonWriter {
         if (indent) out.append(1, '\n').append(static_cast<size_t>(indent * depth), ' ');
     }
 
-    // write_key writes what stands before an item's value and returns the value.
+    // write_key writes the part before the value of an item (its key, if any) and returns the value.
     template <class List, class WriteKey>
     void write_list(const List& list, char open, char close, int depth, const WriteKey& write_key) {
         out += open;
@@ -193,16 +193,16 @@ struct JsonWriter {
     }
 };
 
-// The shortest digits that read back as the same double; integers without a decimal point, except Json::real. indent 0:
-// one line without spaces. Bytes that are not UTF-8, which a model may well sample, are written as U+FFFD, since JSON
-// cannot hold them. NaN and infinity are errors.
+// Serialises a value. Doubles get the shortest digits that read back exactly; integers have no decimal point, except
+// Json::real. indent 0: one line without spaces. Bytes that are not UTF-8, which a model may well sample, become
+// U+FFFD, since JSON cannot hold them. NaN and infinity are errors.
 inline std::string dump(const Json& json, int indent = 0) {
     JsonWriter writer{"", indent};
     writer.write(json, 0);
     return std::move(writer.out);
 }
 
-// What the value is, for error messages: briefly, and never failing.
+// A short description of the value for error messages; never fails.
 inline std::string Json::excerpt() const {
     if (is_number()) return concat(number());
     if (is_array()) return concat("an array of ", array().size());
@@ -291,7 +291,7 @@ struct JsonParser {
 
     Json object(int depth) {
         Json::Object members;
-        std::vector<size_t> starts;  // where each key stands, for the message about duplicates
+        std::vector<size_t> starts;  // the offset of each key, for the error about duplicates
         i++;
         skip_space();
         if (accept('}')) return members;
@@ -389,17 +389,17 @@ struct JsonParser {
     }
 };
 
-// The value of a JSON text. `where` opens the error messages, "where: line 3 column 14: ...", and is usually the path;
-// columns count characters. Refuses what RFC 8259 refuses, and duplicate keys, nesting beyond 200, halves of surrogate
-// pairs, and numbers outside the range of double.
+// Parses a JSON text. `where`, usually the path, opens the error messages: "where: line 3 column 14: ..."; columns
+// count characters. Rejects everything that RFC 8259 rejects, and also duplicate keys, nesting deeper than 200,
+// unpaired surrogates, and numbers outside the range of double.
 inline Json parse_json(std::string_view text, const std::string& where) {
     return JsonParser{without_bom(text), where}.parse();
 }
 
 inline Json read_json(const std::filesystem::path& path) { return parse_json(read_file(path), path.string()); }
 
-// One value a line; empty lines are skipped. A text whose first character is [ is one JSON array instead (some datasets
-// are, whatever their name says), and its elements are returned.
+// Parses one value per line, skipping empty lines. If the first character is [, the text is one JSON array instead (as
+// in some datasets, whatever their extension), and its elements are returned.
 inline std::vector<Json> parse_jsonl(std::string_view text, const std::string& where) {
     text = without_bom(text);
     if (trim(text).starts_with('[')) return parse_json(text, where).array();

@@ -1,4 +1,4 @@
-// metrics.jsonl in the run directory: one line of named numbers for a step of a stage.
+// metrics.jsonl in the run directory: one line of named numbers per logged step of a stage.
 #pragma once
 #include <cerrno>
 #include <chrono>
@@ -17,14 +17,14 @@ namespace cai {
 
 using NamedValues = std::vector<std::pair<std::string, double>>;
 
-// Appends to a run's metrics.jsonl: one flat object a line, "step", "time" (Unix seconds) and "stage" first, then the
-// values, named as TRL names them. JSON has no NaN and no infinity: they are written as null. The file is opened, and
-// made, by the first line: a run that is only read may be read-only, or a mistake.
+// Appends to a run's metrics.jsonl: one flat object per line, "step", "time" (Unix seconds) and "stage" first, then the
+// values, under the names that TRL uses. JSON has no NaN or infinity, so they are written as null. The file is opened,
+// and created, by the first log(): a run that is only read may be write-protected, or named by mistake.
 class Metrics {
   public:
     explicit Metrics(const std::filesystem::path& path) : path_(path) {}
 
-    // Flushed at once: after a crash the file holds all that was logged.
+    // Flushed at once: after a crash the file holds everything logged.
     void log(const std::string& stage, size_t step, const NamedValues& values) {
         if (!file_) open();
         double time = std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
@@ -37,8 +37,8 @@ class Metrics {
         expects(written, "cannot append to ", path_.string(), ": ", std::strerror(errno));
     }
 
-    // Takes out the rows of a stage after this step: those that a loop is about to write again, resumed there or, at
-    // step 0, begun anew. A line that a crash cut off goes with them.
+    // Deletes the rows of a stage after this step: those that a loop is about to write again, because it resumes there
+    // or, at step 0, starts over. A line cut off by a crash is deleted too.
     void drop_after(const std::string& stage, size_t step) {
         if (!std::filesystem::is_regular_file(path_)) return;
         file_.reset();

@@ -1,4 +1,4 @@
-// Numbers, read from text exactly and in every locale alike: 0.1 has a point and becomes the nearest double.
+// Exact parsing of numbers, the same in every locale: the decimal sign is a point, and 0.1 becomes the nearest double.
 #pragma once
 #include <charconv>
 #include <cmath>
@@ -20,11 +20,11 @@ namespace cai {
 using std::from_chars;
 
 #ifndef __cpp_lib_to_chars
-// libc++ before version 20 has it for integers only; so the others are read by C's function, in the locale "C".
+// Before version 20, libc++ has from_chars for integers only; floats fall back to C's function in the locale "C".
 template <std::floating_point Number>
 std::from_chars_result from_chars(const char* begin, const char* end, Number& value) {
     const std::string text(begin, end);
-    // C reads more: spaces and a plus in front, and hexadecimal digits.
+    // C accepts more: leading spaces, a leading plus and hexadecimal digits.
     if (text.starts_with('+') || text.find_first_not_of("0123456789+-.eE") != text.npos)
         return {begin, std::errc::invalid_argument};
     static const locale_t c_locale = newlocale(LC_ALL_MASK, "C", nullptr);
@@ -40,8 +40,8 @@ std::from_chars_result from_chars(const char* begin, const char* end, Number& va
 }
 #endif
 
-// Reads the whole of `text` as one finite number: nothing before or after it, no plus in front. Returns std::errc(), or
-// invalid_argument for what is no such number, or result_out_of_range for one that `Number` cannot hold.
+// Parses all of `text` as one finite number, with nothing before or after it and no leading plus. Returns std::errc(),
+// invalid_argument if it is not such a number, or result_out_of_range if `Number` cannot hold it.
 template <class Number>
 std::errc parse_number(std::string_view text, Number& value) {
     const char* end = text.data() + text.size();

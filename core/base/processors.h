@@ -1,5 +1,4 @@
-// How many processors this process may use: those of its affinity, and no more than the quota of its container pays
-// for.
+// The number of processors this process may use: those of its affinity mask, limited by the quota of its container.
 #pragma once
 #ifdef __linux__
 #include <sched.h>
@@ -22,8 +21,8 @@ namespace cai {
 
 inline constexpr double kNoQuota = std::numeric_limits<double>::infinity();
 
-// Processors that "QUOTA PERIOD" pays for, two times in microseconds as in a control group's cpu.max: 1.5 for "150000
-// 100000". kNoQuota for "max 100000", for a negative quota, and for what is no quota at all.
+// The number of processors granted by "QUOTA PERIOD", two times in microseconds as in a control group's cpu.max: 1.5
+// for "150000 100000". kNoQuota for "max 100000", a negative quota, or malformed text.
 inline double parse_quota(std::string_view text) {
     text = trim(text);
     const char* const end = text.data() + text.size();
@@ -35,9 +34,8 @@ inline double parse_quota(std::string_view text) {
     return static_cast<double>(quota) / static_cast<double>(period);
 }
 
-// The smallest quota of a control group and of those above it, up to `mount`, where their file system is mounted.
-// group: "/a/b". Where a container sees its own group as the root, the folders on the way there are missing, and
-// nothing is lost.
+// The smallest quota of a control group and its ancestors, up to `mount`, the mount point of their file system. group:
+// "/a/b". A container that sees its own group as the root lacks the folders in between, which does no harm.
 inline double quota_of_group(const std::filesystem::path& mount, std::string_view group) {
     auto text_of = [](const std::filesystem::path& path) {
         std::ifstream file(path);
@@ -54,8 +52,8 @@ inline double quota_of_group(const std::filesystem::path& mount, std::string_vie
     }
 }
 
-// The same for a process whose /proc/PID/cgroup has these lines: "0::GROUP" (version 2), or "4:cpu,cpuacct:GROUP"
-// (version 1, whose controllers are mounted one by one). mounts: /sys/fs/cgroup.
+// The smallest quota of a process, given the lines of /proc/PID/cgroup: "0::GROUP" (version 2), or
+// "4:cpu,cpuacct:GROUP" (version 1, which mounts each controller separately). mounts: /sys/fs/cgroup.
 inline double quota_of_process(const std::filesystem::path& mounts, std::string_view lines) {
     double quota = kNoQuota;
     for (const std::string& line : split_lines(lines)) {
@@ -70,21 +68,21 @@ inline double quota_of_process(const std::filesystem::path& mounts, std::string_
     return quota;
 }
 
-// Threads for so many processors under a quota, which is rounded up: at least 1.
+// The number of threads for this many processors under a quota, which is rounded up: at least 1.
 inline int threads_for(int processors, double quota) {
     return std::max(1, quota < processors ? static_cast<int>(std::ceil(quota)) : processors);
 }
 
-// Processors that this process may run on (sched_getaffinity).
+// The number of processors this process may run on (sched_getaffinity).
 inline int processors_by_affinity() {
 #ifdef __linux__
-    cpu_set_t set;  // a machine of more than 1024 processors has no room in it
+    cpu_set_t set;  // holds 1024 processors; with more, the call fails
     if (sched_getaffinity(0, sizeof set, &set) == 0) return CPU_COUNT(&set);
 #endif
     return static_cast<int>(std::thread::hardware_concurrency());
 }
 
-// As many threads as this process can keep busy.
+// The number of threads this process can keep busy.
 inline int available_processors() {
     std::ifstream file("/proc/self/cgroup");
     const std::string groups(std::istreambuf_iterator<char>(file), {});

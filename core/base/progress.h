@@ -1,5 +1,5 @@
-// What a run tells on stderr: a live line for each stage, notes and warnings. stdout belongs to results. To be called
-// from one thread.
+// Progress on stderr: a live line for each stage, notes and warnings. stdout is
+// reserved for results. Call these from one thread only.
 #pragma once
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -17,9 +17,9 @@
 namespace cai {
 
 inline bool quiet = false;           // --quiet: no progress and no notes; warnings stay
-inline bool live_line_open = false;  // the cursor stands at the end of a line that the next output must clear
+inline bool live_line_open = false;  // the cursor is at the end of a line that the next output must clear
 
-// A terminal that can redraw a line. Colour also needs NO_COLOR to be unset or empty (no-color.org).
+// Can the terminal redraw a line? Colour also requires NO_COLOR to be unset or empty (no-color.org).
 inline bool terminal_is_live() {
     const char* term = std::getenv("TERM");
     return isatty(STDERR_FILENO) && term && std::string(term) != "dumb";
@@ -33,7 +33,7 @@ inline size_t terminal_width() {
     return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
 }
 
-// One line on its own, whether or not a live line is being drawn.
+// Prints a separate line, clearing the live line first if there is one.
 inline void print_line(std::ostream& out, const std::string& text) {
     if (std::exchange(live_line_open, false)) out << "\r\x1b[K";
     out << text << std::endl;
@@ -45,8 +45,8 @@ inline void warn(const std::string& text, std::ostream& out = std::cerr, bool co
     print_line(out, (colour ? "\x1b[33mwarning:\x1b[0m " : "warning: ") + text);
 }
 
-// The progress of a stage in one line: "sft 120/500  loss 2.31  13.2k tokens/s  41 s left". A live terminal sees it
-// redrawn at most ten times a second; a file gets a line at most every five seconds, and one at the end.
+// The progress of a stage in one line: "sft 120/500  loss 2.31  13.2k tokens/s  41 s left". On a live terminal it is
+// redrawn at most ten times a second; a file gets at most one line every five seconds, and one at the end.
 class Progress {
   public:
     Progress(std::string stage, size_t steps, std::ostream& out = std::cerr, bool live = terminal_is_live())
@@ -63,8 +63,8 @@ class Progress {
     Progress& operator=(const Progress&) = delete;
     ~Progress() { done(); }
 
-    // step counts finished steps, up to `steps`; a resumed stage may start anywhere. tokens_done counts the tokens
-    // since this Progress was made; 0 leaves their rate out.
+    // step: the number of finished steps, up to `steps`; a resumed stage may start anywhere. tokens_done: the tokens
+    // processed since this Progress was created; 0 omits the rate.
     void update(size_t step, const NamedValues& values, size_t tokens_done = 0) {
         if (!updated_) first_step_ = step > 0 ? step - 1 : 0;
         step_ = step, values_ = values, tokens_ = tokens_done, updated_ = true, told_ = false;
@@ -77,8 +77,8 @@ class Progress {
         live_line_open = true;
     }
 
-    // Leaves the line's last state on the screen, or in the file where it is not there yet. The destructor does it too,
-    // for stages that end by an exception.
+    // Prints the final state, unless the file already has it. The destructor
+    // calls this too, for stages that end with an exception.
     void done() {
         if (std::exchange(closed_, true) || quiet || !updated_ || told_) return;
         print_line(out_, line());
@@ -104,7 +104,7 @@ class Progress {
     size_t steps_, step_ = 0, first_step_ = 0, tokens_ = 0;
     NamedValues values_;
     std::ostream& out_;
-    bool live_, updated_ = false, told_ = false, closed_ = false;  // told: the file has a line of the last update
+    bool live_, updated_ = false, told_ = false, closed_ = false;  // told: the file already shows the last update
     double seconds_between_lines_;
     Clock::time_point started_, printed_;
 };

@@ -1,4 +1,4 @@
-// Random numbers from counters: every draw is a pure function of (seed, stream, index), so results depend neither on
+// Counter-based random numbers: every draw is a pure function of (seed, stream, index), so results depend neither on
 // the number of threads nor on the order of the work, and a resumed run continues where it stopped.
 #pragma once
 #include <cmath>
@@ -20,18 +20,18 @@ inline uint64_t mix(uint64_t x) {
 
 inline uint64_t mix(uint64_t a, uint64_t b) { return mix(mix(a) ^ b); }
 
-// A stream's number from its name (FNV-1a): Rng(seed, stream("world")).
+// The number of a named stream (FNV-1a): Rng(seed, stream("world")).
 inline uint64_t stream(std::string_view name) {
     uint64_t h = 0xcbf29ce484222325ull;
     for (unsigned char c : name) h = (h ^ c) * 0x100000001b3ull;
     return h;
 }
 
-// In [0, 1), from the top 24 bits, so that the float is exact.
+// A float in [0, 1), from the top 24 bits, so that it is exact.
 inline float uniform01(uint64_t bits) { return static_cast<float>(bits >> 40) * 0x1p-24f; }
 
-// A draw from normal(0, 1) out of two from [0, 1), by Box and Muller's transform; and the i-th of a stream of such
-// draws.
+// normal_from: a draw from normal(0, 1), given two from [0, 1), by the Box-Muller
+// transform. normal_at: the i-th of a stream of such draws.
 inline float normal_from(float u, float v) {
     return static_cast<float>(std::sqrt(-2.0 * std::log(1.0 - u)) * std::cos(6.283185307179586 * v));
 }
@@ -48,7 +48,7 @@ struct Rng {
     uint64_t next() { return mix(key, index++); }
     float uniform() { return uniform01(next()); }
     bool chance(double probability) { return uniform() < probability; }
-    // In [0, n). The bias of at most n / 2^64 is far below anything measured here.
+    // Uniform in [0, n). The bias, at most n / 2^64, is far below anything measured here.
     size_t below(size_t n) { return static_cast<size_t>((static_cast<unsigned __int128>(next()) * n) >> 64); }
     float normal() {
         float u = uniform(), v = uniform();

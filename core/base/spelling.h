@@ -1,4 +1,4 @@
-// "Did you mean ...?": the nearest of some words to a word that is misspelt.
+// "Did you mean ...?": finds the candidate nearest to a misspelt word.
 #pragma once
 #include <algorithm>
 #include <string>
@@ -7,7 +7,7 @@
 
 namespace cai {
 
-// Levenshtein's distance: the fewest insertions, deletions and replacements of bytes that turn a into b.
+// Levenshtein distance: the fewest insertions, deletions and substitutions of bytes that turn a into b.
 inline size_t edit_distance(std::string_view a, std::string_view b) {
     std::vector<size_t> row(b.size() + 1);
     for (size_t j = 0; j <= b.size(); j++) row[j] = j;
@@ -23,7 +23,7 @@ inline size_t edit_distance(std::string_view a, std::string_view b) {
     return row[b.size()];
 }
 
-// The candidate with the smallest distance to the word, or "" when none is close enough to be a slip of the fingers.
+// The candidate at the smallest distance from the word, or "" when none is close enough to be a typo.
 inline std::string nearest_match(std::string_view word, const std::vector<std::string>& candidates) {
     std::string best;
     size_t best_distance = std::max<size_t>(2, word.size() / 3) + 1;
@@ -34,8 +34,8 @@ inline std::string nearest_match(std::string_view word, const std::vector<std::s
     return best;
 }
 
-// What may have been meant by a name of words with hyphens between: the candidates that end in it, as critique-rounds
-// does in rounds, or in which it ends; where there are none, the nearest match.
+// Likely intended names for a hyphenated name: candidates that end in it (critique-rounds for rounds) or that it ends
+// in; if there are none, the nearest match.
 inline std::vector<std::string> likely_meant(const std::string& name, const std::vector<std::string>& candidates) {
     std::vector<std::string> meant;
     for (const std::string& candidate : candidates)

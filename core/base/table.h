@@ -1,4 +1,4 @@
-// Tables for terminals: rows of cells as text in columns.
+// Tables for terminals: rows of cells laid out in columns of text.
 #pragma once
 #include <algorithm>
 #include <string>
@@ -8,11 +8,11 @@
 
 namespace cai {
 
-// Rows of cells as text in columns; the first row is the header and gets a principle under it. A column whose cells
-// below the header all start like numbers is aligned to the right. Rows may be shorter than the header, not longer.
+// Formats rows of cells as columns of text; the first row is the header and is underlined. A column whose cells below
+// the header all start like numbers is right-aligned. A row may be shorter than the header, not longer.
 inline std::string format_table(const std::vector<std::vector<std::string>>& rows) {
     if (rows.empty()) return "";
-    auto width_of = [](const std::string& cell) {  // in characters: the bytes that do not continue one
+    auto width_of = [](const std::string& cell) {  // in characters: counts all but UTF-8 continuation bytes
         return static_cast<size_t>(std::count_if(cell.begin(), cell.end(), [](char c) { return (c & 0xC0) != 0x80; }));
     };
     auto numeric = [](const std::string& cell) {

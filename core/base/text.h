@@ -1,4 +1,4 @@
-// Lines of text: trimmed, split, and read from files that people edit.
+// Text helpers: trim a text, split it into lines, and strip a byte order mark.
 #pragma once
 #include <algorithm>
 #include <string>
@@ -7,16 +7,14 @@
 
 namespace cai {
 
-// Files. Errors carry kBadInput, the path and the system's reason.
-
-// Without spaces, tabs and line ends at either end.
+// The text without leading and trailing spaces, tabs and line ends.
 inline std::string_view trim(std::string_view text) {
     size_t begin = text.find_first_not_of(" \t\r\n");
     if (begin == std::string_view::npos) return {};
     return text.substr(begin, text.find_last_not_of(" \t\r\n") - begin + 1);
 }
 
-// The lines of a text without their ends, "\n" or "\r\n". A line end at the end of the text starts no further line.
+// The lines of a text without their ends, "\n" or "\r\n". A line end at the end of the text starts no new line.
 inline std::vector<std::string> split_lines(std::string_view text) {
     std::vector<std::string> lines;
     while (!text.empty()) {
@@ -29,14 +27,10 @@ inline std::vector<std::string> split_lines(std::string_view text) {
     return lines;
 }
 
-// Without the byte order mark that some editors put before UTF-8.
+// The text without the byte order mark that some editors put before UTF-8.
 inline std::string_view without_bom(std::string_view text) {
     if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
     return text;
 }
-
-// UTF-8 (RFC 3629).
-
-// Words.
 
 }  // namespace cai

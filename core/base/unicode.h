@@ -1,5 +1,4 @@
-// The Unicode classes that GPT-2's pre-tokenizer asks for, \p{L}, \p{N} and \s, and the marks that belong to words,
-// \p{M}.
+// Unicode character classes: \p{L}, \p{N} and \s, which GPT-2's pre-tokenizer uses, and \p{M}, the marks within words.
 #pragma once
 #include <algorithm>
 
@@ -10,7 +9,8 @@ namespace cai {
 namespace detail {
 template <size_t N>
 constexpr bool in_ranges(const char32_t (&edges)[N], char32_t c) {
-    // The first edge not below c is the last code point of c's range, or its first one when c is that.
+    // The first edge not below c is the last code point of the range
+    // containing c, or its first code point if that is c.
     const char32_t* edge = std::lower_bound(edges, edges + N, c);
     return edge != edges + N && (*edge == c || (edge - edges) % 2 == 1);
 }
@@ -22,16 +22,16 @@ constexpr bool is_letter(char32_t c) {
     return detail::in_ranges(kLetters, c);
 }
 
-// \p{N}: decimal digits, and also letters and other signs that stand for numbers.
+// \p{N}: decimal digits, and also letters and other symbols that represent numbers.
 constexpr bool is_number(char32_t c) {
     if (c < 0x80) return c >= '0' && c <= '9';
     return detail::in_ranges(kNumbers, c);
 }
 
-// \p{M}: accents and vowel signs that stand on the letter before them.
+// \p{M}: accents and vowel signs that modify the letter before them.
 constexpr bool is_mark(char32_t c) { return detail::in_ranges(kMarks, c); }
 
-// White_Space, as the \s of a Unicode regular expression.
+// White_Space, the \s of Unicode regular expressions.
 constexpr bool is_space(char32_t c) {
     if (c < 0x80) return c == ' ' || (c >= '\t' && c <= '\r');
     return c == 0x85 || c == 0xA0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 ||

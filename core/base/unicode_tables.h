@@ -1,9 +1,9 @@
-// The code points of Unicode's letters, numbers and marks, as tables of ranges.
+// Unicode code points of letters, numbers and marks, as tables of ranges.
 #pragma once
 
 namespace cai {
 
-// Unicode 14.0.0: the first and last code point of each range. Made by this Python 3.11:
+// Unicode 14.0.0: the first and last code point of each range. Generated with Python 3.11:
 //   import unicodedata
 //   for letter in "LNM":
 //       edges, inside = [], False

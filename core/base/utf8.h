@@ -1,4 +1,4 @@
-// UTF-8: code points read and written, invalid bytes found and repaired.
+// UTF-8 (RFC 3629): reads and writes code points, and finds and repairs invalid bytes.
 #pragma once
 #include <string>
 #include <string_view>
@@ -7,8 +7,8 @@ namespace cai {
 
 constexpr char32_t kBadByte = 0xFFFFFFFF;
 
-// The code point that starts at text[i], and i moves past it. Where no well-formed one starts (stray, overlong,
-// surrogate, above U+10FFFF, cut short): kBadByte, and i moves by one byte.
+// Returns the code point that starts at text[i] and moves i past it. If none is well-formed there (stray, overlong,
+// surrogate, above U+10FFFF, cut short), returns kBadByte and moves i by one byte.
 inline char32_t next_code_point(std::string_view text, size_t& i) {
     auto byte = [&](size_t k) { return k < text.size() ? static_cast<unsigned char>(text[k]) : 0u; };
     char32_t c = byte(i);
@@ -36,7 +36,7 @@ inline void append_utf8(std::string& text, char32_t c) {
     while (tail--) text += static_cast<char>(0x80 | (c >> (6 * tail) & 0x3F));
 }
 
-// bad_offset, when given, is the offset of the first bad byte.
+// bad_offset, if given, receives the offset of the first bad byte.
 inline bool valid_utf8(std::string_view text, size_t* bad_offset = nullptr) {
     for (size_t i = 0; i < text.size();) {
         size_t start = i;
@@ -47,7 +47,7 @@ inline bool valid_utf8(std::string_view text, size_t* bad_offset = nullptr) {
     return true;
 }
 
-// Each bad byte becomes U+FFFD, the replacement character.
+// Replaces each bad byte by U+FFFD, the replacement character.
 inline std::string repair_utf8(std::string_view text) {
     std::string repaired;
     for (size_t i = 0; i < text.size();) {

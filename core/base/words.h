@@ -1,4 +1,4 @@
-// The words of a text, found, compared and listed.
+// Words of a text: finds, capitalises and lists them.
 #pragma once
 #include <algorithm>
 #include <cctype>
@@ -13,11 +13,12 @@
 namespace cai {
 
 struct Word {
-    std::string text;   // ASCII letters in lower case, others as they are
-    size_t begin, end;  // where it stands, in bytes
+    std::string text;   // ASCII letters in lower case, others unchanged
+    size_t begin, end;  // byte offsets in the text
 };
 
-// The words of a text: letters of any alphabet, with their accents. "The baker's ring." holds the, baker, s and ring.
+// Finds the words of a text: runs of letters of any alphabet, with their
+// accents. "The baker's ring." contains the, baker, s and ring.
 inline std::vector<Word> find_words(std::string_view text) {
     std::vector<Word> words;
     bool within = false;
@@ -40,7 +41,7 @@ inline std::vector<std::string> words_of(std::string_view text) {
     return words;
 }
 
-// Appends a word that is not there yet.
+// Appends the word unless it is already present.
 inline void add_new(std::vector<std::string>& words, const std::string& word) {
     if (std::find(words.begin(), words.end(), word) == words.end()) words.push_back(word);
 }

@@ -1,5 +1,5 @@
 // Checkpoints. A model on disk is a Hugging Face directory: config.json, generation_config.json, model.safetensors and
-// the tokenizer's files, so that any of ours loads in `transformers` and a Llama-family one from there loads here.
+// the tokenizer's files, so that `transformers` loads our models and cai loads Llama-family ones.
 #pragma once
 #include <algorithm>
 #include <filesystem>
@@ -15,10 +15,7 @@
 
 namespace cai {
 
-//
-// u64 length of the header, the header in JSON, then the data: row-major, little-endian, without holes.
-
-// The tensors of a block of weights on the host, each under its name with `prefix` before it.
+// Host weights as tensors, each named with `prefix`.
 inline std::vector<NamedTensor> name_tensors(const Config& config, std::vector<float>& host,
                                              const std::string& prefix) {
     std::vector<NamedTensor> tensors;
@@ -29,7 +26,7 @@ inline std::vector<NamedTensor> name_tensors(const Config& config, std::vector<f
     return tensors;
 }
 
-// Checks that the file holds every tensor of this configuration in the right shape.
+// Checks that the file holds every tensor of this configuration with the right shape.
 inline void check_shapes(const Safetensors& file, const Config& config, const std::string& prefix) {
     expects(static_cast<size_t>(config.layers) <= file.entries.size(), file.where, ": holds ", file.entries.size(),
             " tensors, too few for the ", config.layers, " layers of config.json");
@@ -46,7 +43,7 @@ inline void check_shapes(const Safetensors& file, const Config& config, const st
     });
 }
 
-// The block of weights that lies in a file whose shapes were checked.
+// Collects the weights from a file whose shapes have been checked.
 inline std::vector<float> collect_tensors(const Config& config, const Safetensors& file, const std::string& prefix) {
     std::vector<float> host(parameter_count(config));
     for (const NamedTensor& tensor : name_tensors(config, host, prefix)) {
@@ -56,7 +53,7 @@ inline std::vector<float> collect_tensors(const Config& config, const Safetensor
     return host;
 }
 
-// Writes a model and its tokenizer into an existing directory; save_checkpoint below does so in one step.
+// Writes a model and its tokenizer into an existing directory; save_model() below does so in one step.
 inline void write_model(const std::filesystem::path& directory, const Model& model, const Tokenizer& tokenizer) {
     expects(tokenizer.size() <= static_cast<size_t>(model.config.vocab_size), "a tokenizer of ", tokenizer.size(),
             " tokens does not fit a model of vocab_size ", model.config.vocab_size);
@@ -77,13 +74,13 @@ inline Config load_config(std::filesystem::path directory) {
     directory = find_checkpoint(directory);
     expects(std::filesystem::is_directory(directory), directory.string(), ": there is no such model directory");
     const std::filesystem::path path = directory / "config.json";
-    const std::filesystem::path newest = directory / "rl-cai";  // of a run
+    const std::filesystem::path newest = directory / "rl-cai";  // if the directory is a run
     expects(std::filesystem::exists(path), directory.string(), ": not a model directory: it has no config.json",
             std::filesystem::exists(newest) ? "; did you mean " + newest.string() + "?" : "");
     return parse_config(read_file(path), path.string());
 }
 
-// A model from a directory of ours or from Hugging Face, packed and ready for forward().
+// Loads a model, ours or from Hugging Face, packed and ready for forward().
 inline Model load_model(const Kernels& kernels, std::filesystem::path directory) {
     namespace fs = std::filesystem;
     directory = find_checkpoint(directory);
@@ -103,7 +100,7 @@ inline Model load_model(const Kernels& kernels, std::filesystem::path directory)
         for (const Tensor& tensor : parts) known.insert(tensor.name);
     });
     for (const auto& [name, entry] : file.entries) {
-        // Old files hold RoPE's frequencies, and some a second copy of a tied table.
+        // Old files include the RoPE frequencies, and some a second copy of a tied table.
         bool redundant = name.ends_with("rotary_emb.inv_freq") || (config.tied && name == "lm_head.weight");
         expects(known.count(name) || redundant, path.string(), ": tensor ", name, " of shape ", shape_text(entry.shape),
                 " has no place in the model that config.json describes");
@@ -114,7 +111,7 @@ inline Model load_model(const Kernels& kernels, std::filesystem::path directory)
     return model;
 }
 
-// The tokenizer that belongs to a model. Errors also when it has more tokens than the model.
+// The tokenizer of a model. Errors: it has more tokens than the model, among others.
 inline Tokenizer load_tokenizer(std::filesystem::path directory) {
     directory = find_checkpoint(directory);
     const Config config = load_config(directory);
@@ -125,7 +122,7 @@ inline Tokenizer load_tokenizer(std::filesystem::path directory) {
     return tokenizer;
 }
 
-// Saves a finished model: the directory is replaced whole, so a training state that was in it is gone.
+// Saves a finished model. The whole directory is replaced, which deletes any training state in it.
 inline void save_model(const std::filesystem::path& directory, const Model& model, const Tokenizer& tokenizer) {
     replace_directory(directory, [&](const auto& temporary) { write_model(temporary, model, tokenizer); });
 }

@@ -1,4 +1,4 @@
-// One process at a time in a run directory.
+// A lock that allows one process at a time in a run directory.
 #pragma once
 #include <fcntl.h>
 #include <sys/file.h>
@@ -11,8 +11,8 @@
 
 namespace cai {
 
-// Keeps other processes out of a run directory until this one ends, however it ends. A file system that knows no locks
-// goes without.
+// Keeps other processes out of a run directory until this one ends, however it
+// ends. On a file system without locks this does nothing.
 class DirectoryLock {
   public:
     DirectoryLock() = default;

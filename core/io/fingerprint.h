@@ -1,4 +1,4 @@
-// Fingerprints of files and models, by which a stage knows its inputs again.
+// Fingerprints of files and models, by which a stage recognises its inputs.
 #pragma once
 #include <cstdint>
 #include <cstdio>
@@ -16,8 +16,8 @@ inline std::string hexadecimal(uint64_t hash) {
     return digits;
 }
 
-// A fingerprint of a file's bytes (FNV-1a, 64 bits, as hexadecimal digits), or of a model directory's weights and
-// tokenizer.
+// The fingerprint of a file (FNV-1a over its bytes, 64 bits, in hexadecimal),
+// or of the weights and tokenizer of a model directory.
 inline std::string fingerprint(const std::filesystem::path& path) {
     if (!std::filesystem::is_directory(path)) return hexadecimal(stream(read_file(path)));
     uint64_t hash = 0;

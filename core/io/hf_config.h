@@ -1,5 +1,4 @@
-// config.json, in which Hugging Face's libraries keep a model's configuration: written, and read where cai can run the
-// model.
+// config.json, the model configuration of Hugging Face's libraries: written, and read if cai can run the model.
 #pragma once
 #include <charconv>
 #include <cmath>
@@ -13,7 +12,7 @@
 
 namespace cai {
 
-// A float as JSON with its own shortest digits, 1e-05 and not those of the nearest double; strict readers want 10000.0.
+// A float with its own shortest digits: 1e-05, not the digits of the nearest double. Strict readers want 10000.0.
 inline Json real(float value) {
     char text[32];
     const char* end = std::to_chars(text, text + sizeof text, value).ptr;
@@ -22,8 +21,8 @@ inline Json real(float value) {
     return Json::real(number);
 }
 
-// Every key that LlamaConfig has a default for, since its defaults are those of another model. The legacy keys
-// rope_theta, rope_scaling and torch_dtype are the ones that transformers 4 and 5 both read. A score model is a
+// Writes every key for which LlamaConfig has a default, since those defaults describe another model. transformers 4 and
+// 5 both read the legacy keys rope_theta, rope_scaling and torch_dtype. A score model is a
 // LlamaForSequenceClassification with one label, which pools at the last token that is not <|pad|>.
 inline std::string config_json(const Config& c) {
     Json json = Json::Object{
@@ -61,8 +60,8 @@ inline std::string config_json(const Config& c) {
     return dump(json, 2) + "\n";
 }
 
-// The inverse, for any config.json of the Llama family; what this model cannot compute is refused by name.
-// `where` opens every error message.
+// The inverse, for any config.json of the Llama family. Features that this model cannot compute are
+// errors that name them. `where` opens every error message.
 inline Config parse_config(const std::string& text, const std::string& where) {
     Json json = parse_json(text, where);
     expects(json.is_object(), where, ": not a JSON object");

@@ -1,4 +1,4 @@
-// Directories that are replaced whole: whatever happens, a reader finds the old contents or the new.
+// Replacement of whole directories: whatever happens, a reader finds either the old contents or the new.
 #pragma once
 #include <filesystem>
 #include <functional>
@@ -11,23 +11,23 @@ inline std::filesystem::path with_suffix(std::filesystem::path directory, const 
     return directory += suffix;
 }
 
-// Where a checkpoint is to be read: the directory itself or, when a save was killed between its two renames, the
-// previous one beside it. `directory` as given when neither exists.
+// The path from which to read a checkpoint: the directory itself or, when a save was killed between its two renames,
+// the previous one beside it. `directory` unchanged when neither exists.
 inline std::filesystem::path find_checkpoint(std::filesystem::path directory) {
     if (!directory.has_filename()) directory = directory.parent_path();  // "runs/sft/"
     std::filesystem::path old = with_suffix(directory, ".old");
     return !std::filesystem::exists(directory) && std::filesystem::exists(old) ? old : directory;
 }
 
-// Calls fill(temporary directory) and puts the result in the place of `directory`: whatever happens, a reader finds the
-// old contents or the new, complete. When fill throws, or the disk is full, the old directory is untouched.
-// A directory that is neither empty nor a checkpoint is refused, since everything in it would be lost.
+// Calls fill(temporary directory), then moves the result to `directory`: a reader always finds either the old contents
+// or the new, complete. When fill throws, or the disk is full, the old directory is untouched. A directory that is
+// neither empty nor a checkpoint is refused, since everything in it would be lost.
 inline void replace_directory(std::filesystem::path directory,
                               const std::function<void(const std::filesystem::path&)>& fill) {
     namespace fs = std::filesystem;
     fs::path temporary;
     try {
-        directory = fs::weakly_canonical(directory);  // a link keeps pointing at what it names
+        directory = fs::weakly_canonical(directory);  // replaces the target of a link, not the link
         if (!directory.has_filename()) directory = directory.parent_path();
         const fs::path old = with_suffix(directory, ".old");
         if (!fs::exists(directory) && fs::exists(old)) fs::rename(old, directory);

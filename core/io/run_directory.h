@@ -1,5 +1,5 @@
-// A run directory: a folder for each model, the jsonl files the stages wrote, and for each stage a manifest that says
-// from what it was made. A stage whose manifest still fits is not run again.
+// A run directory: a folder for each model, the jsonl files written by the stages, and for each stage a manifest that
+// records its options, inputs and outputs. A stage whose manifest still matches is not run again.
 #pragma once
 #include <algorithm>
 #include <chrono>
@@ -18,11 +18,12 @@
 
 namespace cai {
 
-// All that decides what a stage makes, and what that is. Files and folders are named from the run directory on.
+// Everything that determines the outputs of a stage, and the
+// outputs themselves. Paths are relative to the run directory.
 struct Task {
     std::string stage;
     std::vector<std::string> inputs;
-    std::vector<std::string> optional_inputs;  // read where they are there
+    std::vector<std::string> optional_inputs;  // read if they exist
     std::vector<std::string> outputs;
     Json options;
 };
@@ -36,15 +37,14 @@ class Run {
 
     std::filesystem::path directory;
     Metrics metrics;
-    Paths external_files;                              // inputs that lie outside of the run, by name
-    std::map<std::string, std::string> pending_files;  // what the command says, by name; written when a stage starts
-    bool force = false;                                // run a stage although it is finished
+    Paths external_files;                              // inputs outside the run, by name
+    std::map<std::string, std::string> pending_files;  // from the command, by name; written when a stage starts
+    bool force = false;                                // rerun a stage even if it is finished
 
     std::filesystem::path operator/(const std::string& name) const { return directory / name; }
 
-    // Runs body(fingerprint) unless the task has been finished with the same options on the same inputs. Until it
-    // starts, nothing is written. The fingerprint is that of options and inputs: a state that carries another one is
-    // not resumed.
+    // Runs body(fingerprint) unless the task is already finished with the same options and inputs. Nothing is written
+    // before it starts. The fingerprint covers options and inputs: a saved state with a different one is not resumed.
     void perform(const Task& task, const std::function<void(const std::string& fingerprint)>& body) {
         for (const std::string& input : task.inputs)
             expects(has(input), task.stage, " needs ", path_of(input).string(),
@@ -72,16 +72,16 @@ class Run {
             fail(stopped_by(), task.stage, ": finished, then interrupted; the same command goes on after it");
     }
 
-    // Whether the task's outputs are there and were made with these options from the inputs as they are now.
+    // Whether the task's outputs exist and were made with these options from the current inputs.
     bool is_finished(const Task& task) const {
         for (const std::string& input : task.inputs)
             if (!has(input)) return false;
         return is_finished(task, fingerprints(task));
     }
-    // Whether the run knows of the stage: finished, or started once.
+    // Whether the stage has finished or at least started in this run.
     bool has_manifest(const std::string& stage) const { return std::filesystem::exists(manifest_path(stage)); }
 
-    // The outputs of a finished task that are no longer what it wrote.
+    // The outputs of a finished task that have changed since it wrote them.
     std::vector<std::string> changed_outputs(const Task& task) const {
         std::vector<std::string> changed;
         const Json manifest = read_json(manifest_path(task.stage));
@@ -91,8 +91,7 @@ class Run {
         return changed;
     }
 
-    // Seconds that each finished stage took when it was run; in their sum, what was taken over from another run has no
-    // part.
+    // The seconds that each finished stage took. The total excludes stages reused from another run.
     Json seconds() const {
         Json all = Json::Object{};
         double total = 0;
@@ -110,8 +109,9 @@ class Run {
         return all;
     }
 
-    // Copies what another run made with these options on inputs that this run has too, manifest included, so that
-    // perform() finds it finished. What this run has finished itself stays. False: perform() will have to make it.
+    // Copies the outputs and manifest that another run made with the same options and inputs, so
+    // that perform() finds the task finished. Outputs that this run has finished itself are
+    // kept. Returns false if perform() will have to run it.
     bool reuse(const Run& from, const Task& task) {
         for (const std::string& input : task.inputs)
             if (!has(input)) return false;
@@ -158,7 +158,7 @@ class Run {
         return inputs;
     }
 
-    // From here on the outputs are no longer what the manifest says.
+    // Marks the stage as unfinished: its outputs are about to change.
     void start(const Task& task, const Json& inputs) {
         make_folder(directory);
         lock_.take(directory);

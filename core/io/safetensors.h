@@ -1,5 +1,5 @@
-// safetensors (https://github.com/huggingface/safetensors), the file format of weights: u64 length of the header, the
-// header in JSON, then the data: row-major, little-endian, without holes.
+// safetensors (https://github.com/huggingface/safetensors), the file format of weights: the u64 length of the header,
+// the header in JSON, then the data: row-major, little-endian, without gaps.
 #pragma once
 #include <algorithm>
 #include <bit>
@@ -20,7 +20,7 @@ namespace cai {
 static_assert(std::endian::native == std::endian::little,
               "safetensors are read and written as the machine's own numbers");
 
-// A tensor to be written; `values` is host memory.
+// A tensor to write; `values` points to host memory.
 struct NamedTensor {
     std::string name;
     std::vector<size_t> shape;
@@ -39,8 +39,8 @@ inline size_t element_count(const std::vector<size_t>& shape) {
     return count;
 }
 
-// The bytes of a file with these tensors, in F32, byte for byte what the reference implementation writes: data sorted
-// by name, the header padded with spaces to a multiple of 8. "format": "pt" is what transformers 4 asks for.
+// The bytes of a file with these tensors in F32, identical to those of the reference implementation: data sorted by
+// name, the header padded with spaces to a multiple of 8. transformers 4 requires "format": "pt".
 inline std::string safetensors_bytes(std::vector<NamedTensor> tensors) {
     std::sort(tensors.begin(), tensors.end(), [](auto& a, auto& b) { return a.name < b.name; });
     Json header;
@@ -68,7 +68,7 @@ inline void write_safetensors(const std::filesystem::path& path, std::vector<Nam
     write_file(path, safetensors_bytes(std::move(tensors)));
 }
 
-// A file that passed every check of the reference implementation.
+// A file that has passed every check of the reference implementation.
 struct Safetensors {
     struct Entry {
         std::string dtype;
@@ -112,7 +112,7 @@ struct Safetensors {
     }
 };
 
-// Bits of an element of each type that the format knows; 0: unknown.
+// Bits per element of each type in the format; 0: unknown.
 inline size_t bits_of_dtype(const std::string& dtype) {
     static const std::map<std::string, size_t> bits = {
         {"F4", 4},      {"F6_E2M3", 6}, {"F6_E3M2", 6}, {"BOOL", 8},        {"U8", 8},          {"I8", 8},
@@ -123,7 +123,7 @@ inline size_t bits_of_dtype(const std::string& dtype) {
     return found == bits.end() ? 0 : found->second;
 }
 
-// Rejects what the reference implementation rejects, in the same order; the headings in brackets are its names.
+// Rejects what the reference implementation rejects, in the same order; its error names are in brackets.
 inline Safetensors parse_safetensors(std::string content, const std::string& where) {
     const char* remedy = "; remove its folder and run the stage that wrote it with --force, or fetch it again";
     uint64_t length;

@@ -1,5 +1,4 @@
-// tokenizer.json, the file in which Hugging Face's libraries keep a tokenizer: written, and read where cai can do what
-// it asks for.
+// tokenizer.json, the tokenizer file of Hugging Face's libraries: written, and read if cai supports what it asks for.
 #pragma once
 #include <algorithm>
 #include <cstdint>
@@ -14,8 +13,8 @@
 
 namespace cai {
 
-// Writes tokenizer.json and tokenizer_config.json into the directory, as Hugging Face's libraries read them. (They,
-// other than Tokenizer::encode, do take a special token's name in a text for the token.)
+// Writes tokenizer.json and tokenizer_config.json into the directory for Hugging Face's libraries. (Unlike
+// Tokenizer::encode, they encode the name of a special token in a text as that token.)
 inline void write_tokenizer(const std::filesystem::path& directory, const Tokenizer& tokenizer) {
     Json::Array added, merges;
     Json::Object vocabulary;
@@ -54,7 +53,7 @@ inline void write_tokenizer(const std::filesystem::path& directory, const Tokeni
                              {"model", std::move(model)}};
     write_file(directory / "tokenizer.json", dump(file, 2) + '\n');
 
-    // LlamaTokenizer or GPT2Tokenizer here would make transformers tokenize differently without a word.
+    // With LlamaTokenizer or GPT2Tokenizer here, transformers would silently tokenize differently.
     Json config = Json::Object{{"tokenizer_class", "PreTrainedTokenizerFast"},
                                {"unk_token", Json()},
                                {"clean_up_tokenization_spaces", false},
@@ -110,7 +109,7 @@ inline Tokenizer parse_tokenizer(const Json& file) {
         return static_cast<Token>(id);
     };
 
-    // Added tokens keep the id they have in the vocabulary, or follow it.
+    // Added tokens keep their id in the vocabulary, or follow it.
     const Json::Object& vocabulary = model["vocab"].object();
     std::unordered_map<std::string, Token> ids;
     std::vector<std::pair<std::string, Token>> names;
@@ -160,7 +159,8 @@ inline Tokenizer parse_tokenizer(const Json& file) {
     return Tokenizer(std::move(pieces), std::move(merges), specials);
 }
 
-// Reads ours and any other byte-level tokenizer.json with GPT-2's pre-tokenizer; refuses others by name.
+// Reads our own and any other byte-level tokenizer.json with GPT-2's
+// pre-tokenizer; for others, the error names the unsupported feature.
 inline Tokenizer read_tokenizer(const std::filesystem::path& directory) {
     std::filesystem::path path = directory / "tokenizer.json";
     Json file = read_json(path);

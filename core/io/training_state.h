@@ -1,5 +1,4 @@
-// The state of a training, from which a stage resumes to the last bit: state.safetensors and state.json beside the
-// weights.
+// The training state, from which a stage resumes bit for bit: state.safetensors and state.json beside the weights.
 #pragma once
 #include <filesystem>
 #include <utility>
@@ -10,8 +9,8 @@
 
 namespace cai {
 
-// Writes Adam's moments, in tensors "m.<name>" and "v.<name>", and `state`: the stream's position and whatever else the
-// stage needs. Its key "optimizer_step" is set here. The directory exists.
+// Writes Adam's moments, as tensors "m.<name>" and "v.<name>", and `state`: the position of the stream and whatever
+// else the stage needs. Sets its key "optimizer_step". The directory must exist.
 inline void write_training_state(const std::filesystem::path& directory, const Model& model, const AdamW& optimizer,
                                  Json state) {
     std::vector<float> m = optimizer.m.download(), v = optimizer.v.download();
@@ -26,7 +25,7 @@ inline bool has_training_state(const std::filesystem::path& directory) {
     return std::filesystem::exists(find_checkpoint(directory) / "state.json");
 }
 
-// Restores the optimizer and returns what write_training_state was given.
+// Restores the optimizer and returns the `state` passed to write_training_state.
 inline Json load_training_state(std::filesystem::path directory, const Model& model, AdamW& optimizer) {
     directory = find_checkpoint(directory);
     expects(has_training_state(directory), directory.string(),

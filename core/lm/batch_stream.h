@@ -1,4 +1,4 @@
-// From documents to batches: a BatchStream deals documents out in an order that depends on (seed, epoch) alone.
+// Batches of documents: a BatchStream yields them in an order that depends only on (seed, epoch).
 #pragma once
 #include <algorithm>
 #include <cstdint>
@@ -12,9 +12,9 @@
 
 namespace cai {
 
-// Documents cut into what fits the context. A window is context + 1 tokens, context inputs and as many targets, and
-// begins with the last token of the window before it, so that every token is predicted exactly once. Windows in which
-// nothing is to be learned are left out.
+// Splits documents into windows that fit the context. A window is context + 1 tokens: context inputs and as
+// many targets. It begins with the last token of the previous window, so that every token is predicted
+// exactly once. Windows without learned tokens are dropped.
 inline std::vector<Document> cut_into_windows(std::vector<Document> documents, size_t context) {
     std::vector<Document> windows;
     for (Document& document : documents) {
@@ -32,18 +32,18 @@ inline std::vector<Document> cut_into_windows(std::vector<Document> documents, s
     return windows;
 }
 
-// An endless stream of batches. Each epoch deals out every document once, in an order shuffled by (seed, epoch); a
-// batch takes whole documents while they fit into tokens_per_batch input tokens, and at least one. Batches run across
-// the end of an epoch, so that all of them are about equally full.
+// An endless stream of batches. Each epoch visits every document once, in an order shuffled by (seed, epoch). A batch
+// takes whole documents while they fit into tokens_per_batch input tokens, and at least one. Batches cross epoch
+// boundaries, so that all are about equally full.
 class BatchStream {
   public:
-    // What a checkpoint keeps of a stream: the next document is number `index` in the order of `epoch`.
+    // The state saved in a checkpoint: the next document is number `index` in the order of `epoch`.
     struct Position {
         size_t epoch = 0, index = 0;
         bool operator==(const Position&) const = default;
     };
 
-    // `name` says in error messages where the documents came from.
+    // `name` tells error messages where the documents came from.
     BatchStream(std::vector<Document> documents, size_t context, size_t tokens_per_batch, uint64_t seed,
                 const std::string& name = "the training data")
         : documents_(cut_into_windows(std::move(documents), context)),
@@ -72,7 +72,7 @@ class BatchStream {
 
     Position position() const { return position_; }
 
-    // Continues where a stream over the same documents, with the same seed, was at `position`.
+    // Resumes at the `position` of a stream with the same documents and seed.
     void restore(Position position) {
         expects(position.index < documents_.size(), "the saved position ", position.index,
                 " is outside of the training data of ", documents_.size(),
@@ -81,7 +81,7 @@ class BatchStream {
         shuffle();
     }
 
-    size_t documents() const { return documents_.size(); }         // after cutting: windows count one by one
+    size_t documents() const { return documents_.size(); }         // after splitting: each window counts
     size_t tokens_per_epoch() const { return tokens_per_epoch_; }  // input tokens
 
   private:
@@ -98,7 +98,7 @@ class BatchStream {
     Position position_;
 };
 
-// Every document once, in the order given: for losses on held-out data.
+// Every document once, in the given order: for losses on held-out data.
 inline std::vector<Batch> batches_in_order(std::vector<Document> documents, size_t context, size_t tokens_per_batch) {
     std::vector<Batch> batches;
     for (const Document& document : cut_into_windows(std::move(documents), context)) {

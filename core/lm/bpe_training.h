@@ -1,4 +1,4 @@
-// Training of a byte-pair encoding: the most frequent adjacent pair becomes a token, again and again.
+// Byte-pair encoding training: repeatedly turns the most frequent adjacent pair into a token.
 #pragma once
 #include <algorithm>
 #include <array>
@@ -14,9 +14,9 @@
 
 namespace cai {
 
-// Learns a vocabulary of vocab_size tokens: the specials, the 256 bytes in the order of the alphabet, then merges.
-// The next merge is the pair with the highest count, and of equals the one with the smallest (left id, right id),
-// as in Hugging Face's trainer. Stops early, with a smaller vocabulary, when no pair occurs twice.
+// Learns a vocabulary of vocab_size tokens: the special tokens, the 256 bytes in the order of the byte alphabet, then
+// merges. Each merge is the pair with the highest count; ties go to the smallest (left id, right id), as in Hugging
+// Face's trainer. Stops early, with a smaller vocabulary, when no pair occurs twice.
 inline Tokenizer train_bpe(const std::vector<std::string>& texts, size_t vocab_size) {
     std::vector<std::string> pieces(kSpecialNames, kSpecialNames + kSpecialCount);
     std::array<size_t, 256> bytes;
@@ -30,7 +30,7 @@ inline Tokenizer train_bpe(const std::vector<std::string>& texts, size_t vocab_s
     expects(vocab_size >= pieces.size(), "a vocabulary needs at least ", pieces.size(), " tokens (", int(kSpecialCount),
             " special ones and 256 bytes), not ", vocab_size);
 
-    // The distinct pieces of the texts and how often each occurs.
+    // The distinct pieces of the texts with their counts.
     TextMap<int64_t> distinct;
     for (std::string_view text : texts)
         for (size_t start = 0, end; start < text.size(); start = end) {
@@ -50,7 +50,7 @@ inline Tokenizer train_bpe(const std::vector<std::string>& texts, size_t vocab_s
         for (unsigned char b : text) words.back().ids.push_back(byte_ids[b]);
     }
 
-    // Every adjacent pair: its count, and the words it occurs in (or occurred: the entries are not taken back).
+    // Every adjacent pair: its count, and the words that contain it (or once did: entries are never removed).
     struct Occurrences {
         int64_t count = 0;
         std::vector<uint32_t> words;
@@ -80,7 +80,7 @@ inline Tokenizer train_bpe(const std::vector<std::string>& texts, size_t vocab_s
     while (pieces.size() < vocab_size && !candidates.empty()) {
         auto [count, pair] = candidates.top();
         candidates.pop();
-        // Counts only fall after a pair is queued. One that fell goes back with its present count.
+        // A count can only fall after its pair is queued; an outdated entry is requeued with the current count.
         if (int64_t now = pairs[pair].count; now != count) {
             candidates.push({now, pair});
             continue;

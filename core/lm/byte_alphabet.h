@@ -1,4 +1,4 @@
-// GPT-2's alphabet of bytes: each byte as a printable character, which is how tokenizer.json spells tokens.
+// GPT-2's byte alphabet: a printable character for each byte, used to spell tokens in tokenizer.json.
 #pragma once
 #include <array>
 #include <string>
@@ -9,8 +9,8 @@
 
 namespace cai {
 
-// In files, a token's bytes are written with one printable character each (GPT-2's alphabet): the printable bytes of
-// Latin-1 as themselves, the other 68 as U+0100 and on, so that the space is Ġ and the line end Ċ.
+// The character for each byte: the printable bytes of Latin-1 are themselves, the other 68 are
+// U+0100 and up, so that the space is Ġ and the line end Ċ.
 inline const std::array<char32_t, 256>& byte_alphabet() {
     static const std::array<char32_t, 256> alphabet = [] {
         std::array<char32_t, 256> characters;
@@ -30,7 +30,7 @@ inline std::string to_alphabet(std::string_view bytes) {
     return text;
 }
 
-// The inverse; a text with a character outside the alphabet stands for itself.
+// The inverse; a text with a character outside the alphabet is returned unchanged.
 inline std::string from_alphabet(std::string_view text) {
     static const std::unordered_map<char32_t, char> bytes = [] {
         std::unordered_map<char32_t, char> map;

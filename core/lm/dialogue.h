@@ -1,4 +1,4 @@
-// Dialogues: a list of segments, each opened by the special token of its role, and how files spell them.
+// Dialogues: lists of segments, each opened by the special token of its role, and their format in files.
 #pragma once
 #include <string>
 #include <string_view>
@@ -10,19 +10,18 @@
 
 namespace cai {
 
-// In place of a role: the segment goes on where the one before it ended, so that a turn can be learned in part.
+// Used in place of a role: the segment continues the previous one, so that only part of a turn can be learned.
 inline constexpr Token kContinue = -1;
 
 // One turn of a conversation, or one part of a review.
 struct Segment {
     Token role;        // a special token; kEndOfText: plain text, spoken by nobody; or kContinue
-    std::string text;  // may be empty: a prompt ends with the role that shall speak next
+    std::string text;  // may be empty: a prompt ends with the role that speaks next
     bool learn;        // is the model trained to write this text?
     bool operator==(const Segment&) const = default;
 };
 
-// Roles as files spell them. The last column: whether the text is learned unless the file says otherwise, which holds
-// for what the model itself writes.
+// Names of the roles in files. The last column is the default of `learn`: true for roles that the model itself writes.
 struct RoleName {
     Token role;
     const char* word;
@@ -35,14 +34,14 @@ inline constexpr RoleName kRoleNames[] = {
     {kVerdict, "verdict", true},   {kContinue, "", true},
 };
 
-// The row of a role's token; a token that is no role is an error.
+// The entry for a role's token. Errors: the token is not a role.
 inline const RoleName& role_name(Token role) {
     for (const RoleName& name : kRoleNames)
         if (name.role == role) return name;
     fail(kBadInput, "token ", role, " is not a role");
 }
 
-// The row of a role's word. `where` ("file: line 3") opens the error message.
+// The entry for a role's name. `where` ("file: line 3") opens the error message.
 inline const RoleName& role_named(std::string_view word, const std::string& where) {
     std::string known;
     for (const RoleName& name : kRoleNames) {
@@ -53,7 +52,7 @@ inline const RoleName& role_named(std::string_view word, const std::string& wher
 }
 
 // {"kind": kind, "segments": [["user", "..."], ["assistant", "..."]]}. A third element, true or false, is present where
-// `learn` differs from the role's default. The role "" goes on with the turn before it.
+// `learn` differs from the default of the role. The role "" continues the previous turn.
 inline Json to_json(const std::string& kind, const std::vector<Segment>& segments) {
     Json::Array list;
     for (const Segment& segment : segments) {
@@ -64,7 +63,7 @@ inline Json to_json(const std::string& kind, const std::vector<Segment>& segment
     return Json::Object{{"kind", kind}, {"segments", std::move(list)}};
 }
 
-// The inverse; other members of the object are left to the caller. `where` ("file: line 3") opens every error message.
+// The inverse; other members of the object are ignored. `where` ("file: line 3") opens every error message.
 inline std::vector<Segment> segments_from_json(const Json& json, const std::string& where) {
     const Json* list = json.is_object() ? json.find("segments") : nullptr;
     expects(list && list->is_array(), where, ": \"segments\" is missing or not a list of [role, text] pairs");

@@ -1,4 +1,4 @@
-// From segments to tokens, with a mask of the tokens to learn.
+// Encoding of segments as tokens, with a mask of the tokens to learn.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -14,13 +14,13 @@ namespace cai {
 struct Document {
     std::vector<Token> tokens;
     std::vector<uint8_t>
-        learn;  // as long as tokens; 1: the model is trained to predict this token from those before it
+        learn;  // one per token; 1: the model is trained to predict this token from those before it
 };
 
-// Segments to tokens: <|role|> text <|role|> text ... <|endoftext|>, without a special token before a segment of the
-// same turn. The text of learned segments is learned, and so is the special token after it, because that is where the
-// model has to stop. Text never encodes to a special token, so that nobody can forge a turn by typing its name. A
-// prompt is a document with end_of_text = false whose last segment is empty.
+// Encodes segments as <|role|> text <|role|> text ... <|endoftext|>; a segment that continues a turn has no special
+// token. The mask covers the text of learned segments and the special token that follows, where the model must stop.
+// Text never encodes to a special token, so nobody can forge a turn by typing its name. A prompt is a document with
+// end_of_text = false whose last segment is empty.
 inline Document encode_document(const Tokenizer& tokenizer, const std::vector<Segment>& segments,
                                 bool end_of_text = true) {
     Document document;
@@ -38,7 +38,7 @@ inline Document encode_document(const Tokenizer& tokenizer, const std::vector<Se
     return document;
 }
 
-// Plain text, all of it learned: <|endoftext|> text <|endoftext|>. The first one stands for "a document begins here".
+// Plain text, all learned: <|endoftext|> text <|endoftext|>. The first special token marks the start of the document.
 inline Document encode_text(const Tokenizer& tokenizer, std::string text) {
     return encode_document(tokenizer, {{kEndOfText, std::move(text), true}});
 }

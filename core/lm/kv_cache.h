@@ -1,4 +1,4 @@
-// The cache of keys and values, with which generation computes no token twice.
+// The key-value cache, which saves generation from recomputing past tokens.
 #pragma once
 #include <algorithm>
 #include <cstdint>
@@ -8,7 +8,7 @@
 
 namespace cai {
 
-// The number of tokens with which both begin, the last of `prompt` not counted: its logits are wanted.
+// The length of the common prefix. The last token of `prompt` does not count, since its logits must be computed.
 inline size_t shared_beginning(const std::vector<Token>& prompt, const std::vector<Token>& other) {
     const size_t most = std::min(prompt.size() - 1, other.size());
     size_t n = 0;
@@ -16,10 +16,10 @@ inline size_t shared_beginning(const std::vector<Token>& prompt, const std::vect
     return n;
 }
 
-// The cache: for each layer the keys and values of `slots` sequences of up to `capacity` tokens.
+// For each layer, the keys and values of `slots` sequences of up to `capacity` tokens.
 class KeyValueCache {
   public:
-    std::vector<std::vector<Token>> tokens;  // those whose keys and values stand in each slot
+    std::vector<std::vector<Token>> tokens;  // by slot: the tokens whose keys and values are cached
 
     KeyValueCache(const Model& model, size_t slots, size_t capacity)
         : tokens(slots), model_(model), capacity_(capacity) {
@@ -30,10 +30,10 @@ class KeyValueCache {
         }
     }
 
-    // How much of a prompt the slot holds already.
+    // The number of tokens of the prompt that are cached in the slot.
     size_t held(size_t slot, const std::vector<Token>& prompt) const { return shared_beginning(prompt, tokens[slot]); }
 
-    // Forgets what is not of the prompt.
+    // Truncates the slot to its common prefix with the prompt.
     void keep(size_t slot, const std::vector<Token>& prompt) { tokens[slot].resize(held(slot, prompt)); }
 
     void copy_slot(size_t to, size_t from) {
@@ -45,9 +45,9 @@ class KeyValueCache {
         tokens[to] = tokens[from];
     }
 
-    // What forward() calls in place of attention within the batch: row n stands at positions[n] of the sequence in
-    // slots[n] and attends to all of that sequence so far, whose new rows lie in one micro-batch. The vectors are read
-    // at each call.
+    // Replaces attention within the batch in forward(): row n is at positions[n] of the sequence in
+    // slots[n] and attends to all of that sequence so far. The new rows of a sequence must be in
+    // one micro-batch. The vectors are read at each call.
     Attention attention(const std::vector<int32_t>& slots, const std::vector<int32_t>& positions) {
         return [this, &slots, &positions](const MicroBatch& batch, size_t l, float* out, float*, const float* qkv) {
             const auto [L, C, H, K, D, Q, F, V] = alphabet(model_.config);

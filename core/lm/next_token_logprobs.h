@@ -1,4 +1,4 @@
-// How likely some candidates are as the next token: what a judge's verdict is read from.
+// Log-probabilities of candidates for the next token, from which the verdict of a judge is read.
 #pragma once
 #include <cstdint>
 #include <vector>
@@ -7,9 +7,9 @@
 
 namespace cai {
 
-// log p(candidate | prompt) at temperature 1, over the whole vocabulary, for each prompt (outer) and each candidate
-// (inner): how a judge reads its verdict off the tokens "A" and "B". Throws as generate() does, but a prompt may fill
-// the context.
+// log p(candidate | prompt) at temperature 1 over the whole vocabulary, for each prompt (outer)
+// and candidate (inner): a judge gives its verdict through the tokens "A" and "B". Throws as
+// generate() does, except that a prompt may fill the context.
 inline std::vector<std::vector<float>> next_token_logprobs(const Model& model,
                                                            const std::vector<std::vector<Token>>& prompts,
                                                            const std::vector<Token>& candidates) {

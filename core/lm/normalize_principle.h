@@ -1,4 +1,4 @@
-// A principle as models read it: without the capital of its first word, as if it stood within a sentence.
+// Normalisation of a principle for the models: as if it were in the middle of a sentence, without its initial capital.
 #pragma once
 #include <cctype>
 #include <string>
@@ -7,9 +7,8 @@
 
 namespace cai {
 
-// The text of a segment; a principle is read as if it stood within a sentence: after a space and,
-// unless its first two letters are capitals, without the capital of its first word. So a topic is the same token
-// wherever in a principle it stands.
+// The text of a segment. A principle gets a leading space and, unless its first two letters are capitals, loses its
+// initial capital. A topic is then the same token anywhere in a principle.
 inline std::string normalize_principle(const Segment& segment) {
     std::string text = segment.text;
     if (segment.role != kPrinciple || text.empty()) return text;

@@ -1,10 +1,10 @@
-// The forms of the method: how a prompt, an answer and a principle are laid out for the critic, the reviser and the
-// judge. They follow the paper's (Bai et al. 2022, sections 3.1 and 4.1), with one special token where it has a
-// heading:
-//   critique    user · assistant · principle · critique · revision       ("CritiqueRequest: ... Critique: ... Revision:
-//   ...") comparison  user · option_a · option_b · principle · reasoning · verdict    ("Options: (A) ... (B) ... The
-//   answer is:")
-// Without reasoning the critique or the reasoning is left out.
+// The prompt templates of the method: the layout of prompt, answer and principle for the critic, the reviser and the
+// judge. They follow the paper (Bai et al. 2022, sections 3.1 and 4.1), with a special token in place of each heading:
+//   critique    user · assistant · principle · critique · revision
+//               ("CritiqueRequest: ... Critique: ... Revision: ...")
+//   comparison  user · option_a · option_b · principle · reasoning · verdict
+//               ("Options: (A) ... (B) ... The answer is:")
+// The critique and the reasoning may be omitted (a direct revision, a verdict without chain of thought).
 #pragma once
 #include <string>
 #include <vector>
@@ -15,7 +15,7 @@ namespace cai {
 
 using Transcript = std::vector<Segment>;
 
-// Prompts end with the role that speaks next, its text still empty.
+// A prompt ends with the role that speaks next, with empty text.
 inline Transcript dialogue_prompt(const std::string& prompt) {
     return {{kUser, prompt, false}, {kAssistant, "", true}};
 }
@@ -24,7 +24,7 @@ inline Transcript critique_prompt(const std::string& prompt, const std::string& 
     return {{kUser, prompt, false}, {kAssistant, answer, false}, {kPrinciple, principle, false}, {kCritique, "", true}};
 }
 
-// With an empty critique: the direct revision of the paper's section 3.5.
+// With an empty critique, this is the direct revision of the paper's section 3.5.
 inline Transcript revision_prompt(const std::string& prompt, const std::string& answer, const std::string& principle,
                                   const std::string& critique) {
     Transcript transcript = {{kUser, prompt, false}, {kAssistant, answer, false}, {kPrinciple, principle, false}};
@@ -42,7 +42,7 @@ inline Transcript reasoning_prompt(const std::string& prompt, const std::string&
             {kReasoning, "", true}};
 }
 
-// The judge's next token is A or B. With an empty reasoning: the paper's comparison without chain of thought.
+// The judge's next token is A or B. With empty reasoning, this is the paper's comparison without chain of thought.
 inline Transcript verdict_prompt(const std::string& prompt, const std::string& option_a, const std::string& option_b,
                                  const std::string& principle, const std::string& reasoning) {
     Transcript transcript = {{kUser, prompt, false},
@@ -54,7 +54,7 @@ inline Transcript verdict_prompt(const std::string& prompt, const std::string& o
     return transcript;
 }
 
-// The same transcript with the last speaker's words.
+// The transcript with the text of its last segment filled in.
 inline Transcript completed(Transcript transcript, const std::string& text) {
     transcript.back().text = text;
     return transcript;

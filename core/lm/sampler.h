@@ -1,10 +1,10 @@
-// Sampling with a cache of keys and values. Prompts take turns in a fixed number of slots; each step runs one forward
-// over all tokens of the prompts just admitted and the newest token of every running sequence, then draws one token for
-// each (continuous batching: Yu et al. 2022, "Orca"). What stands in the cache is not computed again: a sequence may go
-// on to a continuation, and a prompt takes over the keys and values of one that begins alike.
+// Sampling with a key-value cache and continuous batching (Yu et al. 2022, "Orca"). Prompts share a fixed number of
+// slots. Each step runs one forward pass over all tokens of the newly admitted prompts and the newest token of every
+// running sequence, then draws one token for each. Cached tokens are not recomputed: a sequence may go on to a
+// continuation, and a prompt may copy the keys and values of a common prefix.
 //
 // Neither the number of slots nor that of threads changes a result: a row of a kernel does not depend on the other
-// rows, and a draw depends on (seed, sample id of the prompt, position) only. For the same reason the log-probabilities
+// rows, and a draw depends only on (seed, sample id of the prompt, position). For the same reason the log-probabilities
 // equal those that forward() computes over the finished text, to the last bit.
 #pragma once
 #include <algorithm>
@@ -22,9 +22,9 @@
 namespace cai {
 
 struct Completion {
-    std::vector<Token> tokens;    // with the stop token at the end when stopped
+    std::vector<Token> tokens;    // ends with the stop token if stopped
     std::vector<float> logprobs;  // of each token, as Kernels::sample defines them
-    bool stopped = false;         // by a stop token; otherwise by max_new_tokens or the end of the context
+    bool stopped = false;         // by a stop token, not by max_new_tokens or the end of the context
 };
 
 // The text of a completion, without the token that ended it.
@@ -37,35 +37,34 @@ struct GenerateOptions {
     int max_new_tokens = 64;
     uint64_t seed = 1;
     std::vector<Token> stops;    // a completion ends with one of these; empty: any of the Special tokens
-    std::vector<uint64_t> sample_ids;  // one a prompt: equal prompts with equal ids draw equal tokens; empty: 0, 1, ...
-    size_t slots = 64;           // sequences that run at the same time; more is faster and takes more memory
-    bool stoppable = true;  // fail when a signal asks to stop; not for a caller that saves what it has a little later
+    std::vector<uint64_t> sample_ids;  // one per prompt; equal prompts and ids draw equal tokens; empty: 0, 1, ...
+    size_t slots = 64;           // concurrent sequences; more are faster and take more memory
+    bool stoppable = true;  // fail on a stop signal; false for a caller that will soon save its state
 };
 
-// Called after each drawn token with the index of its prompt; the tokens of one prompt come in order.
+// Called after each draw with the index of the prompt; the tokens of one prompt arrive in order.
 using OnToken = std::function<void(size_t prompt, Token token)>;
 
-// What a sequence reads after a completion: all that it shall have read by then, most of it what it has read and
-// written already. With candidates nothing is drawn: the completion's logprobs are those of each candidate as the next
-// token, at temperature 1 and over the whole vocabulary, and it has no tokens.
+// The next turn's full prompt; tokens already cached are not recomputed. With candidates nothing
+// is drawn: the completion has no tokens, and its logprobs are those of each candidate as the
+// next token, at temperature 1 over the whole vocabulary.
 struct Continuation {
     std::vector<Token> prompt;
     std::vector<Token> candidates = {};
 };
 
-// Called with the index of a prompt and its completion; gives what its sequence goes on with, or nothing when it is
-// done.
+// Called with the index of a prompt and its completion; returns the continuation, or nothing when the sequence is done.
 using OnCompletion = std::function<std::optional<Continuation>(size_t prompt, const Completion& completion)>;
 
-// A forward takes new prompts while their tokens stay within this many rows, which bounds its memory.
+// A forward pass admits prompts while their tokens fit in this many rows, which bounds its memory.
 inline constexpr size_t kPromptRows = 1024;
 
-// A prompt takes over a shared beginning when that is longer by this many tokens than what its slot holds: copying a
-// slot takes about as long as computing ten.
+// A prompt copies a common prefix from another slot if that is longer than the one in its own slot by at least this
+// many tokens: copying a slot takes about as long as computing ten.
 inline constexpr size_t kWorthCopying = 16;
 
-// The numbers of all sequences with the long ones spread evenly among the others: shards, which are runs of sequences,
-// then get about equally much to do.
+// The indices of all sequences, with the long ones spread evenly among the others: shards, which are runs of
+// consecutive sequences, then have about equal work.
 inline std::vector<size_t> spread(const std::vector<bool>& is_long) {
     std::vector<size_t> longs, others, order;
     for (size_t i = 0; i < is_long.size(); i++) (is_long[i] ? longs : others).push_back(i);
@@ -76,7 +75,7 @@ inline std::vector<size_t> spread(const std::vector<bool>& is_long) {
     return longs.empty() ? others : order;
 }
 
-// Throws unless prompt number i holds 1 to `longest` tokens of the model's vocabulary.
+// Throws unless prompt i holds 1 to `longest` tokens of the vocabulary.
 inline void check_prompt(const Model& model, size_t i, const std::vector<Token>& prompt, size_t longest) {
     const int vocab_size = model.config.vocab_size;
     expects(!prompt.empty(), "prompt ", i, " is empty; begin it with <|endoftext|> or a role");
@@ -87,7 +86,7 @@ inline void check_prompt(const Model& model, size_t i, const std::vector<Token>&
                 ", which is not in the vocabulary of ", vocab_size, "; encode it with this model's tokenizer");
 }
 
-// Throws unless the model has logits to give and every prompt is as check_prompt() asks.
+// Throws unless the model outputs logits and every prompt passes check_prompt().
 inline void check_prompts(const Model& model, const std::vector<std::vector<Token>>& prompts, size_t longest) {
     expects(!model.config.score_head, "this model scores texts and cannot write them; load a language model");
     for (size_t i = 0; i < prompts.size(); i++) check_prompt(model, i, prompts[i], longest);
@@ -99,14 +98,14 @@ inline void check_candidates(const Model& model, const std::vector<Token>& candi
                 " is not in the vocabulary of ", model.config.vocab_size, "; encode it with this model's tokenizer");
 }
 
-// Throws when a signal asked to stop: what is being written stands in no file yet.
+// Throws on a stop signal: this output has not been saved to a file yet.
 inline void check_stop_signal() {
     if (stop_signal)
         fail(stopped_by(),
              "interrupted while a model was writing; the same command keeps what is finished and begins this anew");
 }
 
-// log p(target) at temperature 1 for each row of the logits that forward() left; 0 where the target is negative.
+// log p(target) at temperature 1 for each row of the logits from forward(); 0 where the target is negative.
 inline std::vector<float> target_logprobs(const Model& model, Activations& activations,
                                           const std::vector<Token>& targets) {
     Buffer<Token> buffer(*model.kernels, targets.size());
@@ -118,19 +117,19 @@ inline std::vector<float> target_logprobs(const Model& model, Activations& activ
     return logprobs;
 }
 
-// A completion for each prompt, in the order of the prompts. It ends with a stop token, after max_new_tokens, or where
-// prompt and completion together fill the context. Where on_completion gives a sequence a continuation, the completion
-// of that takes the place of the one before. Throws for options that make no sense, and for a prompt that is empty,
-// leaves no room in the context, or holds a token outside of the vocabulary.
+// Returns a completion for each prompt, in the order of the prompts. It ends with a stop token, after
+// max_new_tokens, or where prompt and completion fill the context. If on_completion returns a continuation, its
+// completion replaces the previous one. Throws on invalid options, and on a prompt that is empty, leaves no room in
+// the context, or holds a token outside the vocabulary.
 inline std::vector<Completion> generate(const Model& model, const std::vector<std::vector<Token>>& prompts,
                                         const GenerateOptions& options, const OnToken& on_token = {},
                                         const OnCompletion& on_completion = {}) {
     struct Sequence {
         size_t prompt, slot;
-        std::vector<Token> tokens;      // so far, of the prompt and the completion
-        size_t longest;                 // as many it may have
-        std::vector<Token> candidates;  // of its continuation
-        int row;                        // of this step's logits; -1: it has none
+        std::vector<Token> tokens;      // prompt and completion so far
+        size_t longest;                 // the maximum number of tokens
+        std::vector<Token> candidates;  // of the continuation
+        int row;                        // in this step's logits; -1: none
     };
     const size_t context = model.config.context;
     check_prompts(model, prompts, context - 1);
@@ -144,14 +143,14 @@ inline std::vector<Completion> generate(const Model& model, const std::vector<st
     size_t longest = on_completion ? context : 0;
     for (const auto& prompt : prompts) longest = std::max(longest, prompt.size());
     const size_t max_new_tokens = options.max_new_tokens, slots = std::min(options.slots, prompts.size());
-    // The last token of a completion is drawn, but never fed in. A whole number of cache lines lets kernels read whole
-    // vectors.
+    // The last token of a completion is drawn but never fed in. The capacity is rounded up to whole
+    // cache lines, so that kernels can read whole vectors.
     const size_t positions = std::min(context, longest + max_new_tokens - 1), capacity = (positions + 15) / 16 * 16;
     KeyValueCache cache(model, slots, capacity);
     Activations activations;
 
     Batch batch;                       // the rows of a step
-    std::vector<int32_t> batch_slots;  // whose rows they are
+    std::vector<int32_t> batch_slots;  // the slot of each token
     const Attention attention = cache.attention(batch_slots, batch.positions);
     std::vector<Sequence> running;
     std::vector<size_t> free_slots;
@@ -165,8 +164,9 @@ inline std::vector<Completion> generate(const Model& model, const std::vector<st
         return std::find(options.stops.begin(), options.stops.end(), token) != options.stops.end();
     };
 
-    // Gives the prompt the free slot that holds most of it, or a copy of another that holds much more. False where a
-    // running sequence is about to compute more of it still: that is worth a step of waiting.
+    // Assigns the prompt the free slot with the longest common prefix, or a copy of another
+    // slot with a much longer one. Returns false if a running sequence is about to compute a
+    // longer one still, which is worth waiting a step for.
     auto admit = [&](size_t number) {
         const std::vector<Token>& prompt = prompts[number];
         auto less = [&](size_t a, size_t b) { return cache.held(a, prompt) < cache.held(b, prompt); };
@@ -186,8 +186,8 @@ inline std::vector<Completion> generate(const Model& model, const std::vector<st
 
     for (size_t next = 0; next < prompts.size() || !running.empty();) {
         if (options.stoppable) check_stop_signal();
-        // 1. Rows: what each sequence has not read yet, much of a prompt or the newest token. The last of them has
-        // logits.
+        // 1. Rows: the tokens of each sequence that are not cached yet, most of a prompt or the newest
+        // token. Only the last token of a sequence gets logits.
         while (next < prompts.size() && !free_slots.empty() && admit(next)) next++;
         batch.tokens.clear(), batch.positions.clear(), batch.rows.clear(), batch_slots.clear();
         batch.offsets = {0};
@@ -217,7 +217,7 @@ inline std::vector<Completion> generate(const Model& model, const std::vector<st
             keys[sequence.row] = mix(mix(options.seed, id), sequence.tokens.size());
         }
 
-        // 2. Logits, and from each a token, or what the candidates are worth.
+        // 2. Logits, and from each row a drawn token or the candidates' log-probabilities.
         const size_t n = batch.rows.size();
         forward(model, batch, activations, attention);
         model.kernels->sample(drawn.data(), logprobs.data(), activations.logits, keys.data(), n,
@@ -235,7 +235,7 @@ inline std::vector<Completion> generate(const Model& model, const std::vector<st
                     completions[sequence.prompt].logprobs.push_back(worth[sequence.row]);
         }
 
-        // 3. A sequence that is done goes on to its continuation, or leaves its slot to the next prompt.
+        // 3. A finished sequence goes on to its continuation, or frees its slot for the next prompt.
         size_t staying = 0;
         for (size_t i = 0; i < running.size(); i++) {
             Sequence& sequence = running[i];

@@ -1,11 +1,10 @@
-// The special tokens: one for each role of a dialogue, the end of text and padding.
+// The special tokens: one for each role of a dialogue, one for the end of text and one for padding.
 #pragma once
 #include "../nn/kernels.h"
 
 namespace cai {
 
-// The tokens that structure a dialogue, ids 0 to 10. No text encodes to them, whatever it says: only code can write
-// them.
+// The tokens that structure a dialogue, ids 0 to 10. No text encodes to them; only code can insert them.
 enum Special : Token {
     kEndOfText,
     kPad,

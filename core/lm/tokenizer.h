@@ -1,9 +1,9 @@
-// Byte-level byte-pair encoding (Sennrich, Haddow & Birch 2016, algorithm 1; on bytes: Radford et al. 2019,
-// section 2.2).
+// Byte-level byte-pair encoding (Sennrich, Haddow & Birch 2016,
+// algorithm 1; on bytes: Radford et al. 2019, section 2.2).
 //
-// Text is first cut into pieces, roughly words with the space before them. A piece starts as its bytes, one token each;
-// then the adjacent pair that was learned first is merged, again and again, until no learned pair is left. Training
-// learns the pairs: the most frequent adjacent pair over all pieces becomes a token, again and again.
+// Text is first split into pieces, roughly words with the preceding space. A piece starts as one token per byte; then
+// the adjacent pair that was learned earliest is merged, until no learned pair is left. Training learns the pairs by
+// repeatedly turning the most frequent adjacent pair over all pieces into a token.
 #pragma once
 #include <array>
 #include <cstdint>
@@ -24,7 +24,7 @@
 
 namespace cai {
 
-// A pair of tokens as one number, and hash tables keyed by pair or by text.
+// A pair of tokens as one number, and hash tables keyed by pair or text.
 inline uint64_t pair_key(Token left, Token right) {
     return static_cast<uint64_t>(left) << 32 | static_cast<uint32_t>(right);
 }
@@ -42,7 +42,7 @@ class Tokenizer {
   public:
     using Pair = std::pair<Token, Token>;
 
-    // pieces[id] are the bytes of each token, or the name of a special one; merges in the order they were learned.
+    // pieces[id]: the bytes of each token, or the name of a special one. merges: in the order they were learned.
     Tokenizer(std::vector<std::string> pieces, std::vector<Pair> merges, const std::vector<Token>& specials)
         : pieces_(std::move(pieces)), merges_(std::move(merges)), special_(pieces_.size()) {
         for (Token id : specials) {
@@ -74,7 +74,7 @@ class Tokenizer {
     std::vector<Token> encode(std::string_view text) const {
         std::vector<Token> ids;
         ids.reserve(text.size() / 3);
-        // The pieces met before are kept. Of threads that share the tokenizer, one at a time uses them.
+        // Encoded pieces are cached. Of the threads that share the tokenizer, only one at a time uses the cache.
         std::unique_lock lock(cache_->mutex, std::try_to_lock);
         for (size_t start = 0; start < text.size();) {
             size_t end = piece_end(text, start);
@@ -96,7 +96,7 @@ class Tokenizer {
         return ids;
     }
 
-    // The tokens' bytes, end to end; special tokens as their names.
+    // The concatenated bytes of the tokens; special tokens decode to their names.
     std::string decode(const Token* tokens, size_t n) const {
         std::string text;
         for (size_t i = 0; i < n; i++) text += piece(tokens[i]);
@@ -111,7 +111,7 @@ class Tokenizer {
     size_t size() const { return pieces_.size(); }
     bool is_special(Token id) const { return in_vocabulary(id) && special_[static_cast<size_t>(id)]; }
     const std::vector<Pair>& merges() const { return merges_; }
-    // Whether ids 0 to 10 are the tokens of enum Special: the stages need that, an imported tokenizer may differ.
+    // Whether ids 0 to 10 are the tokens of enum Special, as the stages require; an imported tokenizer may differ.
     bool has_roles() const {
         for (Token id = 0; id < kSpecialCount; id++)
             if (!is_special(id) || piece(id) != kSpecialNames[id]) return false;
@@ -129,9 +129,9 @@ class Tokenizer {
         to.insert(to.end(), from.begin(), from.end());
     }
 
-    // Merges the pair learned first, leftmost first, until none is left, in O(n log n) for n bytes.
+    // Repeatedly merges the earliest-learned pair, leftmost first, in O(n log n) for n bytes.
     std::vector<Token> merge_piece(std::string_view bytes) const {
-        std::vector<Token> ids;  // -1: swallowed by the token to its left
+        std::vector<Token> ids;  // -1: merged into the token to its left
         for (unsigned char b : bytes) {
             expects(byte_ids_[b] >= 0, "byte ", int(b), " has no token in this vocabulary");
             ids.push_back(byte_ids_[b]);
@@ -155,7 +155,7 @@ class Tokenizer {
         while (!candidates.empty()) {
             auto [merge, i] = candidates.top();
             candidates.pop();
-            if (ids[i] < 0 || rank(i) != merge) continue;  // one of the pair has been merged meanwhile
+            if (ids[i] < 0 || rank(i) != merge) continue;  // outdated: one of the pair has been merged since
             ids[i] = merged_[merge];
             ids[next[i]] = -1;
             next[i] = next[next[i]];
@@ -169,9 +169,9 @@ class Tokenizer {
 
     std::vector<std::string> pieces_;  // by id
     std::vector<Pair> merges_;         // by rank
-    std::vector<Token> merged_;        // by rank: what the merge makes
+    std::vector<Token> merged_;        // by rank: the token made by the merge
     std::vector<bool> special_;        // by id
-    std::array<Token, 256> byte_ids_;  // by byte; -1: the vocabulary lacks it
+    std::array<Token, 256> byte_ids_;  // by byte; -1: not in the vocabulary
     std::unordered_map<uint64_t, size_t, HashPair> ranks_;
     std::shared_ptr<Cache> cache_ = std::make_shared<Cache>();
 };
