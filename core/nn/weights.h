@@ -1,4 +1,4 @@
-// The weights of a model: the one list of them all, and the model that owns them. What the model computes is in model.h.
+// The weights of a model: the one list of them, and the model that owns them. What the model computes is in model.h.
 // Shapes are in the alphabet of kernels.h. The backend's memory is reached through kernels only; a `std::vector` is
 // on the host.
 #pragma once
