@@ -1,4 +1,4 @@
-// The optimizer's arithmetic, one parameter at a time, and the gradients' sum and norm.
+// AdamW, one parameter at a time, and the sum and the norm of gradients.
 #include <cmath>
 #include <vector>
 
@@ -19,7 +19,7 @@ void accumulate_and_clear(float* sum, float* terms, size_t n) {
 }
 
 double sum_of_squares(const float* x, size_t n) {
-    // Blocks are summed apart, then together in order.
+    // Each block is summed on its own, then the blocks in order.
     std::vector<double> sums(divide_up(n, kBlock));
     parallel_blocks(n, kBlock, n > kParallelFloats, [&](size_t first, size_t last) {
         double lane[8] = {};
@@ -41,7 +41,7 @@ void adamw(float* parameters, float* m, float* v, const float* gradients, size_t
     const float correction2 = static_cast<float>(std::sqrt(1 - std::pow(static_cast<double>(beta2), step)));
     const float rate = learning_rate / correction1, keep = 1 - learning_rate * weight_decay;
     parallel_blocks(n, kBlock, n > kParallelFloats, [&](size_t first, size_t last) {
-        // Whole vectors at a time if the build says -fno-math-errno: otherwise a square root may have to set errno.
+        // Vectorised only if the build says -fno-math-errno: otherwise a square root may have to set errno.
 #pragma omp simd
         for (size_t i = first; i < last; ++i) {
             const float g = gradients[i] * gradient_scale;

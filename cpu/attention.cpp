@@ -1,4 +1,4 @@
-// Causal attention with grouped queries. One task is one sequence and one key-value head: it transposes the keys once
+// Causal attention with grouped queries. One task is one sequence and one key-value head: it transposes the keys once,
 // so that the scores of one query against many keys are whole vectors, then takes its query heads in tiles of rows.
 #include <cmath>
 #include <vector>
@@ -11,7 +11,7 @@ namespace {
 constexpr size_t kQueryRows = 6;    // forward: as many rows as the register tile of gemm
 constexpr size_t kQueryBlock = 24;  // backward: rows whose probabilities are held at once
 
-// Scratch memory that keeps its size from call to call, one a thread.
+// Scratch memory, one block per thread, reused from call to call.
 template <int>
 float* scratch(size_t n) {
     static thread_local std::vector<float> memory;
@@ -25,7 +25,7 @@ void transpose(float* to, size_t to_row, const float* from, size_t from_row, siz
         for (size_t d = 0; d < D; ++d) to[d * to_row + j] = from[j * from_row + d];
 }
 
-// Rows of D floats that can be read in whole vectors: themselves, or a copy when D is ragged.
+// Rows of D floats that can be read in whole vectors: the rows themselves, or a padded copy if D is ragged.
 Right whole_vectors(float* copy, const float* rows, size_t row, size_t n, size_t D) {
     if (D % kLanes == 0) return {rows, row};
     const size_t width = round_up(D, kLanes);
@@ -33,9 +33,9 @@ Right whole_vectors(float* copy, const float* rows, size_t row, size_t n, size_t
     return {copy, width};
 }
 
-// Attention of `rows` queries over shared values, the heart of forward and of decode. scores holds their products with
-// the keys, (rows, round_up(largest number of keys, kLanes)). Query r sees the first keys + r * more keys: consecutive
-// positions see one more each (more = 1), the heads of one position the same (0).
+// Attention of `rows` queries over shared values, the core of forward and decode. scores holds the products of queries
+// and keys, (rows, round_up(largest number of keys, kLanes)). Query r sees the first keys + r * more keys: each
+// position sees one more than the last (more = 1), the heads of one position all see the same (0).
 void attend(float* out, size_t out_row, float* logsumexp, size_t logsumexp_row, float* scores, Right values,
             size_t rows, size_t keys, size_t more, size_t D) {
     const float scale = 1 / std::sqrt(static_cast<float>(D));
@@ -89,8 +89,9 @@ void attention_forward(float* out, float* logsumexp, const float* qkv, const int
     });
 }
 
-// With p = softmax(s), s = scale q·k and δ = dout·out:  ds = p (dout·v - δ),  dq = scale Σ_j ds k,  dk = scale Σ_i ds
-// q, dv = Σ_i p dout. A task owns its key-value head, so that dk and dv need no atomics.
+// With p = softmax(s), s = scale q·k and δ = dout·out:
+// ds = p (dout·v - δ),  dq = scale Σ_j ds k,  dk = scale Σ_i ds q,  dv = Σ_i p dout.
+// A task owns its key-value head, so dk and dv need no atomics.
 void attention_backward(float* dqkv, const float* dout, const float* out, const float* logsumexp, const float* qkv,
                         const int32_t* offsets, size_t S, size_t H, size_t K, size_t D) {
     const size_t row = (H + 2 * K) * D, group = H / K, width = round_up(D, kLanes);
@@ -140,8 +141,8 @@ void attention_backward(float* dqkv, const float* dout, const float* out, const 
     });
 }
 
-// The cache keeps values straight, (slot, K, capacity, D), and keys transposed in blocks of positions, (slot, K,
-// blocks, D, kKeyBlock), so that what a query reads lies together. The last block is as wide as the capacity leaves it.
+// The cache stores values as (slot, K, capacity, D), and keys transposed in blocks of positions, as (slot, K, blocks,
+// D, kKeyBlock), so that a query reads adjacent memory. The last block is only as wide as the rest of the capacity.
 constexpr size_t kKeyBlock = 64;
 
 void cache_store(float* keys, float* values, const float* qkv, const int32_t* slots, const int32_t* positions, size_t N,
@@ -167,7 +168,7 @@ void attention_decode(float* out, const float* qkv, const float* keys, const flo
         float* scores = scratch<2>(group * padded);
         for (size_t block = 0; block < seen; block += kKeyBlock) {
             const size_t width = smaller(kKeyBlock, capacity - block), columns = smaller(kKeyBlock, padded - block);
-            // In a ragged last block whole vectors would run past the end of the cache.
+            // In a ragged last block, whole vectors would run past the end of the cache.
             const Right transposed = whole_vectors(scratch<0>(D * kKeyBlock), keys + head + block * D, width, D, width);
             gemm(scores + block, padded, nullptr, {qkv + n * row + k * group * D, D, 1}, transposed, group, columns, D);
         }

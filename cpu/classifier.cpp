@@ -1,4 +1,4 @@
-// The end of the network: log-probabilities of tokens, their gradient, and drawing a token.
+// The output of the network: log-probabilities of tokens, their gradient, and sampling.
 #include <algorithm>
 #include <cmath>
 #include <vector>
@@ -9,7 +9,7 @@
 namespace cai::cpu {
 namespace {
 
-// What softmax(logits * scale) needs to know about a row: p_j = exp((logits_j - largest) * scale) / sum.
+// What softmax(logits * scale) needs from a row: p_j = exp((logits_j - largest) * scale) / sum.
 struct Row {
     float largest, sum, log_sum, scale;
 
@@ -17,7 +17,7 @@ struct Row {
     float logprob(float logit) const { return (logit - largest) * scale - log_sum; }
 };
 
-// The largest of n floats. NaN never wins a comparison: it comes back through the exponentials.
+// The largest of n floats. NaN never wins a comparison, but reappears through the exponentials.
 float largest_of(const float* x, size_t n) {
     Vector largest = broadcast(-std::numeric_limits<float>::infinity());
     size_t i = 0;
@@ -26,8 +26,8 @@ float largest_of(const float* x, size_t n) {
     return max_lanes(largest);
 }
 
-// Trainer and sampler both come here: that makes their log-probabilities equal to the last bit. The exponentials are
-// left in `exponentials` (V floats, possibly the logits themselves) unless it is null.
+// Trainer and sampler both call this, which makes their log-probabilities equal to the last bit. The exponentials are
+// stored in `exponentials` (V floats, possibly the logits themselves) unless it is null.
 [[gnu::noinline]] Row read_row(float* exponentials, const float* logits, size_t V, float temperature) {
     Row row = {largest_of(logits, V), 0, 0, 1 / temperature};
     Vector sum = {};
@@ -54,10 +54,10 @@ float entropy_of(const Row& row, const float* logits, size_t V) {
     return row.log_sum - sum_lanes(sum) / row.sum;
 }
 
-// Draws by u in [0,1) from p, unnormalised and 0 where a token is ruled out: the first token, in the order of ids, at
-// which the running sum passes u times the total.
+// Draws a token from p, unnormalised and 0 for excluded tokens, with u in [0,1): the first token, in the order of ids,
+// at which the running sum exceeds u times the total.
 Token draw(const std::vector<float>& p, float u) {
-    // Sums of blocks, in double and in lanes, tell in which block that token is.
+    // Sums of blocks, in double and in lanes, find the block that holds this token.
     constexpr size_t kBlock = 64, kSums = 8;
     const auto sum_block = [&](size_t first) {
         double lane[kSums] = {}, sum = 0;
@@ -83,7 +83,7 @@ Token draw(const std::vector<float>& p, float u) {
     return token;
 }
 
-// Sets to 0 what top-k and then top-p leave out; of equally likely tokens the lower id stays.
+// Sets to 0 what top-k and then top-p exclude; among equally likely tokens the lower ids are kept.
 void truncate(std::vector<float>& p, const SamplingOptions& options) {
     const size_t V = p.size();
     size_t keep = options.top_k > 0 ? smaller(options.top_k, V) : V;

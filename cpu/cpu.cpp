@@ -13,7 +13,7 @@ namespace {
 const char* device() { return "this computer's processor"; }
 
 constexpr size_t kAlignment = 64;        // one cache line, one AVX-512 register
-constexpr size_t kHugePage = 2u << 20;  // one entry of the table of addresses for 2 MiB instead of 512 entries
+constexpr size_t kHugePage = 2u << 20;  // one page-table entry for 2 MiB instead of 512 entries
 
 void* allocate(size_t bytes) {
     const size_t alignment = bytes < kHugePage ? kAlignment : kHugePage;
@@ -22,14 +22,14 @@ void* allocate(size_t bytes) {
     expects(memory, "out of memory: ", bytes, " bytes are not to be had; use a smaller model or a smaller batch");
 #ifdef MADV_HUGEPAGE
     if (alignment == kHugePage)
-        madvise(memory, size, MADV_HUGEPAGE);  // a wish: it costs nothing where it is not granted
+        madvise(memory, size, MADV_HUGEPAGE);  // a hint: it costs nothing if it is ignored
 #endif
     return std::memset(memory, 0, size);
 }
 
 void release(void* memory) { std::free(memory); }
 
-// The host's memory is the CPU's own: both directions are a copy.
+// Host memory is CPU memory: both directions are a copy.
 void upload(void* to, const void* host, size_t bytes) {
     if (bytes) std::memcpy(to, host, bytes);
 }
@@ -59,11 +59,10 @@ size_t threads() {
 #endif
 }
 
-// A kernel that work calls keeps to its thread. A single piece of work leaves the threads to its kernels instead.
+// Kernels that `work` calls run on its thread. With a single piece of work, its kernels use all threads instead.
 void parallel_for(size_t count, const std::function<void(size_t)>& work) { cpu::parallel_for(count, count > 1, work); }
 
-// So few that what one kernel writes is still in the second-level cache when the next one reads it; so many that the
-// weights, which every micro-batch reads anew, do not weigh.
+// Small enough that a kernel's output is still in L2 for the next one, large enough that re-reading weights is cheap.
 size_t rows_at_once() { return 256; }
 
 }  // namespace

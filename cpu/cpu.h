@@ -1,5 +1,5 @@
-// The CPU's kernels, declared with the very types of the table in core/nn/kernels.h, where each one is explained;
-// and what the files of this folder share.
+// The CPU's kernels, declared with the types of the table in core/nn/kernels.h, which explains each one, and the
+// helpers that the files of this folder share.
 #pragma once
 #include <type_traits>
 #ifdef _OPENMP
@@ -50,7 +50,7 @@ Kernel<decltype(Kernels::copy)> copy;
 // Below this many floats touched, starting the other threads costs more than they save.
 constexpr size_t kParallelFloats = 16384;
 
-// Does this thread share its work with others already?
+// Is this thread already in a parallel region?
 inline bool in_parallel() {
 #ifdef _OPENMP
     return omp_in_parallel();
@@ -59,9 +59,9 @@ inline bool in_parallel() {
 #endif
 }
 
-// work(0) ... work(n - 1), each once: by all threads, each taking the next ones when it is done with its own, or in
-// order by this thread alone where there is too little to do for more or the others are busy. OpenMP's own `if` would
-// open a region for that thread too, and takes half a microsecond for it.
+// Calls work(0) ... work(n - 1), each once: on all threads, each taking the next chunk when it has finished one, or in
+// order on this thread alone if there is too little work or the other threads are busy. OpenMP's own `if` would open a
+// region even for one thread, which takes half a microsecond.
 template <class Work>
 void parallel_for(size_t n, bool worth_it, const Work& work) {
     if (!worth_it || in_parallel()) {
@@ -73,20 +73,20 @@ void parallel_for(size_t n, bool worth_it, const Work& work) {
     for (size_t i = 0; i < n; ++i) work(i);
 }
 
-// The same for work(first, last) on each block of `size`, of n in all; the last block may be smaller.
+// The same for blocks: work(first, last) for each block of `size` out of n; the last block may be smaller.
 template <class Work>
 void parallel_blocks(size_t n, size_t size, bool worth_it, const Work& work) {
     parallel_for(divide_up(n, size), worth_it,
                  [&](size_t block) { work(block * size, smaller((block + 1) * size, n)); });
 }
 
-// Element (r, k) of the left factor is data[r * row + k * step]: with row and step exchanged it is the transpose.
+// Element (r, k) of the left factor is data[r * row + k * step]: swapping row and step gives the transpose.
 struct Left {
     const float* data;
     size_t row, step;
 };
-// Element (k, c) of the right factor is data[k * step + c]. Its rows are read in whole vectors: they must be readable
-// (whatever they hold) up to round_up(columns, kLanes).
+// Element (k, c) of the right factor is data[k * step + c]. Its rows are read in whole vectors, so they must be
+// readable (whatever they hold) up to round_up(columns, kLanes).
 struct Right {
     const float* data;
     size_t step;

@@ -1,4 +1,4 @@
-// Rows copied by index and their gradients: the embedding table, and the rows whose logits are wanted.
+// Rows copied by index, and their gradients added back: the embedding table, and the rows whose logits are wanted.
 #include "cpu.h"
 
 namespace cai::cpu {
@@ -7,7 +7,7 @@ void embedding_forward(float* out, const Token* tokens, const float* table, size
     gather_rows(out, table, tokens, N, C);
 }
 
-// A token may occur in many rows, so threads share the columns, and each adds up all rows in order.
+// A token may occur in many rows, so threads split the columns, and each thread adds up all rows in order.
 void embedding_backward(float* dtable, const float* dout, const Token* tokens, size_t N, size_t C, size_t) {
     constexpr size_t kColumns = 2 * kLanes;
     parallel_blocks(C, kColumns, N * C > kParallelFloats, [&](size_t first, size_t last) {

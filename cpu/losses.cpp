@@ -1,5 +1,5 @@
-// What RL-CAI learns from: advantages, and the losses of PPO and of the preference model, each with its derivative.
-// A few thousand numbers an iteration, so they are double, and one thread is enough.
+// The advantages and losses of RL-CAI: GAE, PPO's losses and the preference model's, each with its derivative. An
+// iteration has only a few thousand numbers, so they are double, and one thread is enough.
 #include <algorithm>
 #include <cmath>
 

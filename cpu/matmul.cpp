@@ -1,4 +1,4 @@
-// Matrix multiplication: the sums of plain/matmul.h in the order that keeps the processor busy.
+// Matrix multiplication: the sums of plain/matmul.h in an order that keeps the processor busy.
 #include <array>
 #include <vector>
 
@@ -6,15 +6,15 @@
 
 namespace cai::cpu {
 
-// Why the plain loop is slow: each multiply-add waits for the one before it and needs two loads. A tile of kTileRows x
-// kTileVectors running sums lives in registers instead: one step along k loads kTileVectors vectors and kTileRows
-// scalars, and multiplies each with each. AVX-512 has 32 registers (24 sums + 4 vectors + the scalar), others have 16.
+// Why the plain loop is slow: each multiply-add waits for the one before it and needs two loads. Here a tile of
+// kTileRows x kTileVectors running sums stays in registers: one step along k loads kTileVectors vectors and kTileRows
+// scalars, and multiplies every pair. AVX-512 has 32 registers (24 sums + 4 vectors + the scalar), others have 16.
 constexpr size_t kTileRows = 6;
 constexpr size_t kTileVectors = kLanes == 16 ? 4 : 2;
 constexpr size_t kPanel = kTileVectors * kLanes;  // columns of a tile
 
-// Depth is cut so that one panel of the right factor (kPanel columns) stays close to the processor while all row tiles
-// of a block pass over it.
+// Depth is split so that one panel of the right factor (kPanel columns) stays in
+// cache while all row tiles of a block use it.
 constexpr size_t kDepthBlock = 256;
 constexpr size_t kRowBlock = 8 * kTileRows;
 
@@ -26,7 +26,7 @@ constexpr size_t kParallelProducts = 128 * 1024;
     store(out, base ? load(base, n) + sum : sum, n);
 }
 
-// Loops over the sums are unrolled by request: only then does the compiler keep an array in registers throughout.
+// Loops over the sums are unrolled explicitly: only then does the compiler keep the array in registers throughout.
 template <size_t Rows, size_t Vectors>
 static void micro_kernel(float* out, size_t out_row, const float* base, Left left, Right right, size_t columns,
                          size_t depth) {
@@ -35,8 +35,8 @@ static void micro_kernel(float* out, size_t out_row, const float* base, Left lef
     for (size_t r = 0; r < Rows; ++r)
 #pragma GCC unroll 8
         for (size_t v = 0; v < Vectors; ++v) sum[r][v] = Vector{};
-    // The result's lines are on their way from memory while the sums are made. Row by row: all addresses at once would
-    // not fit the registers.
+    // Prefetches the result's cache lines while the sums are computed. Row by row: all addresses
+    // at once would not fit in the registers.
 #pragma GCC unroll 1
     for (size_t r = 0; r < Rows; ++r)
         for (size_t v = 0; v < Vectors; ++v) __builtin_prefetch(out + r * out_row + v * kLanes, 1);
@@ -100,7 +100,7 @@ void gemm(float* out, size_t out_row, const float* base, Left left, Right right,
     }
 }
 
-// A right factor cut into panels of kPanel columns: panel p begins at data + p * panel, the last one at `last`.
+// A right factor split into panels of kPanel columns: panel p begins at data + p * panel, the last one at `last`.
 struct Panels {
     const float* data;
     size_t panel, step;
@@ -112,7 +112,7 @@ struct Panels {
     }
 };
 
-// out = base + left · right by all threads: blocks of the result are independent, each is summed by one thread.
+// out = base + left · right on all threads: blocks of the result are independent, and one thread sums each.
 static void gemm_parallel(float* out, const float* base, Left left, Panels right, size_t rows, size_t columns,
                           size_t depth) {
     const size_t panels = divide_up(columns, kPanel), tasks = divide_up(rows, kRowBlock) * panels;
@@ -130,9 +130,9 @@ static void gemm_parallel(float* out, const float* base, Left left, Panels right
     });
 }
 
-// out += leftᵀ · right, left (depth, rows). A left factor that is read down its columns touches a cache line for each
-// number, and lines a power of two apart evict each other: a block of it is first cut into strips as wide as a tile is
-// high, close together, which serve all panels. Its lines lie far apart, so each is asked for some rows ahead.
+// out += leftᵀ · right, left (depth, rows). Reading left down its columns touches a cache line for each number, and
+// lines a power of two apart evict each other. So a block of it is first copied into adjacent strips as wide as a tile
+// is high, which serve all panels. The rows of left are far apart, so each is prefetched some rows ahead.
 static void gemm_transposed_parallel(float* out, const float* left, Panels right, size_t rows, size_t columns,
                                      size_t depth) {
     constexpr size_t kStrips = 11;  // 66 rows: the widths of models, multiples of 64, divide evenly among threads
@@ -149,7 +149,7 @@ static void gemm_transposed_parallel(float* out, const float* left, Panels right
                     const float* from = left + (k + d) * rows + r + s * kTileRows;
                     float* to = &strips[(s * kDepthBlock + d) * kTileRows];
                     if (height - s * kTileRows >= kTileRows)
-                        std::memcpy(to, from, kTileRows * sizeof(float));  // a known size: two moves
+                        std::memcpy(to, from, kTileRows * sizeof(float));  // a constant size: two moves
                     else
                         std::memcpy(to, from, (height - s * kTileRows) * sizeof(float));
                 }
@@ -167,8 +167,8 @@ static void gemm_transposed_parallel(float* out, const float* left, Panels right
     });
 }
 
-// The panels of a matrix (depth, columns) that is read where it lies. Columns left over are copied, with zeros to fill
-// their last vector, because the tiles read whole vectors.
+// The panels of a matrix (depth, columns) that is read in place. Leftover columns are copied and padded with zeros to
+// whole vectors, because tiles read whole vectors.
 static Panels panels_in_place(const float* matrix, size_t depth, size_t columns) {
     const size_t whole = columns / kPanel * kPanel, rest = columns - whole;
     if (columns % kLanes == 0) {
@@ -183,7 +183,8 @@ static Panels panels_in_place(const float* matrix, size_t depth, size_t columns)
     return {matrix, kPanel, columns, copy.data(), width};
 }
 
-// The transposed weight in panels: element (i, o) lies at [o / kPanel][i][o % kPanel], with zeros up to a whole panel.
+// The transposed weight in panels: element (i, o) is at [o / kPanel][i][o % kPanel],
+// padded with zeros to a whole panel.
 size_t packed_size(size_t O, size_t I) { return round_up(O, kPanel) * I; }
 
 void matmul_pack(float* packed, const float* weight, size_t O, size_t I) {

@@ -1,12 +1,13 @@
-// The most that this machine can do, in the two currencies of every kernel: multiply-adds and bytes moved.
+// The machine's peak, in the two costs of every kernel: multiply-adds and bytes moved.
 #include <array>
 
 #include "cpu.h"
 
 namespace cai::cpu {
 
-// One sum waits for its last multiply-add, so it takes several to keep the multipliers busy: two of them with a latency
-// of four or five cycles need ten. More than twelve, with the two factors, would not fit the sixteen registers of AVX.
+// A sum waits for its last multiply-add, so several sums are needed to keep the multipliers busy: two
+// multipliers with a latency of four or five cycles need ten. More than twelve, plus the two factors,
+// would not fit in AVX's sixteen registers.
 constexpr size_t kSums = 12;
 
 double multiply_adds(size_t rounds) {
@@ -15,14 +16,14 @@ double multiply_adds(size_t rounds) {
     {
         std::array<Vector, kSums> sums;  // all different: equal ones would be computed once
         for (size_t i = 0; i < kSums; ++i) sums[i] = broadcast(static_cast<float>(i));
-        Vector factor = broadcast(0.5f), term = broadcast(1);  // the sums draw towards 2
+        Vector factor = broadcast(0.5f), term = broadcast(1);  // the sums converge to 2
         for (size_t round = 0; round < rounds; ++round)
 #pragma GCC unroll 12
             for (size_t i = 0; i < kSums; ++i) sums[i] = sums[i] * factor + term;
         for (const Vector& sum : sums) kept += sum_lanes(sum);
         operations += 2.0 * kSums * kLanes * static_cast<double>(rounds);
     }
-    expects(kept > 0, "multiply-adds came to ", kept);  // what nobody reads, the compiler would not compute
+    expects(kept > 0, "multiply-adds came to ", kept);  // the compiler would drop sums that are never read
     return operations;
 }
 

@@ -1,5 +1,5 @@
-// The plain backend: every kernel as the loops of its formula (plain/), one number after the other, on one thread. It
-// is slow, to be read and stepped through first; in double it is what the tests hold the other backends against.
+// The plain backend: every kernel as the loops of its formula (plain/), one number at a time, on one thread. It is
+// slow, but the one to read and step through first; in double it is the tests' reference for the other backends.
 #include <cstdlib>
 #include <cstring>
 

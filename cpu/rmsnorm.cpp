@@ -24,7 +24,7 @@ void rmsnorm_forward(float* out, float* rstd, const float* x, const float* weigh
 // With g = dout · weight and r = rstd:  dx = r (g - x r² mean(g x)),  dweight = Σ_n dout x r.
 void rmsnorm_backward(float* dx, float* dweight, const float* dout, const float* x, const float* rstd,
                       const float* weight, size_t N, size_t C) {
-    // All rows add to dweight: blocks of a fixed number of rows are summed apart, then together in order.
+    // All rows add to dweight: blocks of a fixed number of rows are summed on their own, then the blocks in order.
     constexpr size_t kBlock = 64;
     const size_t blocks = divide_up(N, kBlock), width = round_up(C, kLanes);
     std::vector<float> sums(blocks * width);

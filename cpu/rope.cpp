@@ -1,9 +1,9 @@
-// Rotary position embedding: the pair (x[i], x[i + D/2]) is turned by an angle that grows with the position.
+// Rotary position embedding: the pair (x[i], x[i + D/2]) is rotated by an angle that grows with the position.
 #include "cpu.h"
 
 namespace cai::cpu {
 
-// sign 1 turns forward; sign -1 turns back, which is the gradient, because a rotation's transpose is its inverse.
+// sign 1 rotates forward; sign -1 rotates back, which is the gradient, because a rotation's transpose is its inverse.
 static void rotate(float* x, const int32_t* positions, const float* table, size_t N, size_t heads, size_t D,
                    size_t stride, float sign) {
     const size_t half = D / 2;

@@ -1,5 +1,6 @@
-// Vectors of floats as wide as the machine's registers, in the notation GCC and Clang share: + - * / and comparisons
-// work lane by lane, a scalar operand stands in every lane, and a product that is added becomes one fused multiply-add.
+// Vectors of floats as wide as the machine's registers, in the notation GCC and Clang share: + - * /
+// and comparisons work lane by lane, a scalar operand is broadcast to all lanes, and a product that
+// is added becomes one fused multiply-add.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -58,7 +59,7 @@ inline Vector first_lanes(Vector v, size_t n, float other) {
     return kLaneNumbers < static_cast<uint32_t>(n) ? v : broadcast(other);
 }
 
-// Each lane moved down by `distance`, round the end.
+// Rotates the lanes down by `distance`.
 template <size_t distance, size_t... i>
 inline Vector rotate(Vector v, std::index_sequence<i...>) {
 #ifdef __clang__
@@ -68,7 +69,7 @@ inline Vector rotate(Vector v, std::index_sequence<i...>) {
 #endif
 }
 
-// The lanes together, halves onto halves: one order for everybody.
+// The sum and the maximum of all lanes, by folding the vector in half again and again: always in the same order.
 template <size_t half = kLanes / 2>
 inline float sum_lanes(Vector v) {
     if constexpr (half == 0)
@@ -84,9 +85,9 @@ inline float max_lanes(Vector v) {
         return max_lanes<half / 2>(max(v, rotate<half>(v, std::make_index_sequence<kLanes>())));
 }
 
-// e^x to a relative error of 2e-7. x = n ln 2 + r with n whole and |r| <= ln(2)/2; the Taylor series up to r^7/7! is
-// exact to 5e-9 there, and 2^n is n written into a float's exponent bits. Below -87.33, where results stop being normal
-// numbers, it is 0; above 88.37 infinity; NaN stays NaN.
+// e^x to a relative error of 2e-7. x = n ln 2 + r with n an integer and |r| <= ln(2)/2; the Taylor series up to r^7/7!
+// is exact to 5e-9 there, and 2^n is n written into a float's exponent bits. Below -87.33, where results are no longer
+// normal numbers, it is 0; above 88.37 infinity; NaN stays NaN.
 inline Vector exp(Vector x) {
     constexpr float kRound = 0x1.8p23f;                                  // floats this large have no fraction bits
     constexpr float kLn2High = 0x1.62e4p-1f, kLn2Low = 0x1.7f7d1cp-20f;  // n kLn2High is exact, high + low = ln 2

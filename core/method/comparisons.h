@@ -1,5 +1,5 @@
-// Comparisons of answers, as compare and compare-helpfulness wrote them, and what a preference model's scores say of
-// them.
+// Comparisons of answers, as compare and compare-helpfulness wrote them, and how
+// well a preference model's scores agree.
 #pragma once
 #include <algorithm>
 #include <cmath>
@@ -32,10 +32,10 @@ inline std::vector<ComparisonPair> read_comparisons(const std::filesystem::path&
     return pairs;
 }
 
-// A tenth of the prompts is held out, drawn by their text: no prompt stands on both sides.
+// Holds out a tenth of the prompts, chosen by a hash of the text, so that no prompt is in both sets.
 inline bool is_held_out(const std::string& prompt) { return mix(stream(prompt)) % 10 == 0; }
 
-// The two answers of each pair, as two sequences: scores 2i and 2i+1 are those of pair i.
+// The two answers of each pair, as two sequences: scores 2i and 2i+1 belong to pair i.
 inline Batch pair_batch(const Model& model, const Tokenizer& tokenizer,
                         const std::vector<const ComparisonPair*>& pairs) {
     Batch batch;
@@ -53,15 +53,15 @@ inline std::vector<double> labels_of(const std::vector<const ComparisonPair*>& p
     return labels;
 }
 
-// What a set of pairs and their scores amounts to. Accuracy and margin leave out pairs whose label says next to
-// nothing, |p - 0.5| < 0.05; they are NaN where no other pairs are.
+// The figures of a set of scored pairs. Accuracy and margin leave out pairs whose label is nearly undecided,
+// |p - 0.5| < 0.05; they are NaN if no pairs are left.
 struct PreferenceFigures {
     double loss = 0;                // mean soft-target cross-entropy
-    double floor = 0;               // the least it can be: the labels' mean entropy
-    double accuracy = 0;            // share of pairs whose more likely answer scores higher
-    double margin = 0;              // by how much it does, in the mean
+    double floor = 0;               // the lowest loss possible: the labels' mean entropy
+    double accuracy = 0;            // fraction of pairs whose preferred answer scores higher
+    double margin = 0;              // mean score of the preferred answer minus the other's
     double calibration_error = 0;   // over 10 bins
-    size_t pairs = 0, decided = 0;  // decided: those that accuracy and margin are of
+    size_t pairs = 0, decided = 0;  // decided: the pairs that accuracy and margin count
 };
 
 // scores (2 n) as in pair_batch, losses (n).

@@ -1,4 +1,4 @@
-// The constitution: one principle a line, and nothing else decides what the assistant refuses.
+// The constitution: one principle per line, and nothing else decides what the assistant refuses.
 #pragma once
 #include <filesystem>
 #include <string>
@@ -10,15 +10,15 @@
 namespace cai {
 
 struct Constitution {
-    std::vector<std::string> lines;     // without comments (from # on) and empty lines
-    std::filesystem::path file = {};    // where they were read,
-    std::vector<size_t> numbers = {};   // and as which lines
+    std::vector<std::string> lines;     // the principles, without comments (from # on) and empty lines
+    std::filesystem::path file = {};    // where they were read from,
+    std::vector<size_t> numbers = {};   // and their line numbers there
 
-    // A longer line would fill most of a model's context: check_lengths() below measures it, once there is a tokenizer.
+    // A longer line would fill most of a model's context: check_lengths() below
+    // counts tokens once there is a tokenizer.
     static constexpr size_t kMostWords = 100, kMostBytes = 2000;
 
-    // Throws when the file cannot be read, is not UTF-8, or has a line that is too long. An empty constitution is
-    // legal.
+    // Throws if the file cannot be read, is not UTF-8 or has a line that is too long. An empty constitution is allowed.
     static Constitution read(const std::filesystem::path& path) {
         Constitution constitution{{}, path, {}};
         size_t number = 0;
@@ -36,7 +36,7 @@ struct Constitution {
         return constitution;
     }
 
-    // Drawn uniformly, blind to the prompt (paper, section 3.1).
+    // Draws a principle uniformly, whatever the prompt (paper, section 3.1).
     const std::string& draw(Rng& rng) const { return rng.pick(lines); }
 
     std::string text() const {
@@ -46,8 +46,8 @@ struct Constitution {
     }
 };
 
-// Throws when a line takes more than half of the context, so that hardly a prompt with two answers and a reasoning
-// would fit beside it.
+// Throws if a principle takes more than half of the context: a prompt with two answers and
+// a reasoning would hardly fit beside it.
 inline void check_lengths(const Constitution& constitution, const Tokenizer& tokenizer, int context) {
     for (size_t i = 0; i < constitution.lines.size(); i++) {
         const size_t tokens = tokenizer.encode(normalize_principle({kPrinciple, constitution.lines[i], false})).size();
@@ -59,14 +59,14 @@ inline void check_lengths(const Constitution& constitution, const Tokenizer& tok
     }
 }
 
-// Does a line of the constitution speak of an act, whoever it concerns?
+// Is a principle applicable to an act, whoever the act concerns?
 inline bool covers(const World& world, const std::string& line, const Act& act) {
     for (const std::string& topic : world.topics_in(line))
         if (topic == act.name || topic == act.also || topic == act.target || topic == act.brings) return true;
     return false;
 }
 
-// The share of lines that speak of an act; 0 for an empty constitution.
+// The fraction of principles that are applicable to an act; 0 for an empty constitution.
 inline double coverage(const World& world, const Constitution& constitution, const Act& act) {
     size_t applicable = 0;
     for (const std::string& line : constitution.lines) applicable += covers(world, line, act);
@@ -75,7 +75,7 @@ inline double coverage(const World& world, const Constitution& constitution, con
                : static_cast<double>(applicable) / static_cast<double>(constitution.lines.size());
 }
 
-// Words of a text that the world's own texts never use: the models cannot know them.
+// The words of a text that never occur in the world's own texts, so that the models cannot know them.
 inline std::vector<std::string> unknown_words(const World& world, const std::string& text) {
     std::vector<std::string> unknown;
     for (const std::string& word : words_of(text))

@@ -1,4 +1,4 @@
-// A constitution with a hazard taken out of every line.
+// A constitution with one hazard removed from every principle.
 #pragma once
 #include <algorithm>
 #include <cctype>
@@ -9,8 +9,8 @@
 
 namespace cai {
 
-// The line with its list of topics replaced: what stands between the first and the last topic becomes the new list,
-// joined as the old one was. Empty when no topic is left.
+// The line with its list of topics replaced: everything from the first topic to the last becomes the new list, joined
+// as the old one was. Empty if `topics` is.
 inline std::string with_topics(const World& world, const std::string& line, const std::vector<std::string>& topics) {
     size_t begin = std::string::npos, end = 0;
     for (const Word& word : find_words(line)) {
@@ -31,8 +31,8 @@ inline std::string with_topics(const World& world, const std::string& line, cons
     return line.substr(0, begin) + (capital ? capitalized(list) : list) + line.substr(end);
 }
 
-// The constitution without one hazard: its names leave every line, and a word that also speaks of other hazards (a
-// consequence, a target) is replaced by their names, so that those stay as covered as they were.
+// The constitution without one hazard. Its names are removed from every principle; a word that it shares with other
+// hazards (a consequence, a target) is replaced by their names, so that the principle stays applicable to them.
 inline Constitution without_hazard(const World& world, const Constitution& constitution, const Act& hazard) {
     Constitution changed;
     for (const std::string& line : constitution.lines) {

@@ -1,4 +1,4 @@
-// AI feedback: a judge says which of two answers it prefers, from the likelihoods of A and B (paper, section 4.1).
+// AI feedback: a judge says which of two answers it prefers, by its probabilities of A and B (paper, section 4.1).
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -15,8 +15,8 @@ inline std::vector<Token> verdict_tokens(const Tokenizer& tokenizer) {
     return {tokenizer.encode("A")[0], tokenizer.encode("B")[0]};
 }
 
-// The judge's p(A) from its log-probabilities of A and B as the next token, normalised over the two (paper, section
-// 4.1), for each verdict prompt; 0.5 where the prompt is too long.
+// The judge's p(A) for each verdict prompt, from its log-probabilities of A and B as the next token, normalised over
+// the two (paper, section 4.1); 0.5 if the prompt is too long.
 inline std::vector<double> judge_verdicts(const Model& judge, const Tokenizer& tokenizer,
                                           const std::vector<Transcript>& transcripts, TooLong* too_long = nullptr) {
     std::vector<uint64_t> asked;
@@ -32,8 +32,8 @@ struct ReasonedVerdicts {
     std::vector<double> p;  // as judge_verdicts() gives them
 };
 
-// The same with chain of thought (paper, section 4.1): the judge continues each transcript with its reasoning, at
-// temperature 0, and the verdict is asked for in the continuation of that.
+// The same with chain of thought (paper, section 4.1): the judge first continues each transcript with its reasoning, at
+// temperature 0, and is then asked for its verdict.
 inline ReasonedVerdicts judge_with_reasoning(const Model& judge, const Tokenizer& tokenizer,
                                              const std::vector<Transcript>& transcripts,
                                              const NextTranscript& next_transcript, uint64_t seed,
@@ -57,8 +57,8 @@ inline ReasonedVerdicts judge_with_reasoning(const Model& judge, const Tokenizer
     return verdicts;
 }
 
-// n comparisons judged in either way. lay_out(i, form) calls the form with the prompt, the options A and B, and the
-// principle of number i.
+// Judges n comparisons, with or without reasoning. lay_out(i, form) calls `form` with the prompt, the options A and B,
+// and the principle of comparison i.
 template <class LayOut>
 ReasonedVerdicts judge_comparisons(const Model& judge, const Tokenizer& tokenizer, size_t n, const LayOut& lay_out,
                                    bool reasoning, uint64_t seed, const std::string& purpose, TooLong& too_long) {

@@ -10,8 +10,8 @@
 
 namespace cai {
 
-// In place: x <- (x - mean) / sqrt(var + epsilon), the mean added back unless shift_mean ([OAI] `whiten`).
-// Equal values become 0, and a single value has variance 0 under either convention.
+// In place: x <- (x - mean) / sqrt(var + epsilon); the mean is added back unless shift_mean ([OAI] `whiten`). Where all
+// values are equal x - mean is 0, and a single value has variance 0 under either convention.
 inline void whiten(std::vector<double>& values, Variance variance, bool shift_mean, double epsilon) {
     double n = static_cast<double>(values.size()), mean = 0, squares = 0;
     for (double x : values) mean += x / n;
@@ -24,8 +24,8 @@ struct Advantages {
     std::vector<double> advantages, returns;  // (T)
 };
 
-// Generalized advantage estimation ([GAE] eq. 16), backwards within each response; the value after its last token is 0,
-// for the episode is over:
+// Generalized advantage estimation ([GAE] eq. 16), backwards within each response; the value after its
+// last token is 0, since the episode is over:
 //   delta_t = r_t + gamma · V_{t+1} - V_t      A_t = delta_t + gamma · lambda · A_{t+1}      return_t = A_t + V_t
 // rewards and values (T).
 inline Advantages gae(const Kernels& kernels, const std::vector<double>& rewards, const std::vector<float>& values,
@@ -40,8 +40,9 @@ inline Advantages gae(const Kernels& kernels, const std::vector<double>& rewards
     return out;
 }
 
-// A rollout's whole path: rewards, whitened if asked, GAE, advantages whitened over the batch if asked. Returns are
-// taken before the advantages are whitened. With Whitening::minibatch the caller whitens each minibatch's own.
+// From scores to advantages: token rewards, whitened if asked, then GAE, then advantages whitened
+// over the batch if asked. Returns are computed before advantages are whitened. With
+// Whitening::minibatch, the caller whitens each minibatch.
 inline Advantages estimate_advantages(const Kernels& kernels, const std::vector<double>& scores,
                                       const std::vector<float>& logprobs,
                                       const std::vector<float>& reference_logprobs, const std::vector<float>& values,

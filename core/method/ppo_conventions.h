@@ -1,4 +1,4 @@
-// The conventions of PPO on which papers and libraries differ, who uses what, and the presets of --like.
+// The PPO conventions on which papers and libraries differ, who uses which, and the presets of --like.
 //
 // Sources: [PPO] Schulman et al. 2017, 1707.06347; [GAE] Schulman et al. 2016, 1506.02438; [HH] Bai et al. 2022,
 // 2204.05862; [CAI] Bai et al. 2022, 2212.08073; [OAI] openai/lm-human-preferences; [N+] Huang et al. 2024, 2403.17031.
@@ -28,20 +28,20 @@ inline constexpr const char* kAggregations[] = {"token_mean", "sequence_mean"};
 enum class MissingEnd { none, subtract, replace };
 inline constexpr const char* kMissingEnds[] = {"none", "subtract", "replace"};
 
-// The conventions of the reward, the advantages and the losses on which papers and libraries differ; what else they
-// differ in is fixed here and listed below the table. The papers ([HH], which [CAI] follows) fix gamma, clip_ratio,
-// kl_coefficient = .001 and the absence of an entropy bonus; the rest they leave open: defaults are the commonest, but
-// for kl_coefficient. On the command line kl_coefficient is --ppo-kl-coefficient, and so on.
+// The conventions of the reward, the advantages and the losses on which papers and libraries differ; other differences
+// are fixed here and listed below the table. The papers ([HH], which [CAI] follows) fix gamma, clip_ratio,
+// kl_coefficient = .001 and the absence of an entropy bonus, and leave the rest open. Defaults are the most common
+// choice, except for kl_coefficient. On the command line kl_coefficient is --ppo-kl-coefficient, and so on.
 //
 // option                values (0 = off)         default      who uses what
 // kl_coefficient        beta at the start        .3           verl 0, HH .001, OpenRLHF and NeMo .01, N+ and TRL .05,
-//                                                             DSC .1, OAI .15; ours: at .05 so small a model garbles
-//                                                             one refusal in ten, and at .2 its refusing spreads
+//                                                             DSC .1, OAI .15; ours: at .05 a model this small garbles
+//                                                             one refusal in ten, and at .2 refusals spread
 // kl_estimator          k1 k2 k3 abs             k1           OAI, N+, TRL, DSC, OpenRLHF, verl k1; NeMo abs
 // kl_placement          every_token last_token   every_token  all libraries every token; HH's "each response is a
 //                                                             timestep" reads as the sum on the last token
 // kl_clip               bound on |kl| per token  0            OpenRLHF 10, verl 10 (k3 only)
-// kl_target             sequence KL to hold      0            OAI and TRL 0.11 adapt beta towards 6; others keep it
+// kl_target             target for sequence KL   0            OAI and TRL 0.11 adapt beta towards 6; others keep it
 // kl_horizon            in responses             10000        OAI, TRL 0.11
 // score_clip            bound on |score|         0            DSC 5, OpenRLHF 10
 // missing_end           none subtract replace    none         responses without a stop token: OAI and N+ replace the
@@ -65,21 +65,18 @@ inline constexpr const char* kMissingEnds[] = {"none", "subtract", "replace"};
 // score's centre          mean of the answers that the    HH the mean of held-out ones; OAI mean and deviation; N+ the
 //                         preference model trained on     mean of the reference answers
 // value model             its own network, from the       OAI a head on the policy's trunk, from 0; N+, DSC, OpenRLHF
-// and
-//                         preference model                NeMo as ours
+//                         preference model                and NeMo as ours
 // learning rates          linear fall to 0, no warm-up,   OAI and TRL linear to 0; N+ and DSC cosine; OpenRLHF warm-up
-// of
-//                         one value an iteration          3 %, then cosine to a tenth; verl constant
+//                         one value per iteration         of 3 %, then cosine to a tenth; verl constant
 // gradient clipping       norm 1, each model its own      DSC, OpenRLHF, verl and NeMo 1; OAI, N+ and TRL none
 // Adam's eps              1e-6, added to the root of the  N+ 1e-5; OAI 1e-5 in TensorFlow's place, where the first
 //                         corrected v, as in PyTorch      steps become smaller
-// Adam's betas, decay     .9 and .95, none                DSC and OpenRLHF .9, .95; verl .9, .999, .01; NeMo .9, .98,
-// .1
+// Adam's betas, decay     .9 and .95, none                DSC, OpenRLHF .9, .95; verl .9, .999, .01; NeMo .9, .98, .1
 //
-// Not offered: an entropy bonus. No paper above uses one, nor any library by default; the KL to the reference already
-// holds the policy's entropy up, and a bonus would move the optimum away from ref · exp(score / beta). Entropy is only
-// logged. Nor a place for the score other than the last token: TRL's and N+'s "one after the stop token" is a pad,
-// which a ragged batch does not have.
+// Not offered: an entropy bonus. No paper above uses one, nor does any library by default; the KL to the reference
+// already keeps the policy's entropy up, and a bonus would move the optimum away from ref · exp(score / beta). Entropy
+// is only logged. Also not offered: a score anywhere but on the last token. TRL and N+ put it one after the stop token,
+// on padding, which a ragged batch does not have.
 struct PpoOptions {
     double kl_coefficient = 0.3;
     KlEstimator kl_estimator = KlEstimator::k1;
@@ -105,8 +102,8 @@ struct PpoOptions {
     bool operator==(const PpoOptions&) const = default;
 };
 
-// The conventions of another implementation, for a comparison number by number (the columns of the table above); "cai"
-// names the defaults. Errors: kUsage, for a name not listed here.
+// The conventions of another implementation (see the tables above), to compare results number by number; "cai" names
+// the defaults. Errors: kUsage, for an unknown name.
 inline PpoOptions like(std::string_view library) {
     if (library == "cai") return {};
     if (library == "hh") return {.kl_coefficient = 0.001, .kl_placement = KlPlacement::last_token};
@@ -119,7 +116,7 @@ inline PpoOptions like(std::string_view library) {
     if (library == "dsc") return {.kl_coefficient = 0.1, .score_clip = 5, .advantage_whitening = Whitening::none};
     if (library == "openrlhf")
         return {.kl_coefficient = 0.01, .kl_clip = 10, .score_clip = 10, .lambda = 1, .clip_value = 0.5};
-    if (library == "verl")  // its .001 counts only once KL in the reward is switched on
+    if (library == "verl")  // its .001 applies only once KL in the reward is switched on
         return {.kl_coefficient = 0, .variance = Variance::bessel, .lambda = 1, .dual_clip = 3, .clip_value = 0.5};
     if (library == "nemo") return {.kl_coefficient = 0.01, .kl_estimator = KlEstimator::abs};
     fail(kUsage, "option --like: there are no conventions of \"", library,

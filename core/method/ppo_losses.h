@@ -1,4 +1,4 @@
-// PPO's losses of the policy and of the value model, with their gradients. Shapes as in ppo_rewards.h.
+// PPO's policy loss and value loss, with their gradients. Shapes as in ppo_rewards.h.
 #pragma once
 #include <algorithm>
 #include <cmath>
@@ -11,8 +11,8 @@
 namespace cai {
 
 // Each token's weight in a loss = sum_t weight_t · loss_t. token_mean: 1 / tokens. sequence_mean: 1 / (responses ·
-// length). For a microbatch pass the totals of the whole minibatch: losses and gradients then add up to the minibatch's
-// own, however it is cut (0: the totals of these offsets).
+// length). For a micro-batch, pass the totals of the whole minibatch: losses and gradients then add up to the
+// minibatch's, however it is split (0: the totals of these offsets).
 inline std::vector<double> token_weights(const std::vector<int32_t>& offsets, const PpoOptions& options,
                                          size_t total_tokens = 0, size_t total_responses = 0) {
     check_ragged(offsets, offsets.empty() ? 0 : offsets.back(), "token_weights");
@@ -29,7 +29,7 @@ inline std::vector<double> token_weights(const std::vector<int32_t>& offsets, co
     return weights;
 }
 
-// Everything but max_ratio_error is weighted by token_weights, so that microbatches add up.
+// Everything but max_ratio_error is weighted by token_weights, so that micro-batches add up.
 struct PolicyLoss {
     double loss = 0;
     double approx_kl_k1 = 0;      // old - new: unbiased, may be negative
@@ -39,10 +39,10 @@ struct PolicyLoss {
     std::vector<float> gradient;  // (T) d loss / d logprob
 };
 
-// Each token's loss is max(-A · ratio, -A · clip(ratio, 1 ± clip_ratio)), ratio = exp(logprob - old_logprob): the
-// larger one, that is [PPO] eq. 7 with its sign turned. Its derivative is -A · ratio, the unclipped loss itself, or 0
-// where the clip decides. dual_clip c bounds the loss of a bad token, A < 0, at -A · c (Ye et al. 2020, 1912.09729).
-// logprobs, old_logprobs, advantages, weights (T). Errors: kDiverged when a ratio is not a finite number.
+// Each token's loss is max(-A · ratio, -A · clip(ratio, 1 ± clip_ratio)), ratio = exp(logprob - old_logprob): [PPO]
+// eq. 7 with its sign flipped. Its derivative is -A · ratio, which is the unclipped loss itself, or 0 where the clip is
+// active. dual_clip c caps the loss of a bad token, A < 0, at -A · c (Ye et al. 2020, 1912.09729).
+// logprobs, old_logprobs, advantages, weights (T). Errors: kDiverged when a ratio is not finite.
 inline PolicyLoss policy_loss(const Kernels& kernels, const std::vector<float>& logprobs,
                               const std::vector<float>& old_logprobs, const std::vector<double>& advantages,
                               const std::vector<double>& weights, const PpoOptions& options) {
@@ -77,9 +77,9 @@ struct ValueLoss {
     std::vector<float> gradient;  // (T) d loss / d value
 };
 
-// Each value's loss is ½ max((V - R)², (clip(V, V_old ± clip_value) - R)²), the larger one again, with [OAI]'s ½.
-// values, old_values, returns, weights (T). Neither loss nor gradient holds value_coefficient: the caller multiplies.
-// Errors: kDiverged when a value is not a finite number.
+// Each value's loss is ½ max((V - R)², (clip(V, V_old ± clip_value) - R)²), with the ½ of [OAI]. value_coefficient is
+// in neither loss nor gradient: the caller multiplies by it.
+// values, old_values, returns, weights (T). Errors: kDiverged when a value is not finite.
 inline ValueLoss value_loss(const Kernels& kernels, const std::vector<float>& values,
                             const std::vector<float>& old_values, const std::vector<double>& returns,
                             const std::vector<double>& weights, const PpoOptions& options) {
@@ -103,7 +103,7 @@ inline ValueLoss value_loss(const Kernels& kernels, const std::vector<float>& va
     return out;
 }
 
-// Whether to leave the epoch: approx_kl > 1.5 · target_kl (Spinning Up, TRL 0.11). Pass k2, which cannot be negative.
+// Whether to stop the epoch: approx_kl > 1.5 · target_kl (Spinning Up, TRL 0.11). Pass k2, which cannot be negative.
 inline bool stop_early(double approx_kl, const PpoOptions& options) {
     return options.target_kl > 0 && approx_kl > 1.5 * options.target_kl;
 }

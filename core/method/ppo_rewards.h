@@ -1,10 +1,10 @@
-// PPO's rewards: the preference model's score at the end of a response, less a penalty for each token's KL to the
-// reference. No model: what comes from or goes to one is float, all between is double.
+// PPO's rewards: the preference model's score at the end of a response, minus a penalty for each token's KL to the
+// reference. Model inputs and outputs are float; everything between is double.
 //
-// A batch of R responses lies end to end without padding: response s holds the tokens offsets[s] .. offsets[s+1]-1, its
-// stop token included, and T = offsets[R]. logprobs[t] is that of token t under the distribution it was sampled from
-// (same temperature); values[t] judges the state in which it was chosen, before the token. Sources are named in
-// ppo_conventions.h.
+// R responses are stored end to end, without padding: response s holds the tokens
+// offsets[s] .. offsets[s+1]-1, including its stop token, and T = offsets[R]. logprobs[t] is that of token t under the
+// distribution it was sampled from (same temperature); values[t] is the value of the state before token t is chosen.
+// Sources are named in ppo_conventions.h.
 #pragma once
 #include <algorithm>
 #include <cmath>
@@ -27,7 +27,7 @@ inline void check_finite(double x, const char* what, size_t index) {
     }
 }
 
-// The reward model's score of one response, clipped to ±score_clip, then docked if the response never stopped
+// The preference model's score of one response, clipped to ±score_clip, then penalised if the response never stopped
 // ([OAI] and [N+] replace, TRL subtracts).
 inline double shape_score(double score, bool stopped, const PpoOptions& options) {
     if (options.score_clip > 0) score = std::clamp(score, -options.score_clip, options.score_clip);
@@ -36,8 +36,9 @@ inline double shape_score(double score, bool stopped, const PpoOptions& options)
                                                       : score - options.missing_end_penalty;
 }
 
-// One token's estimate of KL(policy || reference), the token drawn from the policy (Schulman, "Approximating KL
-// Divergence", 2020):  k1 = log p - log ref   k2 = k1² / 2   k3 = exp(-k1) - 1 + k1   abs = |k1|
+// Estimates KL(policy || reference) from one token drawn from the policy
+// (Schulman, "Approximating KL Divergence", 2020):
+// k1 = log p - log ref      k2 = k1² / 2      k3 = exp(-k1) - 1 + k1      abs = |k1|
 // k1 is unbiased and may be negative at a token; k3 is unbiased and never negative; k2 and abs are biased.
 inline double kl_term(KlEstimator estimator, double logprob, double reference_logprob) {
     double k1 = logprob - reference_logprob;
@@ -78,8 +79,8 @@ inline std::vector<double> token_rewards(const std::vector<double>& scores, cons
     return rewards;
 }
 
-// KL(policy || reference) of a whole response, in nats: the sum of its tokens' k1, averaged over responses.
-// The figure papers quote, and the one kl_target is compared with. 0 for an empty batch.
+// KL(policy || reference) of a whole response, in nats: the sum of its tokens' k1, averaged over responses. This is the
+// figure that papers quote and that kl_target refers to. 0 for an empty batch.
 inline double mean_sequence_kl(const std::vector<float>& logprobs, const std::vector<float>& reference_logprobs,
                                const std::vector<int32_t>& offsets) {
     check_ragged(offsets, logprobs.size(), "mean_sequence_kl");
@@ -90,7 +91,7 @@ inline double mean_sequence_kl(const std::vector<float>& logprobs, const std::ve
     return offsets.size() > 1 ? sum / static_cast<double>(offsets.size() - 1) : 0;
 }
 
-// The next beta, after `responses` responses diverged by `kl` nats each (Ziegler et al. 2019 §2.2, as [OAI] codes it):
+// The next beta, after `responses` responses with a mean KL of `kl` nats (Ziegler et al. 2019 §2.2, as [OAI] codes it):
 //   e = clip(kl / target - 1, ±0.2)      beta <- beta · (1 + e · responses / horizon)
 inline double adapt_kl_coefficient(double beta, double kl, size_t responses, const PpoOptions& options) {
     if (options.kl_target <= 0) return beta;

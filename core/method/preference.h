@@ -21,13 +21,13 @@ inline double preference(double logprob_a, double logprob_b) {
     return sigmoid(difference);
 }
 
-// P(first response is preferred) from the P(A) of both orders: with the first response shown as A, and shown as B.
-// The mean cancels a judge's liking for a position (Lee et al. 2023, 2309.00267); [CAI] does not do it.
+// P(first response is preferred) from P(A) in both orders: with the first response shown as A, and shown as B. The mean
+// cancels position bias (Lee et al. 2023, 2309.00267); [CAI] does not do this.
 inline double average_orders(double p_a_first_as_a, double p_a_first_as_b) {
     return 0.5 * (p_a_first_as_a + (1 - p_a_first_as_b));
 }
 
-// The label of a judge that reasons first, which is overconfident: [CAI] §4.1 clamps it to [0.4, 0.6].
+// The label of a judge that reasons first. Such labels are overconfident: [CAI] §4.1 clamps them to [0.4, 0.6].
 inline double clamp_label(double p, double low, double high) {
     expects(0 <= low && low <= high && high <= 1, "clamp_label: bounds ", low, " and ", high, " do not lie in [0, 1]");
     return std::clamp(p, low, high);
@@ -37,7 +37,7 @@ inline double clamp_label(double p, double low, double high) {
 //   loss = -p log sigma(delta) - (1 - p) log sigma(-delta)      d loss / d delta = sigma(delta) - p
 // [HH]'s loss at p = 1; [CAI] §4.1 for soft labels (the formula is not printed there). Smallest at delta = logit p,
 // where it equals the label's entropy. Errors: p outside [0, 1].
-// Scores (2n): A's and B's of each pair; labels (n) -> loss and derivative (n) of each pair.
+// Scores (2n): A's and B's of each pair; labels (n). Returns loss and derivative (n) of each pair.
 struct PreferenceLoss {
     std::vector<double> loss, gradient;
 };

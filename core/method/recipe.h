@@ -1,5 +1,5 @@
-// The recipe: every number of the story, and what the one dial --size sets. The seed draws the world, the weights, the
-// order of the data and every sample. What the fields do, their ranges and their options stand in recipe_fields.h.
+// The recipe: every number of a whole run, with a preset for each --size. The seed decides the world, the weights, the
+// order of the data and every sample. recipe_fields.h says what the fields do, with their ranges and options.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -42,7 +42,7 @@ struct LabelBounds {
 
 struct CompareRecipe {
     bool reasoning = true;
-    LabelBounds clamp;  // the paper's 0.4 and 0.6 leave too faint a signal here: see README.md, Results
+    LabelBounds clamp;  // the paper's 0.4 and 0.6 leave too weak a signal here: see README.md, Results
     float temperature = 1;
     bool operator==(const CompareRecipe&) const = default;
 };
@@ -71,11 +71,11 @@ struct EvaluateRecipe {
 struct Recipe {
     std::string size = "tiny";
     uint64_t seed = 1;
-    std::string like = "cai";  // whose conventions of PPO the options started from
+    std::string like = "cai";  // the preset of PPO conventions that the options started from
     CorpusRecipe corpus;
     int vocab_size = 2048;  // enough for every topic to be one token
-    // The embeddings learn slowly, so that layers learn what every keyword check needs: learned word by word, it would
-    // be missing from the words that no review shows.
+    // The embeddings learn slowly, so that the layers learn what every keyword check needs. If the embeddings learned
+    // it word by word, words that no review shows would lack it.
     SupervisedRecipe pretrain = {.final_fraction = 0.02f, .weight_decay = 0.25f, .embedding_rate = 0.5f};
     SupervisedRecipe helpful = {
         .learning_rate = 1e-3f, .warmup_steps = 20, .final_fraction = 0.02f, .embedding_rate = 0.5f};

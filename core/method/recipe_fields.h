@@ -1,4 +1,4 @@
-// The fields of the recipe, each once: its option, where it stands, what it does, and the values that it may have. The
+// The fields of the recipe, each listed once: its option, its variable, what it does, and the values it may have. The
 // command line, config.cfg, `cai all --help` and the stages' manifests come from this table; recipe.h has the defaults.
 #pragma once
 #include <cmath>
@@ -19,7 +19,7 @@ namespace cai {
 // The values that a number may have.
 struct Range {
     double least = 0, most = std::numeric_limits<double>::infinity();
-    bool above_least = false, below_most = false;  // the bound itself is left out
+    bool above_least = false, below_most = false;  // the bound itself is excluded
     bool or_zero = false;                          // 0, which turns the field off, is allowed too
 
     bool holds(double x) const {  // false for NaN
@@ -35,7 +35,7 @@ struct Range {
     }
 };
 
-// One of several names, which an enumeration stands for.
+// One of several names, stored as an enumeration.
 struct Choice {
     std::vector<std::string> names;
     std::function<size_t()> get;
@@ -49,12 +49,12 @@ Choice choice(const char* const (&names)[n], Enum& value) {
 }
 
 struct RecipeField {
-    std::string name;  // of the option; in the rows below without what its stage puts before it
-    std::variant<size_t*, int*, float*, double*, bool*, LabelBounds*, Choice> value;  // where it stands in a recipe
+    std::string name;  // of the option; in the rows below, without its stage's prefix
+    std::variant<size_t*, int*, float*, double*, bool*, LabelBounds*, Choice> value;  // its variable in a recipe
     std::string does;
     Range range = {};           // of a number
     std::string also_of = {};   // another stage whose result depends on it
-    bool of_like = false;       // --like sets it
+    bool of_like = false;       // set by --like
 };
 
 struct RecipeStage {
@@ -91,8 +91,8 @@ inline std::vector<RecipeField> ppo_convention_fields(PpoOptions& o) {
         {"missing-end", choice(kMissingEnds, o.missing_end), "what the score of a response without an end becomes"},
         {"missing-end-penalty", &o.missing_end_penalty, "what is subtracted from that score, or, negated, replaces it"},
         {"whiten-rewards", &o.whiten_rewards, "scale rewards to a deviation of 1"},
-        {"advantage-whitening", choice(kWhitenings, o.advantage_whitening), "over what advantages are whitened"},
-        {"variance", choice(kVariances, o.variance), "the one that whitening takes, biased or Bessel's"},
+        {"advantage-whitening", choice(kWhitenings, o.advantage_whitening), "what advantages are whitened over"},
+        {"variance", choice(kVariances, o.variance), "which variance whitening uses, biased or Bessel's"},
         {"whiten-epsilon", &o.whiten_epsilon, "added to the variance that whitening divides by", {.above_least = true}},
         {"gamma", &o.gamma, "discount per token", {.most = 1, .above_least = true}},
         {"lambda", &o.lambda, "of generalised advantage estimation", kShare},
@@ -102,7 +102,7 @@ inline std::vector<RecipeField> ppo_convention_fields(PpoOptions& o) {
          {.least = 1, .above_least = true, .or_zero = true}},
         {"clip-value", &o.clip_value, "bound on a value's distance from the old one; 0: none"},
         {"value-coefficient", &o.value_coefficient, "weight of the value loss"},
-        {"aggregation", choice(kAggregations, o.aggregation), "the mean that a loss is, over tokens or over responses"},
+        {"aggregation", choice(kAggregations, o.aggregation), "whether a loss is a mean over tokens or over responses"},
         {"target-kl", &o.target_kl, "an iteration stops at 1.5 times this divergence from the old policy; 0: none"},
     };
     for (RecipeField& field : fields) field.of_like = true;
@@ -114,7 +114,7 @@ inline std::vector<RecipeField> joined(std::vector<RecipeField> fields, const st
     return fields;
 }
 
-// The table, whose pointers are into the recipe: it must outlive them.
+// The table, with pointers into the recipe, which must outlive them.
 inline std::vector<RecipeStage> recipe_stages(Recipe& r) {
     std::vector<RecipeStage> stages = {
         {"world",
@@ -181,7 +181,7 @@ inline std::vector<RecipeStage> recipe_stages(Recipe& r) {
     return stages;
 }
 
-// The field's value as it stands on the command line, in the shortest digits that read back as the same bits.
+// The field's value as written on the command line, in the fewest digits that read back as the same bits.
 inline std::string value_text(const RecipeField& field) {
     return std::visit(
         []<class Value>(const Value& value) -> std::string {
@@ -221,7 +221,8 @@ inline void check_range(const RecipeField& field, LabelBounds bounds, const std:
         refuse(field, shortest(bounds.low) + "," + shortest(bounds.high), where);
 }
 
-// Every range, and what fields ask of each other. Errors: kUsage, with the option, its value and what it may be.
+// Checks every range, and the limits that fields set each other. Errors: kUsage,
+// with the option, its value and its range.
 inline void check(Recipe recipe) {
     for (const RecipeStage& stage : recipe_stages(recipe))
         for (const RecipeField& field : stage.fields)
@@ -250,7 +251,7 @@ inline Json value_json(const RecipeField& field) {
         field.value);
 }
 
-// All of the recipe that decides what a stage makes, by the names of the options.
+// Everything in the recipe that determines a stage's output, by the names of the options.
 inline Json stage_options(Recipe recipe, const std::string& name) {
     Json options = Json::Object{{"seed", recipe.seed}};
     if (name == "pretrain") options.set("size", recipe.size);

@@ -1,5 +1,4 @@
-// The loop of every training: it resumes where it was interrupted, reports each step, and saves its state every so
-// often.
+// The training loop: it resumes where it was interrupted, reports each step, and saves its state at intervals.
 #pragma once
 #include <chrono>
 #include <filesystem>
@@ -13,28 +12,28 @@
 namespace cai {
 
 struct StepReport {
-    NamedValues progress, metrics;  // for the line of progress, and for metrics.jsonl
-    size_t tokens;                  // that the step went through
+    NamedValues progress, metrics;  // for the progress line, and for metrics.jsonl
+    size_t tokens;                  // that the step processed
 };
 
 struct ResumableLoop {
     std::string stage;
     const char* unit = "step";  // what the messages call a step
     size_t steps = 0;
-    size_t log_every = 1;             // steps between rows of metrics.jsonl; the first ten and the last have one anyway
-    std::string learning_rate;        // the option and its value, for the message of a training that diverges
-    std::string fingerprint;          // of all that decides the outcome: a state with another one is not resumed
-    std::filesystem::path directory;  // of the state
+    size_t log_every = 1;             // steps between rows of metrics.jsonl; the first ten and the last always have one
+    std::string learning_rate;        // the option and its value, for the message if training diverges
+    std::string fingerprint;          // of all that determines the outcome: a state with another one is not resumed
+    std::filesystem::path directory;  // where the state is saved
     double save_every_seconds = 60;
     std::function<StepReport(size_t step)> step;  // counted from 0
-    // Writes into a directory all that the steps to come depend on, with this state.json, to which it may add.
+    // Writes into a directory everything that later steps depend on, including this state.json, to which it may add.
     std::function<void(const std::filesystem::path& directory, Json state)> save;
     std::function<void(const std::filesystem::path& directory)> restore;
-    std::function<void()> finish;  // saves what the loop has made; the state is removed after it
+    std::function<void()> finish;  // saves the result; the state is removed afterwards
 };
 
-// An interrupted loop goes on to the same last bit as one that was not. Where a signal asks to stop, saves the state
-// and throws stopped_by(). An error of a step is told with the step's number.
+// A resumed loop ends with the same result, to the last bit, as an uninterrupted one. On a signal to stop, it saves the
+// state and throws stopped_by(). An error in a step is reported with the step's number.
 inline void run_loop(const ResumableLoop& loop, Metrics& metrics) {
     size_t first = 0, tokens = 0;
     const std::filesystem::path found = find_checkpoint(loop.directory);
@@ -64,11 +63,11 @@ inline void run_loop(const ResumableLoop& loop, Metrics& metrics) {
         }
         tokens += report.tokens;
         progress.update(step, report.progress, tokens - tokens_before);
-        if (step <= 10 || step % loop.log_every == 0 || step == loop.steps) {  // the first ten, to compare devices by
+        if (step <= 10 || step % loop.log_every == 0 || step == loop.steps) {  // the first ten, to compare devices
             report.metrics.emplace_back("num_tokens", tokens);
             metrics.log(loop.stage, step, report.metrics);
         }
-        if (step == loop.steps) break;  // what the loop has made is about to be saved for good
+        if (step == loop.steps) break;  // the result is about to be saved
         const bool due = std::chrono::duration<double>(Clock::now() - saved).count() >= loop.save_every_seconds;
         if (!due && !stop_signal) continue;
         const Json state = Json::Object{{"fingerprint", loop.fingerprint}, {"step", step}, {"num_tokens", tokens}};

@@ -1,4 +1,4 @@
-// Rollouts: the answers that a policy samples for PPO, and what the frozen models and the value model say of them.
+// Rollouts: answers that the policy samples for PPO, with their scores, values and reference log-probabilities.
 #pragma once
 #include <algorithm>
 #include <cstddef>
@@ -18,14 +18,14 @@
 
 namespace cai {
 
-// The experience of one iteration. Response s holds the tokens offsets[s] .. offsets[s+1]-1 of all T, its stop token
-// included; it is the end of sequences[s].
+// The experience of one iteration. Response s is the tokens offsets[s] .. offsets[s+1]-1 out of all T, including its
+// stop token; sequences[s] ends with it.
 struct Rollouts {
     std::vector<std::string> prompts, answers;  // as text
     std::vector<std::vector<Token>> sequences;  // prompt and response
-    std::vector<bool> ended;                    // by the end of text; not by another special token or for want of room
+    std::vector<bool> ended;                    // by the end of text, not by another special token or lack of room
     std::vector<int32_t> offsets{0};
-    std::vector<float> logprobs, reference_logprobs, values;  // (T) when they were sampled
+    std::vector<float> logprobs, reference_logprobs, values;  // (T) as they were when sampled
     std::vector<double> scores;                               // the preference model's, centred
     Advantages estimate;                                      // (T)
 
@@ -33,7 +33,7 @@ struct Rollouts {
     size_t length(size_t s) const { return static_cast<size_t>(offsets[s + 1] - offsets[s]); }
 };
 
-// Some of the rollouts, as the policy reads them: each sequence without its last token, and for outputs the rows that
+// Some of the rollouts as a batch for the policy: each sequence without its last token; the output rows are those that
 // predict the response's tokens. The value model reads the same rows: each is the state before its token.
 inline Batch rollout_batch(const Rollouts& rollouts, const std::vector<size_t>& chosen) {
     Batch batch;
@@ -47,7 +47,7 @@ inline Batch rollout_batch(const Rollouts& rollouts, const std::vector<size_t>& 
     return batch;
 }
 
-// Those of the (T) numbers that belong to the chosen rollouts, in the order of rollout_batch.
+// The values, out of all (T), that belong to the chosen rollouts, in the order of rollout_batch.
 template <class T>
 std::vector<T> choose(const std::vector<T>& all, const Rollouts& rollouts, const std::vector<size_t>& chosen) {
     std::vector<T> some;
@@ -56,13 +56,13 @@ std::vector<T> choose(const std::vector<T>& all, const Rollouts& rollouts, const
     return some;
 }
 
-// Part number `part` of `parts` of the items 0 .. order.size()-1, which differ in size by one at most.
+// Part number `part` of `order`, split into `parts` parts whose sizes differ by at most one.
 inline std::vector<size_t> part_of(const std::vector<size_t>& order, size_t part, size_t parts) {
     return {order.begin() + static_cast<std::ptrdiff_t>(order.size() * part / parts),
             order.begin() + static_cast<std::ptrdiff_t>(order.size() * (part + 1) / parts)};
 }
 
-// The prompts of an iteration: the next ones of an endless deal that goes through all of them, shuffled anew each time.
+// The prompts of an iteration: the next ones in an endless series of passes over all prompts, each shuffled anew.
 inline std::vector<size_t> deal_prompts(size_t prompts, size_t iteration, size_t rollouts, uint64_t seed) {
     std::vector<size_t> order(prompts), dealt;
     size_t ordered_pass = SIZE_MAX;
@@ -77,8 +77,8 @@ inline std::vector<size_t> deal_prompts(size_t prompts, size_t iteration, size_t
     return dealt;
 }
 
-// Lets the policy answer, at temperature 1. The answers depend on (seed, iteration, index of the rollout) and the
-// policy.
+// Samples the policy's answers at temperature 1. They depend only on the policy and
+// (seed, iteration, index of the rollout).
 inline Rollouts sample_rollouts(const Model& policy, const Tokenizer& tokenizer, std::vector<std::string> prompts,
                                 size_t iteration, const Recipe& recipe) {
     Rollouts r;
@@ -87,7 +87,7 @@ inline Rollouts sample_rollouts(const Model& policy, const Tokenizer& tokenizer,
     options.max_new_tokens = recipe.ppo.max_new_tokens;
     options.seed = mix(recipe.seed, stream("ppo"));
     options.slots = prompts.size();
-    options.stoppable = false;  // the iteration is finished and saved
+    options.stoppable = false;  // a signal waits until the iteration is finished and saved
     for (size_t i = 0; i < prompts.size(); i++) options.sample_ids.push_back(mix(iteration, i));
     const std::vector<Completion> completions = generate(policy, r.sequences, options);
     for (size_t i = 0; i < prompts.size(); i++) {
@@ -102,9 +102,9 @@ inline Rollouts sample_rollouts(const Model& policy, const Tokenizer& tokenizer,
     return r;
 }
 
-// Fills what the frozen models and the value model have to say. The score is that of the answer's text, closed by the
-// end of text even where the policy did not close it: PpoOptions::missing_end says what that costs. Forwards run in as
-// many parts as there are minibatches, so that they take no more room than training.
+// Fills in reference log-probabilities, values and scores. The score is that of the answer's text, closed by the end of
+// text even if the policy did not close it: PpoOptions::missing_end says what that costs. Forward passes run in as many
+// parts as there are minibatches, so that they need no more memory than training.
 inline void judge_rollouts(Rollouts& r, const Model& reference, const Model& preference, const Model& value,
                            const Tokenizer& tokenizer, double score_mean, size_t parts, Activations& activations) {
     std::vector<size_t> order(r.size());
@@ -121,8 +121,9 @@ inline void judge_rollouts(Rollouts& r, const Model& reference, const Model& pre
         r.scores.push_back(score);
 }
 
-// What can be seen of over-optimisation without knowing the truth (Bai et al. 2022, section 4.3: RL-CAI's boilerplate):
-// how long responses are, how many are different, and how many begin with the same three words.
+// Signs of over-optimisation that are visible without the ground truth (Bai et al. 2022, section 4.3:
+// RL-CAI's boilerplate): the mean length of a response, the fraction of distinct answers, and the fraction
+// that starts with the most common three words.
 struct Monitors {
     double response_tokens = 0, distinct_share = 0, common_opening_share = 0;
 };

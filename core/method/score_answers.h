@@ -1,6 +1,6 @@
-// Reading a preference model. The score of an answer is read at the end of text that closes the dialogue: a token of
-// its own for the score, as in Askell et al. 2021 (2112.00861, C.4). Differences of scores are what the model is
-// trained on; their common offset means nothing, and the stage that makes the model stores the mean that centres them.
+// Scores answers with a preference model. The score is read at the end of text that closes the dialogue: a token of its
+// own for the score, as in Askell et al. 2021 (2112.00861, C.4). The model is trained on differences of scores; their
+// common offset means nothing, and the stage that trains the model stores the mean that centres them.
 #pragma once
 #include <cstdint>
 #include <filesystem>
@@ -13,7 +13,7 @@
 
 namespace cai {
 
-// A forward takes answers while their tokens stay within this many rows, which bounds its memory.
+// The most rows of one forward pass over answers, which bounds its memory.
 inline constexpr size_t kScoringRows = 4096;
 
 // The dialogue of one prompt and its answer, closed by the end of text. Errors: longer than the model's context.
@@ -26,7 +26,8 @@ inline std::vector<Token> encode_answer(const Model& model, const Tokenizer& tok
     return tokens;
 }
 
-// The score of each answers[i] to prompts[i], less `mean`. Neither the order nor the number of answers changes a score.
+// The score of each answers[i] to prompts[i], minus `mean`. Neither the order
+// nor the number of answers changes a score.
 inline std::vector<float> score_answers(const Model& model, const Tokenizer& tokenizer,
                                         const std::vector<std::string>& prompts,
                                         const std::vector<std::string>& answers, double mean = 0) {
@@ -48,8 +49,8 @@ inline std::vector<float> score_answers(const Model& model, const Tokenizer& tok
     return result;
 }
 
-// The mean score of the answers that the model was trained on, which score_answers takes off: from score.json beside
-// the weights.
+// The mean score of the answers that the model was trained on, for score_answers to
+// subtract: from score.json beside the weights.
 inline double load_score_mean(const std::filesystem::path& directory) {
     const std::filesystem::path path = find_checkpoint(directory) / "score.json";
     expects(std::filesystem::exists(path), path.string(),

@@ -20,12 +20,12 @@ namespace cai {
 
 struct TrainingOptions : SupervisedRecipe {
     size_t steps = 0;
-    std::string fingerprint;  // of what decides the outcome
+    std::string fingerprint;  // of everything that determines the outcome
     double save_every_seconds = 60;
 };
 
 // Trains on the tokens that the stream's documents mark as learned, with mean cross-entropy per token, and saves the
-// model in `directory`; the resumable state lies in directory.training meanwhile. Returns the mean loss of the last
+// model in `directory`; until then the resumable state is in directory.training. Returns the mean loss of the last
 // tenth of the steps. Throws kDiverged at the first loss that is not finite.
 inline double train(Model& model, BatchStream& stream, const TrainingOptions& options, const std::string& stage,
                     Metrics& metrics, const std::filesystem::path& directory, const Tokenizer& tokenizer) {
@@ -77,14 +77,14 @@ inline double train(Model& model, BatchStream& stream, const TrainingOptions& op
     return tail_steps ? tail_loss / static_cast<double>(tail_steps) : 0;
 }
 
-// The full batches in so many epochs, and at least one.
+// The number of full batches in this many epochs, at least one.
 inline size_t training_steps(double epochs, size_t tokens_per_epoch, size_t tokens_per_batch) {
     const double tokens = epochs * static_cast<double>(tokens_per_epoch);
     return std::max<size_t>(1, static_cast<size_t>(tokens / static_cast<double>(tokens_per_batch)));
 }
 
-// The transcripts of a jsonl file, as tokens. What is learned is what the roles say: a model is trained to write
-// answers, critiques and verdicts, not the requests and principles, whose wording nothing foretells.
+// The transcripts of a jsonl file, as tokens. A model learns to write answers, critiques and verdicts, but not requests
+// and principles, whose wording cannot be predicted.
 inline std::vector<Document> read_documents(const std::filesystem::path& path, const Tokenizer& tokenizer) {
     std::vector<Document> documents;
     size_t line = 0;

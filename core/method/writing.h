@@ -1,8 +1,8 @@
-// Lets a model write: transcripts in, texts out. Shared by the stages that sample.
+// Text generation for the stages that sample: transcripts in, texts out.
 //
-// A model that babbles can fill the context before the critic or the judge has said a word. The rule for that,
-// everywhere: what does not fit is not asked. The critic's answer stays as it is, the judge's label is 0.5, and the
-// stage counts them.
+// A rambling model can fill the context before the critic or the judge has written a word. The rule
+// everywhere: a prompt that does not fit is not asked. The answer then stays unrevised, the judge's label
+// is 0.5, and the stage counts such cases.
 #pragma once
 #include <cstdint>
 #include <functional>
@@ -22,8 +22,8 @@ using TooLong = std::vector<uint8_t>;
 
 inline size_t count(const TooLong& too_long) { return std::accumulate(too_long.begin(), too_long.end(), size_t{0}); }
 
-// The tokens of the transcripts, and in `asked` the indices of those that are not marked as too long. With `too_long`,
-// those of more than `longest` tokens are marked; without, the sampler refuses them.
+// The tokens of the transcripts, and in `asked` the indices of those not marked as too long. With `too_long`, those of
+// more than `longest` tokens are marked; without it, the sampler refuses them.
 inline std::vector<std::vector<Token>> encode_prompts(const Tokenizer& tokenizer,
                                                       const std::vector<Transcript>& transcripts, size_t longest,
                                                       TooLong* too_long, std::vector<uint64_t>& asked) {
@@ -39,7 +39,7 @@ inline std::vector<std::vector<Token>> encode_prompts(const Tokenizer& tokenizer
     return prompts;
 }
 
-// The draws depend on (seed, purpose, index of the transcript) alone.
+// The draws depend only on (seed, purpose, index of the transcript).
 inline GenerateOptions writing_options(float temperature, uint64_t seed, const std::string& purpose) {
     GenerateOptions options;
     options.sampling.temperature = temperature;
@@ -48,7 +48,7 @@ inline GenerateOptions writing_options(float temperature, uint64_t seed, const s
     return options;
 }
 
-// The texts with which the model continues each transcript, up to the next special token; empty where it is too long.
+// The model's continuation of each transcript, up to the next special token; empty if the transcript is too long.
 inline std::vector<std::string> write_texts(const Model& model, const Tokenizer& tokenizer,
                                             const std::vector<Transcript>& transcripts, float temperature,
                                             uint64_t seed, const std::string& purpose, TooLong* too_long = nullptr) {
@@ -60,8 +60,8 @@ inline std::vector<std::string> write_texts(const Model& model, const Tokenizer&
     return texts;
 }
 
-// The continuation that asks for the rest of a transcript, or for the worth of the candidates as its next token; none
-// where it is longer than that, which is marked.
+// A request to continue a transcript, or for the log-probabilities of the candidates as its next token. Empty if the
+// transcript has more than `longest` tokens, which sets too_long.
 inline std::optional<Continuation> continuation_of(const Tokenizer& tokenizer, const Transcript& transcript,
                                                    size_t longest, uint8_t& too_long,
                                                    std::vector<Token> candidates = {}) {
@@ -71,15 +71,15 @@ inline std::optional<Continuation> continuation_of(const Tokenizer& tokenizer, c
     return continuation;
 }
 
-// The transcript that follows number i and the text with which the model continued it. What the model has read and
-// written of it is not computed again.
+// The next turn's full prompt, from transcript i and the model's continuation;
+// tokens already cached are not recomputed.
 using NextTranscript = std::function<Transcript(size_t i, const std::string& text)>;
 
 struct TwoTexts {
     std::vector<std::string> first, second;
 };
 
-// As write_texts(), and then the continuation of each is continued too.
+// Like write_texts(), but for two turns: the second continues next_transcript() of the first.
 inline TwoTexts write_two_texts(const Model& model, const Tokenizer& tokenizer,
                                 const std::vector<Transcript>& transcripts, const NextTranscript& next_transcript,
                                 float temperature, uint64_t seed, const std::string& purpose, TooLong& too_long) {

@@ -18,16 +18,16 @@
 
 namespace cai {
 
-// Whole sequences on their way through the model, and the memory for what is computed from them.
+// Some whole sequences of a batch, and the memory for everything computed from them.
 struct MicroBatch {
     struct Layer {
         float* attention_in;    // (N,C)    the norm of the layer's input
         float* attention_rstd;  // (N)
-        float* qkv;             // (N,Q)    queries and keys already turned to their positions
+        float* qkv;             // (N,Q)    queries and keys already rotated by RoPE
         float* attention;       // (N,H·D)
         float* logsumexp;       // (N,H)
         float* mid;             // (N,C)    the residual stream after attention; from here on the last layer has R rows
-        float* ff_in;           // (N,C)    its norm
+        float* ff_in;           // (N,C)    the norm of mid
         float* ff_rstd;         // (N)
         float* gate_up;         // (N,2F)
         float* swiglu;          // (N,F)
@@ -35,20 +35,20 @@ struct MicroBatch {
     };
     size_t first_row = 0, first_output = 0;  // where it begins in the batch
     size_t N = 0, R = 0;                     // rows, output rows
-    std::vector<int32_t> offsets{0};         // of its sequences, counted from its first row, as rows are
+    std::vector<int32_t> offsets{0};         // of its sequences, relative to its first row, like `rows`
     const int32_t *tokens = nullptr, *positions = nullptr, *rows = nullptr, *targets = nullptr;
 
-    std::vector<Layer> layers;  // for inference one, which all layers share
+    std::vector<Layer> layers;  // for inference just one, shared by all layers
     float* embedded = nullptr;        // (N,C) the first layer's input
     float* x_rows = nullptr;          // (R,C) the last layer's input at the output rows
-    float* attention_rows = nullptr;  // (R,H·D) its attention at the output rows
-    float* normed = nullptr;          // (R,C) the norm of its output
+    float* attention_rows = nullptr;  // (R,H·D) the last layer's attention at the output rows
+    float* normed = nullptr;          // (R,C) the norm of the last layer's output
     float* rstd = nullptr;            // (R)
     float* logits = nullptr;          // (R,V), or (R,1) from a score head; backward overwrites (R,V) with its gradient
     float* logprob = nullptr;         // (R)
     float* derivative = nullptr;      // (R) of the loss with respect to each log-probability or score
 
-    // Backward's own.
+    // Used by backward only.
     float* dx = nullptr;  // (N,C) the gradient of the residual stream
     float *dnormed = nullptr, *dqkv = nullptr, *dattention = nullptr, *dgate_up = nullptr, *dswiglu = nullptr;
     float *dx_rows = nullptr, *dattention_rows = nullptr;  // (R,C) and (R,H·D): dx and dattention at the output rows
@@ -57,15 +57,15 @@ struct MicroBatch {
     Layer& layer(size_t l) { return layers[std::min(l, layers.size() - 1)]; }
 };
 
-// In which order micro-batches go forward and backward, which decides what memory they can share.
+// The order in which micro-batches run forward and backward. It decides what memory they can share.
 enum class Schedule {
     forward_only,           // the micro-batches of a shard share all memory, and so do the layers
-    forward_then_backward,  // of the whole batch: only what backward alone needs is shared
-    interleaved,            // forward and backward of a micro-batch, then the next: all is shared, even logits
+    forward_then_backward,  // the whole batch forward, then backward: only memory that backward alone uses is shared
+    interleaved,            // each micro-batch forward and backward, then the next: all memory is shared, even logits
 };
 
-// Splits the sequences first .. last-1 into at most `pieces` runs of about equally much work. Returns where each
-// begins, and `last`. `work` adds up: that of sequence s is work[s + 1] - work[s].
+// Splits the sequences first .. last-1 into at most `pieces` runs of about equal work. Returns the first sequence of
+// each run, then `last`. `work` is cumulative: sequence s costs work[s + 1] - work[s].
 inline std::vector<size_t> split_evenly(const std::vector<int32_t>& work, size_t first, size_t last, size_t pieces) {
     std::vector<size_t> bounds{first};
     const auto before = [&](size_t sequence) { return static_cast<size_t>(work[sequence]); };
@@ -80,12 +80,12 @@ inline std::vector<size_t> split_evenly(const std::vector<int32_t>& work, size_t
     return bounds;
 }
 
-// One block of memory that grows to the largest batch seen and is used again by every step.
+// One block of memory, which grows to fit the largest batch seen and is reused by every step.
 struct Activations {
     std::vector<std::vector<MicroBatch>> shards;
     size_t N = 0, R = 0;  // rows and output rows of the batch
 
-    // Of all output rows in their order.
+    // For all output rows, in order.
     float* logits = nullptr;      // (R,V), or (R,1) from a score head; not kept when interleaved
     float* logprob = nullptr;     // (R)
     float* entropy = nullptr;     // (R)
@@ -113,8 +113,7 @@ struct Activations {
         lay_out(model.config, schedule, memory_.data());
     }
 
-    // Calls work(shard) for every shard in parallel, the largest first, so that all threads finish at about the same
-    // time.
+    // Calls work(shard) for every shard in parallel, the largest first, so that threads finish at about the same time.
     template <class Work>
     void each_shard(const Kernels& kernels, Work work) const {
         std::vector<size_t> order(shards.size()), size(shards.size(), 0);
@@ -129,20 +128,20 @@ struct Activations {
     Buffer<float> memory_;
     Buffer<int32_t> integers_;
 
-    // Appends the output rows, each counted from the first row of its micro-batch.
+    // Also appends the output rows to `rows`, each relative to the first row of its micro-batch.
     void make_micro_batches(const Kernels& kernels, const Batch& batch, Schedule schedule, std::vector<int32_t>& rows) {
         const size_t rows_at_once = kernels.rows_at_once();
-        // In training a shard has at least two micro-batches, since each shard's gradients have to be summed; the
-        // number of shards is a power of two, which most numbers of threads divide. Otherwise there is one shard per
-        // thread, unless that leaves each next to nothing.
+        // In training a shard has at least two micro-batches, since every further shard costs a sum of gradients; the
+        // number of shards is a power of two, which the usual numbers of threads divide. For inference there is one
+        // shard per thread, unless that leaves a shard fewer than 16 rows.
         const size_t shard_count = schedule == Schedule::forward_only
                                        ? std::clamp<size_t>(N / 16, 1, kernels.threads())
                                        : std::bit_floor(std::clamp<size_t>((N / rows_at_once + 1) / 2, 1, 8));
         const auto begins = [&](size_t sequence) { return static_cast<size_t>(batch.offsets[sequence]); };
         shards.clear();
         size_t output = 0;
-        // Training counts rows. Generation has short sequences, of which each has an output row, beside long ones: an
-        // output row is about as much work again.
+        // Training counts rows as work. Generation mixes long sequences with short ones that each have an output row,
+        // so it counts output rows too: one costs about as much again as a row.
         std::vector<int32_t> work = batch.offsets;
         if (schedule == Schedule::forward_only)
             for (size_t s = 1, outputs = 0; s < work.size(); s++) {
@@ -171,8 +170,7 @@ struct Activations {
         expects(output == R, "the output rows of a batch must come in the order of its sequences");
     }
 
-    // Gives every micro-batch its memory, from `memory` on, and returns how many floats that takes; only counts when
-    // null.
+    // Gives every micro-batch its part of `memory` and returns the number of floats needed. With null it only counts.
     size_t lay_out(const Config& c, Schedule schedule, float* memory) {
         const Alphabet a = alphabet(c);
         const size_t L = a.L, C = a.C, H = a.H, D = a.D, Q = a.Q, F = a.F;
@@ -184,7 +182,7 @@ struct Activations {
         const size_t O = static_cast<size_t>(c.outputs()), HD = H * D;
         view(logits, schedule == Schedule::interleaved ? 0 : R * O);
         view(logprob, R), view(entropy, R), view(derivative, R);
-        // The memory of a shard's micro-batches lies end to end or, where they share it, in one place.
+        // Gives the micro-batches of a shard memory one after the other or, if shared, the same memory.
         const auto each_micro_batch = [&](std::vector<MicroBatch>& shard, bool shared, auto place) {
             const size_t begin = next;
             size_t end = next;
@@ -223,7 +221,8 @@ struct Activations {
         return next;
     }
 
-    // An eighth more than asked for: batches differ a little in size, and each new largest must not move everything.
+    // Allocates an eighth more than asked for: batches vary a little in size, and
+    // not every new largest should reallocate.
     template <class T>
     static void reserve(Buffer<T>& buffer, const Kernels& kernels, size_t count) {
         if (count <= buffer.size()) return;

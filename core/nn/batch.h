@@ -18,8 +18,8 @@ struct Batch {
 
     size_t sequences() const { return offsets.size() - 1; }
 
-    // A sequence to learn from: its last token is only predicted, so it takes n - 1 rows. Row i predicts sequence[i+1],
-    // and is an output row where learn[i+1] is not 0 (everywhere when learn is null).
+    // Adds a sequence to train on. Its last token is only predicted, so it takes n - 1 rows. Row i predicts
+    // sequence[i+1] and is an output row if learn[i+1] is not 0 (every row, if learn is null).
     void add(const Token* sequence, size_t n, const uint8_t* learn = nullptr) {
         expects(n >= 2, "a sequence of ", n, " tokens predicts nothing: it needs two");
         for (size_t i = 0; i + 1 < n; i++) {
@@ -30,7 +30,7 @@ struct Batch {
         append(sequence, n - 1);
     }
 
-    // A sequence to score: it takes n rows, and the outputs wanted are those at these positions in it.
+    // Adds a sequence to score: it takes n rows, and the positions in `wanted` are its output rows.
     void add_scored(const Token* sequence, size_t n, const std::vector<int32_t>& wanted) {
         expects(n >= 1, "an empty sequence has nothing to score");
         for (int32_t position : wanted) {

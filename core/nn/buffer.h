@@ -1,4 +1,4 @@
-// One owner for each block of a backend's memory. Views into it are plain pointers.
+// The owner of one block of a backend's memory. Views into it are plain pointers.
 #pragma once
 #include <utility>
 #include <vector>
@@ -52,7 +52,7 @@ class Buffer {
     size_t count_ = 0;
 };
 
-// The host's numbers in memory of the backend.
+// A copy of the host's numbers in the backend's memory.
 template <class T>
 Buffer<T> uploaded(const Kernels& kernels, const std::vector<T>& host) {
     Buffer<T> buffer(kernels, host.size());

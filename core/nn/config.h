@@ -12,13 +12,13 @@ struct Config {
     int context = 0;  // the longest sequence, in tokens
     float rope_theta = 10000, norm_eps = 1e-5f;
     bool tied = true;         // the head multiplies by the embedding table; ignored by a score head
-    bool score_head = false;  // one score a row instead of logits
+    bool score_head = false;  // one score per row instead of logits
 
     bool operator==(const Config&) const = default;
     int outputs() const { return score_head ? 1 : vocab_size; }
 };
 
-// The dial --size. Throws kUsage for a size that is not one of the four.
+// The configuration for --size. Throws kUsage for a size that is not one of the four.
 inline Config preset(const std::string& size, int vocab_size) {
     const auto config = [&](int width, int layers, int heads, int kv_heads, int ff) {
         return Config{vocab_size, width, layers, heads, kv_heads, /*head_dim=*/32, ff, /*context=*/256};
@@ -30,7 +30,7 @@ inline Config preset(const std::string& size, int vocab_size) {
     fail(kUsage, "size \"", size, "\" is unknown: choose micro, tiny, small or base");
 }
 
-// Throws kBadInput, one sentence, for a configuration that no model can have.
+// Throws kBadInput for a configuration that no model can have.
 inline void validate(const Config& c) {
     const auto positive = [](const char* name, double value) {
         expects(std::isfinite(value) && value > 0, "model configuration: ", name, " is ", value,

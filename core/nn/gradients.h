@@ -1,4 +1,4 @@
-// The gradients of a model: one for each parameter, in the same places.
+// The gradients of a model: one per parameter, in the same layout.
 #pragma once
 #include <algorithm>
 #include <vector>
@@ -7,7 +7,7 @@
 
 namespace cai {
 
-// One gradient for each parameter, in the same places. backward adds to it; AdamW::update clears it.
+// One gradient per parameter, in the same layout. backward adds to it; AdamW::update clears it.
 struct Gradients {
     Config config;
     Buffer<float> values;
@@ -25,8 +25,8 @@ struct Gradients {
         cai::each_tensor(config, weights, visit);
     }
 
-    // The gradients of each shard of a batch, which threads fill side by side: the first is `weights` itself, the
-    // others are zero at first. sum_shards adds them to the first in their order, and clears them.
+    // Separate gradients for each shard of a batch, so that threads can work in parallel. Shard 0 uses `weights`
+    // itself; the others start at zero. sum_shards adds them to shard 0 in order and clears them.
     void open_shards(size_t count) {
         while (others_.size() + 1 < count) {
             others_.emplace_back(*kernels_, values.size());

@@ -1,6 +1,6 @@
-// The contract between the model and a device: one row per kernel, with its shapes, its formula and
-// whether it overwrites (=) or adds (+=). A backend (cpu/, cpu/plain/, cuda/) is one table of these functions;
-// cpu/plain/ has each as the loops of its formula, to be read first.
+// The contract between the model and a device: one row per kernel, with its shapes, its formula and whether it
+// overwrites (=) or adds (+=). A backend (cpu/, cpu/plain/, cuda/) is one table of these functions. Read cpu/plain/
+// first: there, each kernel is just the loops of its formula.
 //
 // The alphabet, used everywhere:
 //   N  rows: all tokens of a batch, its sequences laid end to end with no padding
@@ -9,12 +9,12 @@
 //   H  query heads      K  key-value heads         D  width of one head
 //   I  inputs of a matmul, O its outputs
 // A `d` in front of a name is the gradient of the loss with respect to it. Matrices are row-major.
-// Arguments come in one order: outputs, gradients that come in, inputs, weights, sizes.
-// Every pointer is memory of the backend, except where a row says "host".
+// Arguments come in one order: outputs, incoming gradients, inputs, weights, sizes.
+// Every pointer is to the backend's memory, unless a row says "host".
 //
-// Every sum has a fixed order, so results do not depend on the number of threads. A row of a
-// result depends on its own row of the input only, computed the same way however many rows there
-// are: that makes the sampler's log-probabilities equal to the trainer's to the last bit.
+// Every sum has a fixed order, so results do not depend on the number of threads. A row of a result depends only on its
+// own row of the input and is computed the same way however many rows there are: that makes the sampler's
+// log-probabilities equal to the trainer's to the last bit.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -32,7 +32,7 @@ struct SamplingOptions {
 
 struct Kernels {
     const char* name;  // "cpu", "plain" or "cuda"
-    // What the kernels run on, in words. Throws, with exit status 4, where there is no such device.
+    // Describes the device in words. Throws, with exit status 4, if there is no such device.
     const char* (*device)();
 
     // Memory. allocate returns zeroed memory, aligned to 64 bytes; upload and download copy from and to the host.
@@ -42,12 +42,12 @@ struct Kernels {
     void (*download)(void* host, const void* from, size_t bytes);
     void (*set_zero)(void* memory, size_t bytes);
     void (*set_threads)(int threads);
-    // Returns when all that was called is done: a GPU works on while the host goes ahead.
+    // Returns when all kernels called so far have finished: a GPU runs them while the host goes on.
     void (*wait)();
 
     // How a large batch is split (activations.h). parallel_for: calls work(0) ... work(count - 1), each on one thread
     // together with the kernels it calls, and waits for all. threads: how many run at once. rows_at_once: the preferred
-    // micro-batch size. A device that runs one kernel at a time has one thread and prefers all rows.
+    // micro-batch size. A device that runs one kernel at a time has one thread and prefers all rows at once.
     void (*parallel_for)(size_t count, const std::function<void(size_t)>& work);
     size_t (*threads)();
     size_t (*rows_at_once)();
@@ -82,7 +82,7 @@ struct Kernels {
     // x (N,stride), table (positions, D): D/2 cosines, then D/2 sines; positions (N).
     void (*rope_forward)(float* x, const int32_t* positions, const float* table, size_t N, size_t heads, size_t D,
                          size_t stride);
-    // The same rotation backwards, in place on the gradient.
+    // The inverse rotation, in place on the gradient.
     void (*rope_backward)(float* dx, const int32_t* positions, const float* table, size_t N, size_t heads, size_t D,
                           size_t stride);
 
@@ -93,14 +93,14 @@ struct Kernels {
     // of the scores, kept for backward; offsets (S+1), host.
     void (*attention_forward)(float* out, float* logsumexp, const float* qkv, const int32_t* offsets, size_t S,
                               size_t H, size_t K, size_t D);
-    // dqkv = (every element is written).    dout (N,H·D), out as forward left it.
+    // dqkv = (every element is written).    dout (N,H·D), out from forward.
     void (*attention_backward)(float* dqkv, const float* dout, const float* out, const float* logsumexp,
                                const float* qkv, const int32_t* offsets, size_t S, size_t H, size_t K, size_t D);
 
     // The same attention for generation, over a cache of keys and values: row n is position positions[n] of the
-    // sequence in slot slots[n]. cache_store copies the rows' keys and values in; attention_decode then reads positions
-    // 0..positions[n] of the slot. Equal to attention_forward to the last bit. keys and values hold slots·K·D·capacity
-    // floats each, in a layout of the backend's own; slots, positions (N), host.
+    // sequence in slot slots[n]. cache_store copies the rows' keys and values into the cache; attention_decode then
+    // reads positions 0..positions[n] of the slot. Equal to attention_forward to the last bit. keys and values hold
+    // slots·K·D·capacity floats each, in the backend's own layout; slots, positions (N), host.
     void (*cache_store)(float* keys, float* values, const float* qkv, const int32_t* slots, const int32_t* positions,
                         size_t N, size_t H, size_t K, size_t D, size_t capacity);
     void (*attention_decode)(float* out, const float* qkv, const float* keys, const float* values, const int32_t* slots,
@@ -121,9 +121,9 @@ struct Kernels {
     void (*logprob_backward)(float* dlogits, const float* dlogprob, const float* logits, const Token* targets, size_t N,
                              size_t V, float temperature);
 
-    // Draws one token a row. keys (N) are the random numbers' counters: the same key and logits give the same token
-    // on every backend. logprob is that of the distribution before top-k and top-p, at the sampling temperature
-    // (at temperature 1 when greedy).    tokens (N), logprob (N), keys (N) and both outputs on the host; logits (N,V).
+    // Draws one token per row. keys (N) are counters for the random numbers: the same key and logits give the same
+    // token on every backend. logprob is taken before top-k and top-p, at the sampling temperature (temperature 1 when
+    // greedy).    tokens (N), logprob (N), keys (N) and both outputs on the host; logits (N,V).
     void (*sample)(Token* tokens, float* logprob, const float* logits, const uint64_t* keys, size_t N, size_t V,
                    SamplingOptions options);
 
@@ -143,38 +143,37 @@ struct Kernels {
     void (*adamw)(float* parameters, float* m, float* v, const float* gradients, size_t n, float learning_rate,
                   float beta1, float beta2, float eps, float weight_decay, float gradient_scale, int step);
 
-    // What RL-CAI learns from, in double: method/ppo_advantages.h and ppo_losses.h say where each comes from. R
-    // responses lie end to end, response r holds tokens offsets[r] .. offsets[r+1]-1, T = offsets[R]; every gradient is
-    // that of its own loss.
+    // The advantages and losses of RL-CAI, in double; method/ppo_advantages.h, ppo_losses.h and preference.h name their
+    // sources. R responses are stored end to end: response r holds tokens offsets[r] .. offsets[r+1]-1, T = offsets[R].
+    // Each gradient is the derivative of the loss with the same index.
     //
-    // Backwards within each response, V and A being 0 after its end:
+    // Computed backwards within each response, with V = A = 0 after its end:
     // delta_t = r_t + gamma V_{t+1} - V_t,  A_t = delta_t + gamma lambda A_{t+1},  return_t = A_t + V_t.
     // advantages, returns, rewards, values (T), offsets (R+1).
     void (*gae)(double* advantages, double* returns, const double* rewards, const float* values, const int32_t* offsets,
                 size_t R, double gamma, double lambda);
     // loss = max(-A ratio, -A clip(ratio, 1 ± clip_ratio)), ratio = exp(logprob - old_logprob); where A < 0, at most
-    // -A dual_clip; gradient = dloss / dlogprob, 0 where a bound decides. A clip of 0 is off.    All (T).
+    // -A dual_clip. gradient = dloss / dlogprob, 0 where a clip is active. A clip of 0 is off.    All (T).
     void (*policy_loss)(double* loss, double* gradient, const float* logprobs, const float* old_logprobs,
                         const double* advantages, size_t T, double clip_ratio, double dual_clip);
-    // loss = ½ max((V - R)², (clip(V, V_old ± clip_value) - R)²); gradient = dloss / dV, 0 where the clip decides.
-    // All (T).
+    // loss = ½ max((V - R)², (clip(V, V_old ± clip_value) - R)²); gradient = dloss / dV,
+    // 0 where the clip is active.    All (T).
     void (*value_loss)(double* loss, double* gradient, const float* values, const float* old_values,
                        const double* returns, size_t T, double clip_value);
     // loss = -p log sigma(delta) - (1 - p) log sigma(-delta), delta = scores[2i] - scores[2i+1];
     // gradient = dloss / ddelta.    loss, gradient, labels p (n), scores (2n).
     void (*preference_loss)(double* loss, double* gradient, const float* scores, const double* labels, size_t n);
 
-    // What the device can do at most, for `cai bench` to hold the others against. Multiply-adds on every thread at
-    // once, between registers only; waits for them, and returns how many floating-point operations that were (two
-    // each).
+    // The device's peak, with which `cai bench` compares the other kernels. Runs multiply-adds on every thread, between
+    // registers only, waits for them, and returns the number of floating-point operations (two each).
     double (*multiply_adds)(size_t rounds);
-    // to = from, by all threads.    to, from (n), apart.
+    // to = from, on all threads.    to, from (n), not overlapping.
     void (*copy)(float* to, const float* from, size_t n);
 };
 
 extern const Kernels cpu_kernels;
-extern const Kernels plain_kernels;  // on the CPU too, as plain loops: slow, and read first
+extern const Kernels plain_kernels;  // also on the CPU, as plain loops: slow, but the ones to read first
 extern const Kernels cuda_kernels;  // on a GPU when nvcc compiled them, otherwise in the emulator, on the CPU
-extern const Kernels cuda_bf16_kernels;  // matmul multiplies bf16 and adds float, on tensor cores: sm_80 and up
+extern const Kernels cuda_bf16_kernels;  // matmul multiplies in bf16 and adds in float, on tensor cores: sm_80 and up
 
 }  // namespace cai

@@ -1,7 +1,7 @@
 // The model: a decoder of the Llama family (Touvron et al. 2023) as a list of kernel calls, and its backward pass by
 // hand. RMSNorm, rotary positions, grouped-query attention, SwiGLU, no biases; the head gives the logits of the next
-// token, or one score a row (preference and value models). Shapes are in the alphabet of kernels.h; R is the number of
-// output rows. This file knows no files, no text and no loss: backward begins with the derivative of the loss with
+// token, or one score per row (preference and value models). Shapes are in the alphabet of kernels.h; R is the number
+// of output rows. Nothing here knows files, text or a loss: backward starts from the derivative of the loss with
 // respect to each log-probability or score, so that fine-tuning, preference training and PPO share it (train_step.h).
 #pragma once
 #include <cstdint>
@@ -14,12 +14,12 @@ namespace cai {
 
 // ---- forward
 
-// How the rows of a micro-batch attend to each other: by default each over its own sequence in the batch; the sampler
-// passes its cache of keys and values instead. Called by several threads.
+// How the rows of a micro-batch attend to each other. By default, each attends within its own sequence in the batch;
+// the sampler passes its cache of keys and values instead. Called from several threads.
 using Attention =
     std::function<void(const MicroBatch& batch, size_t layer, float* out, float* logsumexp, const float* qkv)>;
 
-// Throws kBadInput for a token or position that the model has no row for.
+// Throws kBadInput for a token outside the vocabulary or a position beyond the context.
 inline void check_batch(const Config& c, const Batch& batch) {
     expects(!batch.tokens.empty(), "a batch needs at least one token");
     expects(static_cast<size_t>(batch.offsets.back()) == batch.tokens.size(), "the sequences of a batch hold ",
@@ -51,7 +51,7 @@ inline void forward(const Model& model, MicroBatch& batch, const Attention& atte
         k.rmsnorm_forward(s.attention_in, s.attention_rstd, x, w.attention_norm, N, C, eps);
         // 2. qkv = attention_in · qkv_projᵀ
         k.matmul_forward(s.qkv, s.attention_in, packed.qkv_proj, nullptr, N, C, Q);
-        // 3. queries and keys turn to their positions
+        // 3. rotate queries and keys by their positions
         k.rope_forward(s.qkv, batch.positions, model.rope_table.data(), N, H + K, D, Q);
         // 4. attention = softmax(q·k / sqrt(D)) · v
         if (attention) {
@@ -59,7 +59,7 @@ inline void forward(const Model& model, MicroBatch& batch, const Attention& atte
         } else {
             k.attention_forward(s.attention, s.logsumexp, s.qkv, batch.offsets.data(), batch.sequences(), H, K, D);
         }
-        // 5. x, attention = x[rows], attention[rows]    (the last layer goes on with the rows whose outputs are wanted)
+        // 5. x, attention = x[rows], attention[rows]    (the last layer goes on with the output rows only)
         const bool last = l + 1 == L;
         const size_t M = last ? R : N;
         const float* attention_out = last ? batch.attention_rows : s.attention;
@@ -88,19 +88,18 @@ inline void forward(const Model& model, MicroBatch& batch, const Attention& atte
 
 // ---- backward
 
-// The passes of forward in reverse under the same numbers; each comment repeats the formula that is differentiated. On
+// The steps of forward in reverse, under the same numbers; each comment repeats the formula being differentiated. On
 // entry batch.derivative holds the derivative of the loss with respect to each log-probability at this temperature, or
-// to each score. batch.dx is the gradient of the residual stream at the place that the passes have reached. Adds to
-// dweights.
+// to each score. batch.dx is the gradient of the residual stream at the current step. Adds to dweights.
 inline void backward(const Model& model, const Weights& dweights, MicroBatch& batch, float temperature = 1) {
     const Kernels& k = *model.kernels;
     const auto [L, C, H, K, D, Q, F, V] = alphabet(model.config);
     const size_t N = batch.N, R = batch.R, O = model.config.outputs();
     const Weights& weights = model.weights;
-    const float* dlogits = batch.derivative;              // of a score head, whose logits are the scores
-    float *dx = batch.dx_rows, *dnormed = batch.dnormed;  // dnormed: also of the norms within the layers
+    const float* dlogits = batch.derivative;              // for a score head, whose logits are the scores
+    float *dx = batch.dx_rows, *dnormed = batch.dnormed;  // dnormed: also for the norms within the layers
 
-    // 13. logprob = log softmax(logits / temperature)[targets]    (dlogits takes the place of the logits)
+    // 13. logprob = log softmax(logits / temperature)[targets]    (dlogits overwrites the logits)
     if (!model.config.score_head) {
         k.logprob_backward(batch.logits, batch.derivative, batch.logits, batch.targets, R, V, temperature);
         dlogits = batch.logits;
@@ -143,7 +142,7 @@ inline void backward(const Model& model, const Weights& dweights, MicroBatch& ba
         // 4. attention = softmax(q·k / sqrt(D)) · v
         k.attention_backward(batch.dqkv, batch.dattention, s.attention, s.logsumexp, s.qkv, batch.offsets.data(),
                              batch.sequences(), H, K, D);
-        // 3. queries and keys turn to their positions
+        // 3. rotate queries and keys by their positions
         k.rope_backward(batch.dqkv, batch.positions, model.rope_table.data(), N, H + K, D, Q);
         // 2. qkv = attention_in · qkv_projᵀ
         k.matmul_backward_input(dnormed, batch.dqkv, w.qkv_proj, N, C, Q);
@@ -164,7 +163,7 @@ inline void load(const Model& model, const Batch& batch, Activations& a, Schedul
     a.load(model, batch, schedule);
 }
 
-// Fills a.logits: (R,V), or the scores (R) of a score head, of the rows in batch.rows.
+// Fills a.logits for the rows in batch.rows: (R,V), or the scores (R) of a score head.
 inline void forward(const Model& model, const Batch& batch, Activations& a, const Attention& attention = {}) {
     load(model, batch, a, Schedule::forward_only);
     a.each_shard(*model.kernels, [&](size_t shard) {
@@ -172,14 +171,14 @@ inline void forward(const Model& model, const Batch& batch, Activations& a, cons
     });
 }
 
-// What a loss is a function of, one value for each output row.
+// What a loss is computed from, one value per output row.
 struct Outputs {
     std::vector<float> logprobs;   // log p(target) of a language-model head
     std::vector<float> entropies;  // of its distributions, in nats
     std::vector<float> scores;     // of a score head
 };
 
-// The outputs of a batch whose logits have been filled.
+// The outputs of a batch whose logits forward has filled.
 inline Outputs outputs_of(const Model& model, const Batch& batch, const Activations& a, float temperature = 1) {
     const Kernels& k = *model.kernels;
     const auto downloaded = [&](const float* values) {

@@ -7,12 +7,12 @@
 namespace cai {
 
 struct AdamW {
-    // eps is 1e-6, not the usual 1e-8: where a word never occurs, the softmax gives its embedding gradients that are
-    // tiny and all of one sign, and once v has forgotten the word's last real gradient an eps of 1e-8 makes full steps
-    // of them. Names that are held out of reviews are such words.
+    // eps is 1e-6, not the usual 1e-8. The softmax gives the embedding of a word that never occurs tiny gradients, all
+    // of one sign; once v has forgotten the word's last real gradient, an eps of 1e-8 would turn them into full steps.
+    // Names held out of reviews are such words.
     float beta1 = 0.9f, beta2 = 0.95f, eps = 1e-6f;
     float weight_decay = 0.1f;  // of matrices; norms do not decay
-    float embedding_rate = 1;   // the embedding table's learning rate, as a share of the others'
+    float embedding_rate = 1;   // the embedding table's learning rate, relative to the others'
     float max_norm = 1.0f;      // gradients of a larger norm are scaled down to it; 0: never
     int step = 0;               // updates made so far
     Buffer<float> m, v;         // running means of the gradients and of their squares, laid out like the parameters
@@ -22,7 +22,7 @@ struct AdamW {
 
     // One step: clips, updates, clears the gradients and packs the model. Returns the gradients' norm before clipping.
     // Throws kDiverged when that norm is not finite; the parameters are then untouched and the gradients cleared, so
-    // that a caller may go on with the next batch.
+    // that the caller can go on with the next batch.
     float update(Model& model, Gradients& gradients, float learning_rate) {
         const Kernels& k = *model.kernels;
         const size_t count = model.parameters.size(), matrices = model.matrix_parameters();

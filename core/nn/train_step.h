@@ -1,5 +1,5 @@
-// A step of training: forward, loss, backward. Each function adds the gradients of its loss to `gradients`; the
-// optimizer does the rest.
+// A training step: forward, loss, backward. Each function adds the gradients of its loss to
+// `gradients`; the optimizer does the rest.
 #pragma once
 #include <functional>
 #include <optional>
@@ -10,8 +10,8 @@
 
 namespace cai {
 
-// Calls work(micro_batch, dweights) for every micro-batch, where dweights are its shard's gradients, and adds those up
-// in order.
+// Calls work(micro_batch, dweights) for every micro-batch, where dweights are its shard's gradients, then adds up the
+// gradients of all shards in order.
 template <class Work>
 void sum_gradients(const Model& model, Gradients& gradients, Activations& a, Work work) {
     gradients.open_shards(a.shards.size());
@@ -21,11 +21,11 @@ void sum_gradients(const Model& model, Gradients& gradients, Activations& a, Wor
     gradients.sum_shards(a.shards.size());
 }
 
-// A loss, given by its derivative with respect to each log-probability or score. Nothing: the batch is to be left out.
+// A loss, given as its derivative with respect to each log-probability or score. nullopt: skip the batch.
 using Loss = std::function<std::optional<std::vector<float>>(const Outputs&)>;
 
-// Any loss, which may depend on the outputs of the whole batch at once: PPO's, or the preference model's. Returns
-// false, without gradients, where the loss leaves the batch out.
+// A step for any loss, even one that depends on the outputs of the whole batch, such as PPO's or the preference
+// model's. Returns false, without adding gradients, if the loss skips the batch.
 inline bool train_step(const Model& model, Gradients& gradients, const Batch& batch, Activations& a, const Loss& loss,
                        float temperature = 1) {
     load(model, batch, a, Schedule::forward_then_backward);
@@ -45,8 +45,8 @@ inline bool train_step(const Model& model, Gradients& gradients, const Batch& ba
     return true;
 }
 
-// Mean cross-entropy, which it returns, in nats. Its derivative with respect to each log-probability is -1/R whatever
-// the outputs are, so each micro-batch goes forward and backward while its activations are in the cache.
+// A step for mean cross-entropy, which it returns, in nats. The derivative with respect to each log-probability is -1/R
+// whatever the outputs are, so each micro-batch runs forward and backward while its activations are in the cache.
 inline double cross_entropy_step(const Model& model, Gradients& gradients, const Batch& batch, Activations& a) {
     expects(!model.config.score_head, "cross-entropy needs a language-model head, not a score head");
     expects(batch.targets.size() == batch.rows.size(), "a batch of ", batch.rows.size(), " output rows has ",

@@ -1,6 +1,6 @@
-// What a model is made of: its configuration, the one list of its weights, the model that owns them, and their
-// gradients. What it computes is in model.h. Shapes are in the alphabet of kernels.h. Memory of the backend is reached
-// through kernels only; what is `std::vector` lies on the host.
+// The weights of a model: the one list of them, and the model that owns them. What the model computes is in model.h.
+// Shapes are in the alphabet of kernels.h. The backend's memory is reached through kernels only; a `std::vector` is
+// on the host.
 #pragma once
 #include <cmath>
 #include <cstdint>
@@ -25,7 +25,7 @@ struct Weights {
         float* ff_norm;         // (C)
     };
     float* embed_tokens = nullptr;  // (V,C)
-    float* head = nullptr;          // (V,C), the embedding table itself when tied; (1,C) for a score
+    float* head = nullptr;          // (V,C), the embedding table itself when tied; (1,C) for a score head
     float* norm = nullptr;          // (C)
     std::vector<Layer> layers;
 };
@@ -37,9 +37,9 @@ struct Tensor {
     size_t count() const { return shape.size() == 1 ? shape[0] : shape[0] * shape[1]; }
 };
 
-// The one list of the weights, in the order in which they lie in memory: matrices first, which weight decay shrinks,
-// then norms. Sizes, pointers, packing, initial values, checkpoints and the optimizer's groups all come from it.
-// visit(float*& view, std::vector<Tensor> parts): the parts lie end to end and are multiplied as one matrix.
+// The one list of the weights, in memory order: first the matrices, which have weight decay, then the norms. Sizes,
+// pointers, packing, initial values, checkpoints and the optimizer's groups all come from it.
+// visit(float*& view, std::vector<Tensor> parts): the parts are stored end to end and multiplied as one matrix.
 template <class Visit>
 void each_weight(const Config& c, Weights& w, Visit visit) {
     const auto [L, C, H, K, D, Q, F, V] = alphabet(c);
@@ -80,7 +80,7 @@ inline size_t parameter_count(const Config& config) {
     return count;
 }
 
-// The weights laid end to end from `memory` on, as the list orders them.
+// Pointers to the weights, stored end to end from `memory` on in the order of the list.
 inline Weights lay_out_weights(const Config& config, float* memory) {
     Weights weights;
     each_weight(config, weights, [&](float*& view, std::vector<Tensor> parts) {
@@ -90,7 +90,8 @@ inline Weights lay_out_weights(const Config& config, float* memory) {
     return weights;
 }
 
-// visit(const std::string& name, const std::vector<size_t>& shape, float* data): each tensor as Hugging Face knows it.
+// visit(const std::string& name, const std::vector<size_t>& shape, float* data):
+// each tensor under its Hugging Face name.
 template <class Visit>
 void each_tensor(const Config& config, Weights weights, Visit visit) {
     each_weight(config, weights, [&](float*& view, std::vector<Tensor> parts) {
@@ -107,7 +108,7 @@ struct Model {
     const Kernels* kernels;
     Buffer<float> parameters, packed_parameters, rope_table;
     Weights weights;            // of the parameters
-    Weights packed;             // of the packed parameters; norms and a table that is only found have none
+    Weights packed;             // of the packed parameters; none for norms, or for a table that is not also the head
     bool packed_is_old = true;  // forward refuses a model whose parameters changed after the last pack()
 
     // Parameters are zero until initialize() or a checkpoint fills them.
@@ -126,12 +127,12 @@ struct Model {
         make_rope_table();
     }
 
-    // normal(0, 0.7 / sqrt(width)), so that every projection of a normed row has a variance near one half whatever the
-    // width; the two projections that write to the residual stream are scaled by 1 / sqrt(2 layers), so that its
-    // variance does not grow with depth (Radford et al. 2019, §2.3); norms are 1, a score head is 0. Keys start equal
-    // to the queries of the first head that reads them: a token begins by attending to earlier occurrences of itself,
-    // which is what copying a name and looking a word up in a principle need. A tensor's values depend on the seed and
-    // its name only.
+    // normal(0, 0.7 / sqrt(width)), so that every projection of a normed row has a variance near one half whatever
+    // the width; the two projections that write to the residual stream are scaled by 1 / sqrt(2 layers), so that
+    // its variance does not grow with depth (Radford et al. 2019, §2.3); norms are 1, a score head is 0. A key head
+    // starts equal to the first query head that reads it, so that a token begins by attending to earlier
+    // occurrences of itself, which copying a name and checking a principle for a keyword both need. A tensor's
+    // values depend only on the seed and its name.
     void initialize(uint64_t seed) {
         const float scale = 0.7f / std::sqrt(static_cast<float>(config.width));
         const float residual_scale = 1 / std::sqrt(2.0f * static_cast<float>(config.layers));
@@ -153,18 +154,18 @@ struct Model {
         pack();
     }
 
-    // The matrices come first in `parameters`: this many numbers.
+    // The number of parameters in matrices, which come first in `parameters`.
     size_t matrix_parameters() const {
         return static_cast<size_t>(weights.layers[0].attention_norm - parameters.data());
     }
 
-    // Brings the packed copies up to date. Needed after every change of the parameters, before the next forward.
+    // Updates the packed copies. Needed after every change of the parameters, before the next forward.
     void pack() {
         each_packed([&](float*& to, float* from, size_t O, size_t I) { kernels->matmul_pack(to, from, O, I); });
         packed_is_old = false;
     }
 
-    // visit(name, shape, float* data), to write: after it, pack(). On a const model data is const float*, to read.
+    // visit(name, shape, float* data) may write: call pack() afterwards. On a const model data is const float*.
     template <class Visit>
     void each_tensor(Visit visit) {
         packed_is_old = true;
@@ -193,10 +194,10 @@ struct Model {
             visit(view, weight, O, parts[0].shape[1]);
         });
     }
-    // Whole cache lines, so that each packed matrix is as aligned as the block it lies in.
+    // Whole cache lines, so that each packed matrix is as aligned as the block that holds it.
     size_t packed_size(size_t O, size_t I) const { return (kernels->packed_size(O, I) + 15) / 16 * 16; }
 
-    // Position t turns pair i by t · theta^(-2i/D) (Su et al. 2021, eq. 15). Angles are floats, as in Hugging Face.
+    // Position t rotates pair i by t · theta^(-2i/D) (Su et al. 2021, eq. 15). Angles are floats, as in Hugging Face.
     void make_rope_table() {
         const size_t D = config.head_dim, positions = config.context;
         std::vector<float> table(positions * D);
@@ -214,7 +215,7 @@ struct Model {
     }
 };
 
-// Copies every tensor that both models have, then packs: a frozen reference, or a score model that starts from a
+// Copies every tensor that both models have, then packs: for a frozen reference, or a score model that starts from a
 // language model's body. Throws kBadInput when their shapes differ.
 inline void copy_tensors(Model& to, const Model& from) {
     std::vector<float> host;

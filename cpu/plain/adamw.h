@@ -1,4 +1,4 @@
-// AdamW by its formula, one parameter at a time, and the sum and the norm of gradients.
+// AdamW straight from its formula, one parameter at a time, and the sum and the norm of gradients.
 #pragma once
 #include <cmath>
 #include <cstddef>

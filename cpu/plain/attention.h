@@ -1,4 +1,4 @@
-// Causal attention with grouped queries by its formula, softmax(q·k / sqrt(D)) · v, and the same over a cache.
+// Causal attention with grouped queries straight from its formula, softmax(q·k / sqrt(D)) · v, also over a cache.
 #pragma once
 #include <algorithm>
 #include <cmath>
@@ -9,10 +9,10 @@
 
 namespace cai::plain {
 
-// One query over the `seen` keys that it may look at, key j at keys + j * stride and value j at values + j * stride:
+// One query over the `seen` keys that it may attend to, key j at keys + j * stride and value j at values + j * stride:
 // p_j = softmax_j(q·k_j / sqrt(D)), out = Σ_j p_j v_j. Returns log Σ_j exp(q·k_j / sqrt(D)).
 // out, q (D), each key and value (D).
-// Forward and decode both call it and it is never inlined: that makes their results equal to the last bit.
+// Forward and decode both call this, and it is never inlined: that makes their results equal to the last bit.
 template <class Real>
 [[gnu::noinline]] Real attention_row(Real* out, const Real* q, const Real* keys, const Real* values, size_t stride,
                                      size_t seen, size_t D) {
@@ -23,7 +23,7 @@ template <class Real>
         for (size_t d = 0; d < D; d++) score += q[d] * keys[j * stride + d];
         p[j] = score * scale;
     }
-    // e^x overflows from x = 89 on, and softmax stays the same when the largest score is taken from all of them.
+    // e^x overflows from x = 89 on; subtracting the largest score from all of them leaves softmax unchanged.
     Real largest = -std::numeric_limits<Real>::infinity();
     for (size_t j = 0; j < seen; j++) largest = std::max(largest, p[j]);
     Real total = 0;
@@ -56,9 +56,9 @@ void attention_forward(Real* out, Real* logsumexp, const Real* qkv, const int32_
             }
 }
 
-// Of one query, with s_j = q·k_j / sqrt(D), p = softmax(s) and dout the gradient of out = Σ_j p_j v_j:
+// For one query, with s_j = q·k_j / sqrt(D), p = softmax(s) and dout the gradient of out = Σ_j p_j v_j:
 // dv_j = p_j dout,  dp_j = dout·v_j,  ds_j = p_j (dp_j - Σ_i p_i dp_i) = p_j (dp_j - dout·out),
-// dq = Σ_j ds_j k_j / sqrt(D),  dk_j = ds_j q / sqrt(D). Keys and values add up what all their queries say.
+// dq = Σ_j ds_j k_j / sqrt(D),  dk_j = ds_j q / sqrt(D). Keys and values sum these over all their queries.
 // dqkv = .    dqkv, qkv (N,(H+2K)·D), dout, out (N,H·D), logsumexp (N,H), offsets (S+1).
 template <class Real>
 void attention_backward(Real* dqkv, const Real* dout, const Real* out, const Real* logsumexp, const Real* qkv,
@@ -94,7 +94,7 @@ void attention_backward(Real* dqkv, const Real* dout, const Real* out, const Rea
             }
 }
 
-// Row n's keys and values go to position positions[n] of the slot slots[n].
+// Copies row n's keys and values to position positions[n] of slot slots[n].
 // keys, values (slots,K,capacity,D), qkv (N,(H+2K)·D), slots, positions (N).
 template <class Real>
 void cache_store(Real* keys, Real* values, const Real* qkv, const int32_t* slots, const int32_t* positions, size_t N,

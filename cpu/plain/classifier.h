@@ -1,4 +1,4 @@
-// The end of the network by its formulas: log p = log softmax(logits / temperature); draws from p.
+// The output of the network straight from its formulas: log p = log softmax(logits / temperature); sampling from p.
 #pragma once
 #include <algorithm>
 #include <cmath>
@@ -14,10 +14,10 @@
 
 namespace cai::plain {
 
-// One row of logits (V) as log-probabilities: log p_j = (x_j - largest) / temperature - log Σ_k exp((x_k - largest) /
-// temperature). The largest logit is taken off first: e^x overflows from x = 89 on, and logits far from 0 would lose
-// their digits in the sum. Trainer and sampler both come here: that makes their log-probabilities equal to the last
-// bit.
+// One row of logits (V) as log-probabilities:
+// log p_j = (x_j - largest) / temperature - log Σ_k exp((x_k - largest) / temperature).
+// The largest logit is subtracted first: e^x overflows from x = 89 on, and logits far from 0 would lose their digits in
+// the sum. Trainer and sampler both use this, which makes their log-probabilities equal to the last bit.
 template <class Real>
 struct LogSoftmax {
     const Real* logits;
@@ -47,7 +47,7 @@ void logprob_forward(Real* logprob, Real* entropy, const Real* logits, const Tok
         entropy[n] = 0;
         for (size_t j = 0; j < V; j++) {
             const Real p = std::exp(log_p(j));
-            if (p != 0) entropy[n] -= p * log_p(j);  // x log x is 0 at 0, though log x is not
+            if (p != 0) entropy[n] -= p * log_p(j);  // the limit of x log x at 0 is 0
         }
     }
 }
@@ -68,7 +68,7 @@ void logprob_backward(Real* dlogits, const Real* dlogprob, const Real* logits, c
     }
 }
 
-// Sets to 0 what top-k and then top-p leave out of p; of equally likely tokens the lower id stays.
+// Sets to 0 what top-k and then top-p exclude from p; among equally likely tokens the lower ids are kept.
 template <class Real>
 void truncate(std::vector<Real>& p, const SamplingOptions& options) {
     const size_t V = p.size();
@@ -87,7 +87,8 @@ void truncate(std::vector<Real>& p, const SamplingOptions& options) {
     for (size_t i = keep; i < V; i++) p[order[i]] = 0;
 }
 
-// Draws by u in [0,1): the first token, in the order of ids, at which the running sum of p passes u times the total.
+// Draws a token with u in [0,1): the first, in the order of ids, at which the
+// running sum of p exceeds u times the total.
 template <class Real>
 Token draw(const std::vector<Real>& p, double u) {
     double total = 0, running = 0;
@@ -102,7 +103,7 @@ Token draw(const std::vector<Real>& p, double u) {
     return token;
 }
 
-// One token a row, and its log-probability before top-k and top-p; the most likely token at temperature 0.
+// Draws one token per row, with its log-probability before top-k and top-p; at temperature 0, the most likely token.
 // tokens, logprob, keys (N), logits (N,V).
 template <class Real>
 void sample(Token* tokens, Real* logprob, const Real* logits, const uint64_t* keys, size_t N, size_t V,

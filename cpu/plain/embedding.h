@@ -1,4 +1,4 @@
-// Rows taken from a table by index, and their gradients added back: the embedding, and rows whose logits are wanted.
+// Rows copied from a table by index, and their gradients added back: the embedding, and rows whose logits are wanted.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -14,7 +14,7 @@ void embedding_forward(Real* out, const Token* tokens, const Real* table, size_t
         for (size_t c = 0; c < C; c++) out[n * C + c] = table[tokens[n] * C + c];
 }
 
-// dtable[tokens[n]] += dout[n]: a token that occurs twice learns twice.    dtable (V,C), dout (N,C), tokens (N).
+// dtable[tokens[n]] += dout[n]: a token that occurs twice gets both.    dtable (V,C), dout (N,C), tokens (N).
 template <class Real>
 void embedding_backward(Real* dtable, const Real* dout, const Token* tokens, size_t N, size_t C, size_t) {
     for (size_t n = 0; n < N; n++)

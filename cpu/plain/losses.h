@@ -1,5 +1,5 @@
-// What RL-CAI learns from, by its formulas: advantages, and the losses of PPO and of the preference model, each with
-// its derivative. Losses and gradients are double, whatever the numbers that they are made of.
+// The advantages and losses of RL-CAI straight from their formulas: GAE, PPO's losses and the preference model's, each
+// with its derivative. Losses and gradients are double, whatever the type of the inputs.
 #pragma once
 #include <algorithm>
 #include <cmath>
@@ -8,7 +8,7 @@
 
 namespace cai::plain {
 
-// Backwards within each response, V and A being 0 after its end (Schulman et al. 2016, eq. 16):
+// Computed backwards within each response, with V = A = 0 after its end (Schulman et al. 2016, eq. 16):
 // delta_t = r_t + gamma V_{t+1} - V_t,  A_t = delta_t + gamma lambda A_{t+1},  return_t = A_t + V_t.
 // advantages, returns, rewards, values (T), offsets (R+1).
 template <class Real>
@@ -26,9 +26,9 @@ void gae(double* advantages, double* returns, const double* rewards, const Real*
     }
 }
 
-// loss = max(-A ratio, -A clip(ratio, 1 ± clip_ratio)), ratio = exp(logprob - old_logprob); where A < 0, at most
-// -A dual_clip. d ratio / d logprob = ratio, so the gradient is -A ratio, and 0 where a bound decides. A clip of 0 is
-// off.    All (T).
+// loss = max(-A ratio, -A clip(ratio, 1 ± clip_ratio)), ratio = exp(logprob - old_logprob); where A < 0,
+// at most -A dual_clip. d ratio / d logprob = ratio, so the gradient is -A ratio, or 0 where a clip is
+// active. A clip of 0 is off.    All (T).
 template <class Real>
 void policy_loss(double* loss, double* gradient, const Real* logprobs, const Real* old_logprobs,
                  const double* advantages, size_t T, double clip_ratio, double dual_clip) {
@@ -43,8 +43,8 @@ void policy_loss(double* loss, double* gradient, const Real* logprobs, const Rea
     }
 }
 
-// loss = ½ max((V - R)², (clip(V, V_old ± clip_value) - R)²); the gradient is V - R, and 0 where the clip decides.
-// All (T).
+// loss = ½ max((V - R)², (clip(V, V_old ± clip_value) - R)²); the gradient is V - R,
+// or 0 where the clip is active.    All (T).
 template <class Real>
 void value_loss(double* loss, double* gradient, const Real* values, const Real* old_values, const double* returns,
                 size_t T, double clip_value) {
@@ -59,7 +59,7 @@ void value_loss(double* loss, double* gradient, const Real* values, const Real* 
     }
 }
 
-// -log sigma(x) = log(1 + e^-x), written so that e^ never overflows.
+// -log sigma(x) = log(1 + e^-x), written so that the exponential never overflows.
 inline double minus_log_sigma(double x) { return std::max(-x, 0.0) + std::log1p(std::exp(-std::abs(x))); }
 
 // loss = -p log sigma(delta) - (1 - p) log sigma(-delta), delta = scores[2i] - scores[2i+1] (Bradley & Terry 1952);

@@ -1,4 +1,4 @@
-// Matmul by its formula, out = residual + x · weightᵀ: each number of the result is one sum, made by one loop.
+// Matmul straight from its formula, out = residual + x · weightᵀ: each element of the result is one sum, in one loop.
 #pragma once
 #include <cstddef>
 
@@ -16,7 +16,7 @@ void matmul_forward(Real* out, const Real* x, const Real* weight, const Real* re
         }
 }
 
-// x[n,i] stands in the sum of every out[n,o], with the factor weight[o,i]:
+// x[n,i] enters the sum of every out[n,o] with the factor weight[o,i]:
 // dx[n,i] = Σ_o dout[n,o] weight[o,i].    dx (N,I), dout (N,O), weight (O,I).
 template <class Real>
 void matmul_backward_input(Real* dx, const Real* dout, const Real* weight, size_t N, size_t I, size_t O) {
@@ -27,7 +27,7 @@ void matmul_backward_input(Real* dx, const Real* dout, const Real* weight, size_
     }
 }
 
-// weight[o,i] stands in the sum of out[n,o] for every row n, with the factor x[n,i]:
+// weight[o,i] enters the sum of out[n,o] for every row n with the factor x[n,i]:
 // dweight[o,i] += Σ_n dout[n,o] x[n,i].    dweight (O,I), dout (N,O), x (N,I).
 template <class Real>
 void matmul_backward_weight(Real* dweight, const Real* dout, const Real* x, size_t N, size_t I, size_t O) {
@@ -36,7 +36,7 @@ void matmul_backward_weight(Real* dweight, const Real* dout, const Real* x, size
             for (size_t i = 0; i < I; i++) dweight[o * I + i] += dout[n * O + o] * x[n * I + i];
 }
 
-// The weight is read as it is: the packed one is a copy.
+// Weights are read as they are: packing only copies them.
 inline size_t packed_size(size_t O, size_t I) { return O * I; }
 template <class Real>
 void matmul_pack(Real* packed, const Real* weight, size_t O, size_t I) {

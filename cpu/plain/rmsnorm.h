@@ -1,4 +1,4 @@
-// RMSNorm by its formula: each row divided by the root of its mean square, then times a weight for each column.
+// RMSNorm straight from its formula: each row divided by the root of its mean square, times a weight per column.
 #pragma once
 #include <cmath>
 #include <cstddef>
@@ -16,7 +16,7 @@ void rmsnorm_forward(Real* out, Real* rstd, const Real* x, const Real* weight, s
     }
 }
 
-// x[n,c] acts twice: directly, and on the whole row through rstd, by d rstd / d x_c = -rstd³ x_c / C.
+// x[n,c] enters twice: directly, and through rstd into the whole row, with d rstd / d x_c = -rstd³ x_c / C.
 // With g = dout · weight:  dx_c += rstd (g_c - x_c rstd² mean(g x)),  dweight_c += Σ_n dout x rstd.
 // dx, dout, x (N,C), dweight, weight (C), rstd (N).
 template <class Real>

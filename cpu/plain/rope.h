@@ -1,4 +1,5 @@
-// RoPE by its formula: the pair (x[i], x[i + D/2]) of each head is turned by an angle that grows with the position.
+// RoPE straight from its formula: each head's pair (x[i], x[i + D/2]) is rotated
+// by an angle that grows with the position.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -21,7 +22,7 @@ void rope_forward(Real* x, const int32_t* positions, const Real* table, size_t N
             }
 }
 
-// The gradient is turned back by the same angle: a rotation's transpose is its inverse.
+// The gradient is rotated back by the same angle: a rotation's transpose is its inverse.
 // (da, db) becomes (da cos + db sin, db cos - da sin), in place.    dx (N,stride), the rest as above.
 template <class Real>
 void rope_backward(Real* dx, const int32_t* positions, const Real* table, size_t N, size_t heads, size_t D,

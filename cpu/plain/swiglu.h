@@ -1,4 +1,4 @@
-// SwiGLU by its formula: out = silu(gate) · up with silu(x) = x σ(x) and σ(x) = 1 / (1 + e^-x).
+// SwiGLU straight from its formula: out = silu(gate) · up with silu(x) = x σ(x) and σ(x) = 1 / (1 + e^-x).
 #pragma once
 #include <cmath>
 #include <cstddef>
