@@ -82,8 +82,8 @@ inline void write_corpus(Run& run, const World& world, const CorpusRecipe& recip
                                {"entities", held_out(world.entities, [](const Entity& e) { return Json(e.name); })},
                                {"phrasings", phrasings}}));
     write_file(run / "world/world.json", dump(summary, 2) + "\n");
-    note("world", concat(recipe.documents, " documents, ", review_documents,
-                         " reviews and drills among them and beside them"));
+    note("world", concat(recipe.documents, " documents for pretraining; ", review_documents,
+                         " reviews and drills in total, those for fine-tuning included"));
 }
 
 }  // namespace cai
