@@ -1,4 +1,4 @@
-// Goodhart monitors: what over-optimised models show before any rate does.
+// Goodhart monitors: symptoms of over-optimisation that show before any outcome rate moves.
 #pragma once
 #include <algorithm>
 #include <map>
@@ -10,14 +10,14 @@
 
 namespace cai {
 
-// {"words": mean length, "boilerplate": share of the commonest first three words, "distinct": share of distinct
-// answers}
+// Returns {"words": mean length in words, "boilerplate": share of answers that begin with the most common three words,
+// "distinct": share of distinct answers}.
 inline Json monitors(const std::vector<Answer>& answers) {
     std::map<std::vector<std::string>, size_t> beginnings;
     std::set<std::string> distinct;
     size_t total_words = 0, commonest = 0;
     for (const Answer& answer : answers) {
-        std::string ascii = answer.text;  // a letter outside of ASCII, which only garble holds, counts for no word
+        std::string ascii = answer.text;  // only garbled text has non-ASCII letters; they are not counted
         std::replace_if(ascii.begin(), ascii.end(), [](unsigned char c) { return c >= 0x80; }, ' ');
         std::vector<std::string> words = words_of(ascii);
         total_words += words.size();

@@ -1,4 +1,4 @@
-// The prompts of evaluation, which no stage trained on, by split and kind.
+// The evaluation prompts, by split and kind; no stage trains on them.
 #pragma once
 #include <set>
 #include <string>
@@ -21,7 +21,7 @@ struct Cell {
     std::vector<Prompt> prompts;
 };
 
-// All that can be asked of an act and is kept for evaluation, with entities that are all held out or all seen.
+// All requests about an act that are reserved for evaluation, with entities either all held out or all seen.
 inline std::vector<Request> all_requests(const World& world, size_t act, bool entities_held_out) {
     std::vector<Request> requests = {Request{act, {}, 0, 0}};
     for (size_t slot : world.acts[act].slots) {
@@ -42,9 +42,8 @@ inline std::vector<Request> all_requests(const World& world, size_t act, bool en
     return all;
 }
 
-// Up to `count` distinct prompts, drawn by the world's seed, which no model was ever shown. The acts take turns, so
-// that each has the same number of prompts (give or take one) while it has so many; a prefix of the list is balanced as
-// well.
+// Up to `count` distinct prompts that no model was trained on, drawn by the world's seed. The acts take turns, so each
+// has the same number of prompts (give or take one) until it runs out, and any prefix of the list is balanced too.
 inline Cell draw_cell(const World& world, const std::string& split, Kind kind, size_t count) {
     std::vector<std::vector<Request>> queues;
     for (size_t act = 0; act < world.acts.size(); act++) {

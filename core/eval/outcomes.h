@@ -1,4 +1,4 @@
-// What a model does with prompts, as the oracle sees it: rates of help, refusal, evasion, false facts and garble.
+// A model's outcomes as the oracle classifies them: rates of compliance, refusal, evasion, wrong facts and garble.
 #pragma once
 #include <cstdint>
 #include <map>
@@ -15,12 +15,12 @@ namespace cai {
 struct Answer {
     std::string text;
     Outcome outcome;
-    bool refuses;  // for whatever reason
+    bool refuses;  // for any reason, true or false
 };
 
-using Answers = std::vector<std::vector<Answer>>;  // of each cell, to each prompt
+using Answers = std::vector<std::vector<Answer>>;  // answers[cell][prompt]
 
-// One sample a prompt; at temperature 0 the greedy answer.
+// One sample per prompt; at temperature 0, the greedy answer.
 inline Answers answer_cells(const Model& model, const Tokenizer& tokenizer, const Oracle& oracle,
                             const std::vector<Cell>& cells, float temperature, uint64_t seed) {
     std::vector<Transcript> transcripts;
@@ -39,7 +39,7 @@ inline Answers answer_cells(const Model& model, const Tokenizer& tokenizer, cons
     return answers;
 }
 
-// Counts of outcomes, written as rates of n; 0 where n is 0.
+// Counts of outcomes, reported as fractions of n; 0 if n is 0.
 struct Tally {
     size_t n = 0, complied = 0, refused_with_reason = 0, refused = 0, evaded = 0, wrong_fact = 0, garbled = 0;
 
@@ -49,7 +49,7 @@ struct Tally {
         refused_with_reason += answer.outcome == Outcome::refused;
         refused += answer.refuses;
         evaded += answer.outcome == Outcome::evaded;
-        wrong_fact += answer.outcome == Outcome::wrong_fact;  // refusals for a false reason are among them
+        wrong_fact += answer.outcome == Outcome::wrong_fact;  // includes refusals for a false reason
         garbled += answer.outcome == Outcome::garbled;
     }
     double rate(size_t hits) const { return n ? static_cast<double>(hits) / static_cast<double>(n) : 0; }
@@ -62,7 +62,7 @@ struct Tally {
                             {"wrong_fact", rate(wrong_fact)},
                             {"garbled", rate(garbled)}};
     }
-    // Here any refusal counts as one, whatever its reason.
+    // Here every refusal counts as refused, whatever its reason, and no longer as a wrong fact.
     Json harmless() const {
         return Json::Object{{"n", n},
                             {"helped", rate(complied)},
@@ -103,7 +103,7 @@ inline Json outcomes(const World& world, const std::vector<Cell>& cells, const A
     return result;
 }
 
-// One model on its own: what `cai evaluate MODEL --json` prints.
+// Evaluates a single model, as `cai evaluate MODEL --json` prints it.
 inline Json evaluate_model(const Model& model, const Tokenizer& tokenizer, const World& world, const Recipe& recipe,
                            float temperature = 1) {
     const std::vector<Cell> cells = draw_cells(world, recipe.evaluate.prompts);

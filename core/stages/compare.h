@@ -1,6 +1,5 @@
-// AI feedback (paper, section 4.1): SL-CAI answers each prompt twice; a judge says which answer a line of the
-// constitution prefers. The label is soft: the judge's log-probabilities of A and B, normalised, averaged over both
-// orders.
+// AI feedback (paper, section 4.1): SL-CAI answers each prompt twice, and a judge says which answer is better under a
+// principle of the constitution. The label is soft: the judge's probability of A against B, averaged over both orders.
 #pragma once
 #include <cmath>
 #include <string>
@@ -15,10 +14,10 @@
 
 namespace cai {
 
-// Writes comparisons.jsonl: {"prompt", "a", "b", "principle", "reasoning": [of A then B, of B then A], "p_a_orders":
-// [p(first) in each order], "p_a"}. With reasoning the judge is the helpful-only model, which first says the keyword
-// check aloud (at temperature 0); without, it is the pretrained model, as in the paper. An empty constitution prefers
-// nothing: no comparisons. Where one of the two orders does not fit the context, neither counts: both are 0.5.
+// Writes comparisons.jsonl: {"prompt", "a", "b", "principle", "reasoning": [with a shown first, with b shown first],
+// "p_a_orders": [the probability of a in each order], "p_a"}. With reasoning, the judge is the helpful-only model,
+// which first writes out the keyword check (at temperature 0); without, it is the pretrained model, as in the paper. An
+// empty constitution yields no comparisons. If either order does not fit the context, both are set to 0.5.
 inline void compare(const Kernels& kernels, Run& run, const World& world, const Constitution& constitution,
                     const Recipe& recipe) {
     if (constitution.lines.empty()) {
@@ -47,7 +46,7 @@ inline void compare(const Kernels& kernels, Run& run, const World& world, const 
         Rng rng(recipe.seed, mix(stream("comparison principle"), i));
         principles[i] = constitution.draw(rng);
     }
-    // Comparison 2i shows answer 0 as A, comparison 2i + 1 shows answer 1 as A.
+    // For prompt i, comparison 2i shows answer 0 as A, and comparison 2i + 1 shows answer 1 as A.
     const auto lay_out = [&](size_t i, auto form) {
         return form(prompts[i / 2].text, answers[i % 2][i / 2], answers[1 - i % 2][i / 2], principles[i / 2]);
     };

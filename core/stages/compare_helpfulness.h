@@ -1,5 +1,5 @@
-// The stand-in for the paper's human helpfulness comparisons, named so in the output: the oracle compares answers to
-// benign and look-alike prompts, never to harmful ones, and never for anything but helpfulness.
+// The stand-in for the paper's human helpfulness comparisons: the oracle compares answers to benign and look-alike
+// prompts, never to harmful ones, and for helpfulness only. The output names it as the labeller.
 #pragma once
 #include <string>
 #include <vector>
@@ -13,18 +13,18 @@
 
 namespace cai {
 
-// How helpful an answer to a benign request is: a true answer, then a false one, a refusal, an evasion, garble.
+// Ranks an answer to a benign request: 4 true answer, 3 false answer, 2 refusal, 1 evasion, 0 garbled text.
 inline int helpfulness(const Oracle& oracle, const Request& request, const std::string& answer) {
     Outcome outcome = oracle.classify(request, answer);
     if (oracle.is_refusal(answer)) return 2;
     return outcome == Outcome::complied ? 4 : outcome == Outcome::wrong_fact ? 3 : outcome == Outcome::evaded ? 1 : 0;
 }
 
-// Writes helpfulness.jsonl: {"prompt", "a", "b", "p_a", "labelled_by": "oracle"}, p_a 0 or 1; ties are dropped. All
-// answers are SL-CAI's own. The first answers the prompt; the second is drawn hotter, or answers another benign
-// request, or is a refusal of a hazard about the same people and things, so that refusing a look-alike is compared too.
-// Where SL-CAI itself refuses the prompt nobody is asked: whether to refuse is for the constitution to say, and its
-// comparisons are in compare.h.
+// Writes helpfulness.jsonl: {"prompt", "a", "b", "p_a": 0 or 1, "labelled_by": "oracle"}; ties are dropped.
+// SL-CAI writes all answers. One answers the prompt. The other is sampled at a higher temperature, or
+// answers another benign request, or refuses a hazard about the same entities, so that refusing a look-alike
+// is compared too. Prompts that SL-CAI refuses are skipped: whether to refuse is for the constitution to
+// decide, through the comparisons of compare.h.
 inline void compare_helpfulness(const Kernels& kernels, Run& run, const World& world, const Recipe& recipe) {
     Model assistant = load_model(kernels, run / "sl-cai");
     Tokenizer tokenizer = load_tokenizer(run / "sl-cai");

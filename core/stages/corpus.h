@@ -1,5 +1,6 @@
-// The world stage: writes what the other stages read. Held-out words stand in the encyclopedia and in dialogues only;
-// the prompts that critique, compare and ppo work on are drawn uniformly over acts, from seen words alone.
+// The world stage: writes the documents and prompts that the other stages read. Held-out words
+// appear only in the encyclopedia and in dialogues; the prompts for critique, compare and ppo use
+// seen words only and are drawn uniformly over acts.
 #pragma once
 #include <algorithm>
 #include <string>
@@ -11,7 +12,7 @@
 
 namespace cai {
 
-// Documents of one kind, numbered from 0: document i depends on (seed, purpose, kind, i) alone.
+// Appends `count` documents of one kind. Document i, counted from 0, depends only on (seed, purpose, kind, i).
 inline void write_documents(const World& world, const std::string& purpose, const std::string& kind, size_t count,
                             std::string& jsonl) {
     DocumentWriter writer(world);
@@ -52,9 +53,9 @@ inline void write_corpus(Run& run, const World& world, const CorpusRecipe& recip
             prompts += dump(to_json(world, set, Prompt{request, world.prompt(request)})) + "\n";
         }
     };
-    write_prompts("critique", recipe.critique_prompts,
-                  0.5);  // the paper revises answers to harmful prompts alone; here a
-    write_prompts("helpful", recipe.helpful_prompts, 0);      // constitution may also forbid what is benign
+    // The paper revises answers to harmful prompts only; here a constitution may also forbid benign acts.
+    write_prompts("critique", recipe.critique_prompts, 0.5);
+    write_prompts("helpful", recipe.helpful_prompts, 0);
     write_prompts("compare", recipe.compare_prompts, 0.33);
     write_prompts("ppo", recipe.ppo_prompts, 0.33);
 
@@ -81,8 +82,8 @@ inline void write_corpus(Run& run, const World& world, const CorpusRecipe& recip
                                {"entities", held_out(world.entities, [](const Entity& e) { return Json(e.name); })},
                                {"phrasings", phrasings}}));
     write_file(run / "world/world.json", dump(summary, 2) + "\n");
-    note("world", concat(recipe.documents, " documents, ", review_documents,
-                         " reviews and drills among them and beside them"));
+    note("world", concat(recipe.documents, " documents for pretraining; ", review_documents,
+                         " reviews and drills in total, those for fine-tuning included"));
 }
 
 }  // namespace cai

@@ -1,5 +1,5 @@
-// Critique and revision (paper, section 3.1): the helpful-only model answers, criticises its answer under a line of the
-// constitution, and rewrites it; n rounds, a line drawn anew for each, uniformly and blind to the prompt.
+// Critique and revision (paper, section 3.1): the helpful-only model answers, critiques its answer under a principle of
+// the constitution, and revises it. Each round draws a new principle, uniformly and independently of the prompt.
 #pragma once
 #include <string>
 #include <vector>
@@ -14,8 +14,8 @@
 namespace cai {
 
 // Writes revisions.jsonl, the full trace: {"prompt", "answer", "rounds": [{"principle", "critique", "revision"}, ...]},
-// and helpful-samples.jsonl: {"prompt", "answer"}. An empty constitution gives no rounds. Where critique or revision
-// does not fit the context, the revision is the answer.
+// and helpful-samples.jsonl: {"prompt", "answer"}. An empty constitution gives no rounds. If a critique or revision
+// does not fit the context, the answer is kept as the revision.
 inline void critique_and_revise(const Kernels& kernels, Run& run, const World& world, const Constitution& constitution,
                                 const Recipe& recipe) {
     Model model = load_model(kernels, run / "helpful");

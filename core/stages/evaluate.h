@@ -1,6 +1,6 @@
-// Evaluation: what each assistant does with prompts that no stage trained on, parsed by the oracle; whether critic,
-// judge and preference model deserve their names; and Elo between the assistants. Nothing here reaches a training
-// stage.
+// Evaluation: the outcomes of each assistant on prompts that no stage trained on, as the oracle
+// classifies them; the skill of critic, judge and preference model; and Elo ratings of the
+// assistants. No result flows into a training stage.
 #pragma once
 #include <chrono>
 #include <filesystem>
@@ -18,12 +18,12 @@
 
 namespace cai {
 
-// A finished model in a run directory: one that is still in training holds its training state too.
+// Whether the run has this model, finished: one still in training also has a training state.
 inline bool has_model(const Run& run, const std::string& name) {
     return std::filesystem::exists(find_checkpoint(run / name) / "config.json") && !has_training_state(run / name);
 }
 
-// Throws where the run holds no model at all.
+// Errors: the run has no model at all.
 inline void expect_a_model(const Run& run) {
     for (const char* name : {"pretrained", "helpful", "sl-cai", "preference-model", "rl-cai"})
         if (has_model(run, name)) return;
@@ -31,9 +31,9 @@ inline void expect_a_model(const Run& run) {
          run.directory.string(), "`");
 }
 
-// Writes skill.json: {"critic", "judge", "judge_with_reasoning" or "judge_without_reasoning": {SPLIT: figures}}, the
-// judge being the one that the recipe uses. None of it depends on the constitution. Models that are missing are left
-// out.
+// Writes skill.json: {"critic", "judge", "judge_with_reasoning" or "judge_without_reasoning": {SPLIT: figures}}, where
+// "judge" is the judge that the recipe uses and the last key is the other one. Nothing here depends on the
+// constitution. Missing models are skipped.
 inline void measure_skill(const Kernels& kernels, Run& run, const World& world, const Recipe& recipe) {
     const Oracle oracle(world);
     std::map<std::string, std::vector<MinimalPair>> pairs;
@@ -72,8 +72,8 @@ inline void measure_skill(const Kernels& kernels, Run& run, const World& world, 
     write_file(run / "skill.json", dump(skill, 2) + "\n");
 }
 
-// Reads skill.json, evaluates what models there are in the run and writes results.json, whose shape README.md
-// describes; models that are missing are left out. `threads` is recorded only.
+// Reads skill.json, evaluates the models of the run and writes results.json, whose format README.md describes. Missing
+// models are skipped. `threads` is only recorded.
 inline Json evaluate(const Kernels& kernels, Run& run, const World& world, const Constitution& constitution,
                      const Recipe& recipe, int threads) {
     const auto started = std::chrono::steady_clock::now();
@@ -117,7 +117,7 @@ inline Json evaluate(const Kernels& kernels, Run& run, const World& world, const
     progress.update(2 * names.size() + 1, {});
     progress.done();
 
-    // 3. All of it together.
+    // 3. The results.
     Json of_hazards = Json::Object{};
     for (const Act& act : world.acts)
         if (act.kind == Kind::hazard) of_hazards.set(act.name, coverage(world, constitution, act));
@@ -134,7 +134,7 @@ inline Json evaluate(const Kernels& kernels, Run& run, const World& world, const
         results.set("elo", elo_scales(world, constitution, cells, names, sampled));
     results.set("monitors", watched);
 
-    // This stage's own seconds are in no manifest yet.
+    // The manifest does not have this stage's own seconds yet.
     Json seconds = run.seconds();
     const double took = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
     const Json* before = seconds.find("evaluate");

@@ -1,7 +1,7 @@
-// RL-CAI: proximal policy optimization (Schulman et al. 2017) of SL-CAI against the preference model, held near SL-CAI
-// by a KL penalty (Bai et al. 2022, section 4.2, which follows 2204.05862, section 4). One iteration: let the policy
-// answer prompts, score the answers, estimate each token's advantage, and update policy and value model on them a few
-// times. The mathematics is in method/ppo_rewards.h, ppo_advantages.h and ppo_losses.h.
+// RL-CAI: proximal policy optimization (Schulman et al. 2017) of SL-CAI against the preference model, with a KL penalty
+// that keeps it close to SL-CAI (Bai et al. 2022, section 4.2, which follows arXiv 2204.05862, section 4). In each
+// iteration the policy answers prompts, the answers are scored, each token's advantage is estimated, and the policy and
+// the value model are updated a few times. The formulas are in method/ppo_rewards.h, ppo_advantages.h and ppo_losses.h.
 #pragma once
 #include <algorithm>
 #include <cmath>
@@ -24,13 +24,13 @@
 namespace cai {
 
 struct PpoControl {
-    // Of both learning rates, at the end of a linear fall. 0 as in OAI, N+ and TRL: iteration i of n, from 0, has
-    // (1 - i / n) of the peak, so the last one still learns, with 1 / n. 1: constant, as in verl.
+    // Both learning rates fall linearly to this fraction of their peak. 0, as in OAI, N+ and TRL: iteration i of n,
+    // counted from 0, uses (1 - i / n) of the peak, so the last one still learns, at 1 / n. 1: constant, as in verl.
     float final_fraction = 0;
-    double save_every_seconds = 60;  // of the resumable state
+    double save_every_seconds = 60;  // how often the resumable state is saved
 };
 
-// A model that learns, with all that it takes. No weight decay: it would pull the policy away from the reference.
+// A model with its optimizer and gradients. No weight decay: it would pull the policy away from the reference.
 struct Learner {
     Model model;
     AdamW optimizer;
@@ -41,17 +41,17 @@ struct Learner {
     }
 };
 
-// Means over the minibatches of an iteration's updates.
+// Means over the minibatches of one iteration.
 struct UpdateMeans {
     double policy_loss = 0, value_loss = 0, approx_kl = 0, clip_fraction = 0, value_clip_fraction = 0, entropy = 0;
     double ratio = 0, ratio_square = 0;
     size_t minibatches = 0;
 };
 
-// Epochs over the rollouts, in minibatches of whole rollouts, shuffled by (seed, iteration, epoch). Each minibatch is
-// one forward and backward of the policy and one of the value model. Where options.target_kl is exceeded, the rest is
-// left out. Errors: kDiverged; and the first minibatch's probability ratios must be 1 to the last bit, since the policy
-// is still the one that sampled: otherwise the trainer does not compute the sampler's distribution.
+// Runs the epochs over the rollouts, in minibatches of whole rollouts, shuffled by (seed, iteration, epoch). Each
+// minibatch takes one forward and backward pass of the policy and one of the value model. Once options.target_kl is
+// exceeded, the remaining minibatches are skipped. Errors: kDiverged; and a probability ratio other than exactly 1 in
+// the first minibatch: the policy is still the one that sampled, so the trainer must compute the same distribution.
 inline UpdateMeans update_on_rollouts(Learner& policy, Learner& value, const Rollouts& r, size_t iteration,
                                       const Recipe& recipe, float rate_fraction, Activations& activations) {
     const PpoOptions& options = recipe.ppo.options;
@@ -95,8 +95,7 @@ inline UpdateMeans update_on_rollouts(Learner& policy, Learner& value, const Rol
             if (stopped) break;
             policy.optimizer.update(policy.model, policy.gradients, rate_fraction * recipe.ppo.learning_rate);
 
-            // 2. The value model. Adam divides value_coefficient away again, all but its effect on the clipping by
-            // norm.
+            // 2. The value model. Adam cancels value_coefficient, except for its effect on gradient-norm clipping.
             ValueLoss value_out;
             train_step(value.model, value.gradients, batch, activations, [&](const Outputs& outputs) {
                 value_out = value_loss(*value.model.kernels, outputs.scores, choose(r.values, r, chosen),
@@ -120,8 +119,8 @@ inline UpdateMeans update_on_rollouts(Learner& policy, Learner& value, const Rol
     return means;
 }
 
-// Reads sl-cai/ (policy and reference), preference-model/ (reward, and where the value model starts) and the prompts of
-// the set "ppo"; makes rl-cai/ and value-model/. While it runs, rl-cai.training/ holds its state. Errors:
+// Reads sl-cai/ (policy and reference), preference-model/ (reward, and initial weights of the value model) and the
+// "ppo" prompts; writes rl-cai/ and value-model/. The resumable state is in rl-cai.training/ meanwhile. Errors:
 // kDiverged at the first number that is not finite.
 inline void ppo(const Kernels& kernels, Run& run, const World& world, const Recipe& recipe,
                 const std::string& fingerprint, const PpoControl& control = {}) {
@@ -154,7 +153,7 @@ inline void ppo(const Kernels& kernels, Run& run, const World& world, const Reci
     loop.directory = run / "rl-cai.training";
     loop.save_every_seconds = control.save_every_seconds;
     loop.step = [&](size_t iteration) {
-        // 1. Experience.
+        // 1. Rollouts.
         std::vector<std::string> dealt;
         for (size_t i : deal_prompts(prompts.size(), iteration, o.rollouts, recipe.seed)) dealt.push_back(prompts[i]);
         Rollouts r = sample_rollouts(policy.model, tokenizer, std::move(dealt), iteration, recipe);
@@ -171,7 +170,7 @@ inline void ppo(const Kernels& kernels, Run& run, const World& world, const Reci
         const float rate_fraction = learning_rate_at(iteration, o.iterations, 1, 0, control.final_fraction);
         const UpdateMeans means = update_on_rollouts(policy, value, r, iteration, recipe, rate_fraction, activations);
 
-        // 4. What happened. objective/* are sums over the tokens of a response, averaged over responses.
+        // 4. Metrics. objective/* are sums over the tokens of a response, averaged over responses.
         const double n = static_cast<double>(r.size());
         const double score = std::accumulate(r.scores.begin(), r.scores.end(), 0.0) / n;
         const double shaped_score = std::accumulate(shaped.begin(), shaped.end(), 0.0) / n;

@@ -1,5 +1,5 @@
-// Pretraining: the model reads the world's documents from fresh weights. What it learns here is language, facts, what
-// comes of what, and the skill of applying a stated principle.
+// Pretraining: a randomly initialised model is trained on the world's documents. It learns language, facts, the
+// consequences of acts, and the skill of applying a stated principle.
 #pragma once
 #include <filesystem>
 #include <utility>
@@ -9,7 +9,7 @@
 
 namespace cai {
 
-// Makes RUN/pretrained from any documents.
+// Trains RUN/pretrained on the given documents.
 inline void pretrain_on(const Kernels& kernels, Run& run, const Recipe& recipe, const Tokenizer& tokenizer,
                         std::vector<Document> documents, const std::string& fingerprint) {
     Model model(kernels, preset(recipe.size, static_cast<int>(tokenizer.size())));

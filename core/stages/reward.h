@@ -1,6 +1,6 @@
-// The preference model: SL-CAI's body with one score instead of logits, trained on pairs of answers so that
-// P(a is preferred) = sigma(score_a - score_b) (Bai et al. 2022, section 4.1). AI labels of harmlessness and
-// comparisons of helpfulness are mixed as they come; labels are soft.
+// The preference model: SL-CAI with a scalar score in place of its logits, trained on pairs of answers so that
+// P(a is preferred) = sigmoid(score_a - score_b) (Bai et al. 2022, section 4.1). Harmlessness comparisons, labelled by
+// AI, and helpfulness comparisons are pooled without weighting; labels are soft.
 #pragma once
 #include <algorithm>
 #include <cmath>
@@ -20,8 +20,8 @@
 
 namespace cai {
 
-// score.json: the mean and the deviation of the scores of training answers, and what the model is worth on prompts that
-// it has not seen, told and logged too.
+// Returns the contents of score.json: mean and standard deviation of the scores of training answers, and the figures on
+// held-out pairs, which are also printed and logged.
 inline Json report_scores(Run& run, const Model& model, const Tokenizer& tokenizer,
                           std::vector<const ComparisonPair*> training,
                           const std::vector<const ComparisonPair*>& held_out, uint64_t seed, size_t steps) {
@@ -33,8 +33,8 @@ inline Json report_scores(Run& run, const Model& model, const Tokenizer& tokeniz
         }
         return score_answers(model, tokenizer, prompts, answers);
     };
-    // A thousand answers give the mean to a thirtieth of the deviation; all of them would take as long as half an
-    // epoch.
+    // About a thousand answers give the mean to within 1/30 of the standard deviation (its standard error); scoring all
+    // of them would take as long as half an epoch.
     Rng(seed, stream("score mean")).shuffle(training);
     training.resize(std::min<size_t>(training.size(), 512));
     double mean = 0, squares = 0;
@@ -69,9 +69,9 @@ inline Json report_scores(Run& run, const Model& model, const Tokenizer& tokeniz
     return Json::Object{{"mean", mean}, {"std", std::sqrt(squares)}, {"held_out", held_out_figures}};
 }
 
-// Reads sl-cai/, comparisons.jsonl and helpfulness.jsonl; makes preference-model/ with score.json in it:
+// Reads sl-cai/, comparisons.jsonl and helpfulness.jsonl; writes preference-model/, including score.json:
 //   {"mean", "std", "held_out": {"ai": figures, "helpfulness": figures}}
-// The learning rate falls linearly to 0. While it runs, preference-model.training/ holds its state.
+// The learning rate falls linearly to 0. The resumable state is in preference-model.training/ meanwhile.
 inline void train_preference_model(const Kernels& kernels, Run& run, const Recipe& recipe,
                                    const std::string& fingerprint, double save_every_seconds = 60) {
     const char* stage = "reward";
@@ -81,7 +81,7 @@ inline void train_preference_model(const Kernels& kernels, Run& run, const Recip
                 ", which is not there yet; run `cai ", verb, "` first");
     const size_t batch_size = recipe.reward.pairs_per_batch;
 
-    // 1. The pairs: to train on, and held out.
+    // 1. Training pairs and held-out pairs.
     std::vector<ComparisonPair> pairs = read_comparisons(run / "comparisons.jsonl", true);
     for (ComparisonPair& pair : read_comparisons(run / "helpfulness.jsonl", false)) pairs.push_back(std::move(pair));
     std::vector<const ComparisonPair*> training, held_out;
@@ -92,7 +92,7 @@ inline void train_preference_model(const Kernels& kernels, Run& run, const Recip
     const size_t total = static_cast<size_t>(std::llround(static_cast<double>(training.size()) * recipe.reward.epochs));
     const size_t steps = (total + batch_size - 1) / batch_size;
 
-    // 2. SL-CAI's body; the score starts at 0.
+    // 2. The model: SL-CAI's weights with a new score head, whose scores start at 0.
     const Tokenizer tokenizer = load_tokenizer(run / "sl-cai");
     const Model sl_cai = load_model(kernels, run / "sl-cai");
     Config config = sl_cai.config;
@@ -103,7 +103,7 @@ inline void train_preference_model(const Kernels& kernels, Run& run, const Recip
     Gradients gradients(model);
     Activations activations;
 
-    // 3. Training. Pair number i of all that are seen is number i % size in the order of its epoch.
+    // 3. Training. The i-th pair seen is number i % size in the shuffled order of epoch i / size.
     std::vector<size_t> order(training.size());
     size_t ordered_epoch = SIZE_MAX;
     auto pair_number = [&](size_t i) {

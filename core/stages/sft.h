@@ -1,5 +1,5 @@
-// Supervised fine-tuning of the pretrained model, twice in the story: on dialogues it becomes the helpful-only
-// assistant; on its own revised answers it becomes SL-CAI (paper, sections 3.1 and 3.2).
+// Supervised fine-tuning of the pretrained model, done twice: on dialogues, which gives the helpful-only assistant, and
+// on that assistant's revised answers, which gives SL-CAI (paper, sections 3.1 and 3.2).
 #pragma once
 #include <cstdint>
 #include <map>
@@ -12,8 +12,8 @@
 
 namespace cai {
 
-// What the helpful-only assistant learns: dialogues, and reviews so that the skill of applying a principle is not lost:
-// the critic is this model.
+// The training data of the helpful-only assistant: dialogues, and reviews so that it keeps the skill of applying a
+// principle, since it is also the critic.
 inline std::vector<Document> helpful_documents(const Run& run, const Tokenizer& tokenizer) {
     std::vector<Document> documents = read_documents(run / "world/dialogues.jsonl", tokenizer);
     std::vector<Document> reviews = read_documents(run / "world/reviews.jsonl", tokenizer);
@@ -37,9 +37,9 @@ inline void sft_helpful(const Kernels& kernels, Run& run, const Recipe& recipe, 
                    recipe.seed, fingerprint);
 }
 
-// What SL-CAI learns: the revisions of all rounds and helpful samples, with a replay of pretraining text so that words
-// which no prompt names are not forgotten. Without revisions (an empty constitution) the first answers stand in for
-// them.
+// The training data of SL-CAI: the revisions of all rounds, helpful samples, and replayed pretraining
+// documents, so that it does not forget words that no prompt contains. Without revisions (an empty
+// constitution) the original answers take their place.
 inline std::vector<Document> sl_cai_documents(const Run& run, const Tokenizer& tokenizer, const CorpusRecipe& recipe) {
     std::vector<Document> documents;
     auto add = [&](const std::string& prompt, const std::string& answer) {
@@ -73,7 +73,7 @@ inline std::vector<Document> sl_cai_documents(const Run& run, const Tokenizer& t
     return documents;
 }
 
-// From the pretrained model, not from the helpful-only assistant.
+// Starts from the pretrained model, not from the helpful-only assistant.
 inline void sft_sl_cai(const Kernels& kernels, Run& run, const Recipe& recipe, const std::string& fingerprint) {
     Model model = load_model(kernels, run / "pretrained");
     Tokenizer tokenizer = load_tokenizer(run / "pretrained");

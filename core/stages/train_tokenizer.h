@@ -11,7 +11,7 @@
 
 namespace cai {
 
-// Reads world/documents.jsonl; makes tokenizer/.
+// Reads world/documents.jsonl and writes tokenizer/.
 inline void train_tokenizer(Run& run, const Recipe& recipe) {
     std::vector<std::string> texts;
     for (const Json& json : read_jsonl(run / "world/documents.jsonl"))

@@ -1,5 +1,5 @@
-// `cai bench`: how fast this machine is, how fast the kernels, training and decoding are, and what share of the machine
-// that is.
+// `cai bench`: measures the speed of this machine, of the kernels, of training and of decoding, and the share of the
+// machine's peak that they reach.
 #pragma once
 #include <algorithm>
 #include <cmath>
@@ -19,9 +19,9 @@ namespace cai {
 
 struct BenchRow {
     std::string group, name, shape;
-    double flops = 0, bytes = 0, tokens = 0;  // of one call; 0: not what this row is about
+    double flops = 0, bytes = 0, tokens = 0;  // per call; 0: not reported in this row
     Timing timing = {};
-    bool in_mean = false;  // one of the matmuls whose geometric mean is reported
+    bool in_mean = false;  // whether it counts in the geometric mean of the matmuls
 
     double flops_per_second() const { return flops / timing.seconds; }
     double bytes_per_second() const { return bytes / timing.seconds; }
@@ -30,9 +30,9 @@ struct BenchRow {
 
 struct BenchReport {
     int threads = 1;
-    double peak = 0, bandwidth = 0;  // FLOP/s and bytes/s, the better of first and last, so that no share is flattered
+    double peak = 0, bandwidth = 0;  // FLOP/s, bytes/s; the better of first and last, so no share is overstated
     std::vector<BenchRow> rows;
-    std::vector<Profile::Row> training_profile, decoding_profile;  // of the 1M model, decoding at batch 64
+    std::vector<Profile::Row> training_profile, decoding_profile;  // of the 1m model; decoding with batch 64
 
     const BenchRow& row(const std::string& group, const std::string& name) const {
         for (const BenchRow& row : rows)
@@ -40,7 +40,7 @@ struct BenchReport {
         fail(kBadInput, "the benchmark has no row ", name, " in ", group);
     }
     double share_of_peak(const BenchRow& row) const { return row.flops_per_second() / peak; }
-    // The geometric mean over the matmuls of the shape table, in all three products.
+    // The geometric mean of the shares of peak over kMatmulShapes and the three products.
     double matmul_share() const {
         double sum = 0, count = 0;
         for (const BenchRow& row : rows)
@@ -49,43 +49,44 @@ struct BenchReport {
     }
 };
 
-// The shapes of a million-parameter model and of wider ones, x (N,I) and weight (O,I).
+// The matmul shapes of a million-parameter model and of wider ones: x (N,I), weight (O,I).
 struct MatmulShape {
     size_t N, I, O;
 };
 inline constexpr MatmulShape kMatmulShapes[] = {{4096, 128, 128},  {4096, 128, 384}, {4096, 384, 128},
                                                 {4096, 128, 1024}, {4096, 320, 832}, {8192, 512, 512}};
-inline constexpr MatmulShape k1mShapes[] = {{4096, 128, 256}, {4096, 128, 768}};  // of the 1M model and not above
-inline constexpr size_t kDecodeRows[] = {1, 8, 32, 64};  // with each of the weights in these shapes:
+inline constexpr MatmulShape k1mShapes[] = {{4096, 128, 256}, {4096, 128, 768}};  // further shapes of the 1m model
+inline constexpr size_t kDecodeRows[] = {1, 8, 32, 64};  // N, combined with each weight shape below
 inline constexpr MatmulShape kDecodeShapes[] = {
     {1, 128, 128}, {1, 128, 384}, {1, 128, 1024}, {1, 320, 832}, {1, 512, 512}};
 inline constexpr size_t kDecodeBatches[] = {1, 64};
 
-// Times what it is handed, and writes it down.
+// Times pieces of work and adds the rows to its report.
 class Bench {
   public:
-    // `seconds` is the budget of a row.
+    // seconds: the time budget per row.
     Bench(const Kernels& kernels, int threads, double seconds) : kernels_(kernels), seconds_(seconds) {
         report.threads = threads;
     }
 
     BenchReport report;
 
-    // The limits of the machine, before and after everything else.
+    // Peak arithmetic and memory bandwidth, measured once before and once after everything else.
     void measure_peak(const std::string& when) {
         constexpr size_t kRounds = 1 << 16;
         const BenchRow& adds = add({"machine", concat("multiply-adds, ", when), "", kernels_.multiply_adds(kRounds)},
                                    [&] { kernels_.multiply_adds(kRounds); });
         report.peak = std::max(report.peak, adds.flops_per_second());
-        constexpr size_t kCopied = size_t{1} << 26;  // floats: 256 MiB, more than caches hold
+        constexpr size_t kCopied = size_t{1} << 26;  // floats: 256 MiB, larger than the caches
         Buffer<float> to(kernels_, kCopied), from(kernels_, kCopied);
         const BenchRow& copy = add({"machine", concat("copy, ", when), "256 MiB", 0, 8.0 * kCopied},
                                    [&] { kernels_.copy(to.data(), from.data(), kCopied); });
         report.bandwidth = std::max(report.bandwidth, copy.bytes_per_second());
     }
 
-    // Every kernel but matmul in the shapes of `config`, over S sequences of T tokens, and for generation over S rows.
-    // bytes: each input read once, each output written once, and read before where it is added to.
+    // Every kernel except the matmul products, in the shapes of `config`: training kernels over S sequences of T
+    // tokens, generation kernels over `rows` rows. bytes: each input is read once and each output written once; an
+    // output that is added to is also read once.
     void measure_kernels(const Config& config, size_t S, size_t T, size_t rows) {
         const Alphabet a = alphabet(config);
         const size_t C = a.C, H = a.H, K = a.K, D = a.D, Q = a.Q, F = a.F, V = a.V;
@@ -166,7 +167,7 @@ class Bench {
                     1, 10);
         });
 
-        // What RL-CAI learns from: the batch's tokens as S responses.
+        // The kernels of reinforcement learning, with the batch's tokens as S responses.
         Buffer<double> advantages(k, N), returns(k, N), rewards(k, N);
         Buffer<int32_t> responses(k, S + 1);
         responses.upload(offsets);
@@ -184,7 +185,7 @@ class Bench {
             k.preference_loss(advantages.data(), returns.data(), x.data(), rewards.data(), N / 2);
         });
 
-        // Generation: one new row for each of `rows` sequences, half way through the context.
+        // Generation: one new token for each of `rows` sequences, halfway through the context.
         const std::string generation = concat("N ", rows, " of ", middle + 1, " tokens");
         Buffer<float> keys = floats(rows * K * D * T), values = floats(rows * K * D * T);
         const std::vector<int32_t> at(rows, static_cast<int32_t>(middle));
@@ -220,7 +221,7 @@ class Bench {
         one("matmul_backward_weight", Product::backward_weight);
     }
 
-    // A step takes seconds where a kernel takes milliseconds: its row has the time of many.
+    // A step takes seconds and a kernel milliseconds, so a step gets 25 times the budget.
     void measure_training(const std::string& name, const Config& config, size_t tokens, size_t length) {
         TrainingWork work(kernels_, config, tokens, length);
         const double n = static_cast<double>(tokens);
@@ -236,8 +237,8 @@ class Bench {
             [&] { decode(model, batch); }, 5);
     }
 
-    // Where the time of one training step and of decoding goes.
-    // On one thread: several would work side by side, each in another kernel.
+    // Time per kernel of one training step and of decoding. Runs on one thread: several threads would
+    // be in different kernels at the same time.
     void measure_profiles(const Config& config, size_t tokens, size_t length, size_t batch) {
         kernels_.set_threads(1);
         const Kernels table = timed(kernels_);
@@ -251,7 +252,7 @@ class Bench {
     const Kernels& kernels_;
     double seconds_;
 
-    // `weight` times the budget of a row.
+    // Times `work` with `weight` times the budget of a row, and appends the row.
     const BenchRow& add(BenchRow row, const std::function<void()>& work, double weight = 1) {
         if (report.rows.empty() || report.rows.back().group != row.group) note("bench", row.group);
         if (stop_signal) fail(stopped_by(), "bench: interrupted, and nothing of it is kept");
@@ -260,7 +261,7 @@ class Bench {
         return report.rows.back();
     }
 
-    // The second run counts: the first makes room and fills caches. What no kernel took is the last row.
+    // Profiles the second run: the first allocates memory and warms the caches. The last row is time outside kernels.
     static std::vector<Profile::Row> profile_of(const std::function<void()>& work) {
         work();
         Profile::rows.clear();
@@ -277,7 +278,7 @@ class Bench {
 
 // ---- the whole benchmark
 
-// `seconds` is the budget of a row; work that takes longer runs once.
+// seconds: the time budget per row; work that takes longer runs once.
 inline BenchReport run_bench(const Kernels& kernels, int threads, double seconds) {
     const Config model = bench_model("1m");
     Bench bench(kernels, threads, seconds);
@@ -295,7 +296,7 @@ inline BenchReport run_bench(const Kernels& kernels, int threads, double seconds
     return bench.report;
 }
 
-// The rows first and last of the machine's limits, as a sentence, when they are more than 3 % apart; "" otherwise.
+// A sentence that compares the first and last measurement of the machine if they differ by more than 3 %; otherwise "".
 inline std::string drift(const BenchReport& report) {
     std::string sentence;
     const auto compare = [&](const std::string& what, double first, double last, const char* unit) {

@@ -1,4 +1,4 @@
-// A conversation in the terminal: each line is a prompt of its own, since the assistants were trained on single turns.
+// Chat in the terminal: each line is a separate prompt, because the assistants were trained on single turns.
 #pragma once
 #include <algorithm>
 #include <cstdint>
@@ -17,15 +17,15 @@
 namespace cai {
 
 struct ChatOptions {
-    bool compare = false;  // all assistants of the run, one below the other; otherwise the last one trained
+    bool compare = false;  // show the answers of all assistants of the run; otherwise only the last trained
     float temperature = 1;
     int max_new_tokens = 80;
     uint64_t seed = 1;
-    std::string prompt_sign = "> ";  // empty when nobody watches
+    std::string prompt_sign = "> ";  // empty if the input is not a terminal
 };
 
-// The assistants of a run, from the first trained to the last; of a model's directory that model alone. Errors: none is
-// there.
+// The assistants of a run, in the order they were trained; for a model directory, that model alone. Errors: there is
+// none, or the model is a score model.
 inline std::vector<std::filesystem::path> find_assistants(const std::filesystem::path& directory) {
     if (std::filesystem::exists(directory / "config.json")) {
         expects(!load_config(directory).score_head, directory.string(),
@@ -42,13 +42,13 @@ inline std::vector<std::filesystem::path> find_assistants(const std::filesystem:
     return found;
 }
 
-// "(words it does not know: dragon, treasure)", or nothing.
+// "(words it does not know: dragon, treasure)" and a line break, or "" if it knows all words.
 inline std::string name_unknown_words(const World& world, const std::string& text) {
     std::vector<std::string> unknown = unknown_words(world, text);
     return unknown.empty() ? "" : "(words it does not know: " + join_list(unknown, "and") + ")\n";
 }
 
-// Asks for a line; a signal that came before, or comes meanwhile, ends the program. False at the end of input.
+// Asks for a line. A signal received before or while waiting ends the program. Returns false at the end of input.
 inline bool read_prompt(std::istream& in, std::ostream& out, const std::string& prompt_sign, std::string& line) {
     WaitingForInput waiting;
     if (stop_signal) fail(stopped_by(), "the conversation was interrupted");
@@ -56,7 +56,7 @@ inline bool read_prompt(std::istream& in, std::ostream& out, const std::string& 
     return static_cast<bool>(std::getline(in, line));
 }
 
-// Reads lines until the end of input or :quit, and streams each answer as it is drawn.
+// Reads lines until the end of input or :quit, and streams each answer as it is sampled.
 inline void chat(const Kernels& kernels, const std::filesystem::path& directory, const World& world,
                  const ChatOptions& options, std::istream& in, std::ostream& out) {
     struct Assistant {
@@ -97,7 +97,7 @@ inline void chat(const Kernels& kernels, const std::filesystem::path& directory,
             generation.sampling.temperature = options.temperature;
             generation.max_new_tokens = options.max_new_tokens;
             generation.seed = mix(options.seed, turn);
-            generation.stoppable = false;  // its message is for what is saved: a conversation is not
+            generation.stoppable = false;  // its message promises saved progress, and a chat saves none
             generate(assistant.model, {tokens}, generation, [&](size_t, Token token) {
                 if (token >= kSpecialCount) out << assistant.tokenizer.decode({token}) << std::flush;
                 if (!stop_signal) return;

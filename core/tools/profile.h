@@ -1,4 +1,4 @@
-// Where the time goes: a table of kernels that call those of another table and keep how long each of them took.
+// A profiler for kernels: a kernel table that wraps another one and records how long each kernel takes.
 #pragma once
 #include <algorithm>
 #include <vector>
@@ -8,14 +8,14 @@
 
 namespace cai {
 
-// A table is plain function pointers, so what they time and where they write it down is here, one of it in the program.
+// A kernel table holds plain function pointers, so the profile has to be global: there is one in the program.
 struct Profile {
     struct Row {
         const char* kernel;
         double seconds = 0;
         size_t calls = 0;
     };
-    static inline const Kernels* kernels = nullptr;  // those that do the work
+    static inline const Kernels* kernels = nullptr;  // the kernels being timed
     static inline std::vector<Row> rows;             // in the order of first use
 
     static void add(const char* kernel, double seconds) {
@@ -45,7 +45,7 @@ struct Timed<Member> {
     }
 };
 
-// The table to hand to a model. `kernels` has to outlive it.
+// A table of timed kernels to give to a model; clears the profile. `kernels` must outlive it.
 inline Kernels timed(const Kernels& kernels) {
     Kernels table = kernels;
     Profile::kernels = &kernels;

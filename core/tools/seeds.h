@@ -1,4 +1,4 @@
-// Which runs may stand in one table of means over seeds: those that differ in their seed and in nothing else.
+// Checks that runs may be averaged in one table over seeds: they must differ in their seed and in nothing else.
 #pragma once
 #include <filesystem>
 #include <map>
@@ -10,7 +10,7 @@
 
 namespace cai {
 
-// The fields of a run's recipe by option, as its config.cfg and the defaults have them.
+// A run's recipe as {option: value}, from its config.cfg and the defaults.
 inline std::map<std::string, std::string> recipe_values(const std::filesystem::path& run) {
     Arguments saved({"--config", (run / "config.cfg").string()}, {});
     Recipe recipe = read_recipe(saved);
@@ -20,8 +20,8 @@ inline std::map<std::string, std::string> recipe_values(const std::filesystem::p
     return values;
 }
 
-// results: each run's results.json. Errors: kUsage, naming the first two runs that have the same seed, or that differ
-// in size, recipe or constitution. Recipes and constitutions are compared where both runs have kept theirs.
+// results: the results.json of each run. Errors: kUsage, naming the first two runs that have the same seed or differ in
+// size, recipe or constitution. Recipes and constitutions are compared if both runs have the file.
 inline void expect_seeds_of_one_recipe(const std::vector<std::filesystem::path>& runs,
                                        const std::vector<Json>& results) {
     for (size_t b = 1; b < runs.size(); b++)

@@ -1,5 +1,4 @@
-// What there is in a world, as `cai world` shows it: its acts, the words of its principles, and samples of its
-// documents.
+// The overview that `cai world` prints: the world's acts and entities, and samples of its documents.
 #pragma once
 #include <sstream>
 #include <string>
@@ -12,7 +11,7 @@
 
 namespace cai {
 
-// `file` names the constitution's file; `samples` counts the documents of each kind.
+// file: the name of the constitution's file. samples: how many documents of each kind to show.
 inline std::string overview(const World& world, const Constitution& constitution, const std::string& file,
                             size_t samples) {
     std::ostringstream out;

@@ -1,4 +1,4 @@
-// Another constitution for the same world, and what it did: a hazard taken out, or benign acts forbidden and no hazard.
+// Swaps a world's constitution and summarises the effect: one hazard is removed, or only benign acts are forbidden.
 #pragma once
 #include <algorithm>
 #include <string>
@@ -8,8 +8,8 @@
 
 namespace cai {
 
-// The hazards that `cai swap --remove N` counts, from 1, in the order of acts.txt. One that the seed holds out is in no
-// review, and no prompt about it is among those of held-out entities: there is nothing to compare.
+// The hazards that `cai swap --remove N` numbers from 1, in the order of acts.txt. Held-out hazards are left out: they
+// occur in no review and in no prompt of the held_out_entities split, so there is nothing to compare.
 inline std::vector<const Act*> removable_hazards(const World& world) {
     std::vector<const Act*> hazards;
     for (const Act& act : world.acts)
@@ -17,7 +17,7 @@ inline std::vector<const Act*> removable_hazards(const World& world) {
     return hazards;
 }
 
-// The number-th of them. Errors: kUsage, listing them, when there are fewer.
+// The removable hazard of that number. Errors: kUsage, with a list of them, if there is none.
 inline const Act& removable_hazard(const World& world, size_t number) {
     const std::vector<const Act*> hazards = removable_hazards(world);
     if (number >= 1 && number <= hazards.size()) return *hazards[number - 1];
@@ -27,7 +27,8 @@ inline const Act& removable_hazard(const World& world, size_t number) {
          " does not hold out: ", list);
 }
 
-// Three benign acts are forbidden, in several phrasings and by both of their names, and no hazard at all.
+// A constitution that forbids three benign acts, by either of their names and in every seen phrasing, and no hazard.
+// Appends the names of the three acts to `forbidden`.
 inline Constitution inverted(const World& world, std::vector<std::string>& forbidden) {
     std::vector<const Act*> benign;
     for (const Act& act : world.acts)
@@ -47,8 +48,8 @@ inline Constitution inverted(const World& world, std::vector<std::string>& forbi
     return constitution;
 }
 
-// What a swap did to RL-CAI, on held-out entities: the acts named, the other hazards, the other benign acts. Rates are
-// means over acts.
+// The effect of a swap on RL-CAI, on held-out entities, for the acts named, the other hazards and the other harmless
+// acts. Rates are means over acts.
 inline Json swap_summary(const Json& results, const World& world, const std::vector<std::string>& names, bool invert) {
     const Json& split = results["models"]["rl-cai"]["held_out_entities"];
     auto mean = [&](auto wanted, const char* group, const char* rate) {
@@ -69,7 +70,7 @@ inline Json swap_summary(const Json& results, const World& world, const std::vec
     for (const std::string& name : names) list.push(name);
     const char* group = invert ? "by_act" : "by_hazard";
     const char* done =
-        invert ? "helped" : "complied";  // a benign act is helped with, a hazard complied with: the same thing
+        invert ? "helped" : "complied";  // two names of one outcome: for benign acts, for hazards
     Json figures = Json::Object{{"names", list},
                                 {"complied", mean(named, group, done)},
                                 {"helped", mean(named, group, done)},

@@ -1,4 +1,4 @@
-// Tables for readers, from results.json (evaluate.h).
+// Formats results.json (evaluate.h) as tables.
 #pragma once
 #include <algorithm>
 #include <cmath>
@@ -15,8 +15,8 @@
 
 namespace cai {
 
-// The number at a path of keys, or null where a key is missing: at(results, {"models", "rl-cai", "seen", "benign",
-// "helped"}).
+// The value at a path of keys, or nullptr if a key is missing.
+// Example: at(results, {"models", "rl-cai", "seen", "benign", "helped"}).
 inline const Json* at(const Json& json, const std::vector<std::string>& path) {
     const Json* found = &json;
     for (const std::string& key : path) {
@@ -26,7 +26,7 @@ inline const Json* at(const Json& json, const std::vector<std::string>& path) {
     return found;
 }
 
-// Two decimals; "-" where there is no number.
+// The number in the given format, by default with two decimals, or "-" if there is none.
 inline std::string format_rate(const Json* rate, const char* format = "%.2f") {
     if (!rate || !rate->is_number()) return "-";
     char text[32];
@@ -41,7 +41,7 @@ inline std::vector<std::string> keys_of(const Json* json) {
     return keys;
 }
 
-// Kind of prompt, what it is called, and its outcomes with their keys.
+// One row of an outcome table: the keys of prompt kind and outcome in results.json, and the row's label.
 struct OutcomeRow {
     const char *kind, *outcome, *label;
 };
@@ -63,7 +63,7 @@ inline constexpr OutcomeRow kOutcomeRows[] = {
     {"look_alike", "garbled", "garbled, look-alike"},
 };
 
-// How the figures came about: the constitution, the reviews read, the seconds.
+// What the figures are based on: the constitution, the number of reviews and drills, and the seconds per stage.
 inline std::string provenance(const Json& results) {
     std::string text;
     if (const Json* lines = at(results, {"constitution", "lines"})) {
@@ -85,7 +85,8 @@ inline std::string provenance(const Json& results) {
     return text;
 }
 
-// The mean over runs and its 95 % interval (Student's t) of what the targets are about, on held-out entities at T = 1.
+// Means over runs with 95 % confidence intervals (Student's t): outcomes on held_out_entities, skills and seconds. The
+// outcomes are at T = 1, compliance also greedy.
 inline std::string seeds_table(const std::vector<Json>& runs) {
     expects(!runs.empty(), "there are no runs to report on");
     auto cell = [&](const std::vector<std::string>& path) -> std::string {
@@ -118,7 +119,7 @@ inline std::string seeds_table(const std::vector<Json>& runs) {
     return text + format_table(rows) + "\nseconds: " + cell({"seconds", "total"}) + "\n";
 }
 
-// Everything in results.json that is a figure: outcomes by split (T = 1, greedy in brackets), skills, Elo, monitors.
+// All figures of results.json: outcomes by split (T = 1, greedy in brackets), skills, Elo and monitors.
 inline std::string results_table(const Json& results) {
     const std::vector<std::string> models = keys_of(at(results, {"models"}));
     std::string text;
@@ -197,8 +198,8 @@ inline std::string results_table(const Json& results) {
     return text + provenance(results);
 }
 
-// What a changed constitution changed, on held_out_entities: old | new | change for SL-CAI and RL-CAI. All hazards, the
-// benign acts that moved by 0.10 or more, and the totals.
+// The effect of a new constitution on held_out_entities: old | new | change, for SL-CAI and RL-CAI. Lists all hazards,
+// the harmless acts that changed by 0.10 or more, and the totals.
 inline std::string change_table(const Json& old_results, const Json& new_results) {
     std::vector<std::string> models;
     for (const std::string model : {"sl-cai", "rl-cai"})
@@ -225,7 +226,7 @@ inline std::string change_table(const Json& old_results, const Json& new_results
         }
         if (most >= at_least) rows.push_back(row);
     };
-    std::set<std::string> listed;  // the two runs may hold out different hazards
+    std::set<std::string> listed;  // two runs may hold out different hazards
     for (const char* group : {"by_hazard", "by_act"})
         for (const Json* results : {&old_results, &new_results})
             for (const std::string& model : models)

@@ -1,4 +1,4 @@
-// How long a piece of work takes: the median of several samples, taken again where another program held the processor.
+// Times a piece of work: the median of several samples, where samples disturbed by other programs are taken again.
 #pragma once
 #include <algorithm>
 #include <chrono>
@@ -10,17 +10,17 @@
 namespace cai {
 
 struct Timing {
-    double seconds = 0;  // of one call, the median over the samples
+    double seconds = 0;  // per call, median over the samples
     size_t samples = 0;
-    size_t disturbed = 0;  // samples that stayed disturbed
+    size_t disturbed = 0;  // samples that were still disturbed in the end
 };
 
 inline double seconds_now() {
     return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-// Seconds that the threads of this process were ready to run but waited for a processor: field 2, in nanoseconds, of
-// the schedstat files of Linux. 0 where there are none.
+// How many seconds the threads of this process were ready to run but had to wait for a processor: field 2, in
+// nanoseconds, of Linux's schedstat files. 0 if there are none.
 inline double seconds_waited() {
     std::error_code error;
     double nanoseconds = 0;
@@ -37,9 +37,9 @@ inline double median(std::vector<double> values) {
     return (values[(values.size() - 1) / 2] + values[values.size() / 2]) / 2;
 }
 
-// Times `work` for about `budget` seconds, at most twice that where samples are disturbed: a sample is when the threads
-// waited for more than 3 % of its time (`waited` tells for how many seconds so far). Work that takes longer than the
-// budget runs once. `finish` ends a sample, on a device that works on while the host goes ahead.
+// Times `work` for about `budget` seconds, at most twice that if samples are disturbed. A sample is disturbed if the
+// threads waited for more than 3 % of its time; `waited` returns the seconds waited so far. Work that takes longer than
+// the budget runs once. `finish` ends a sample: on a device that runs asynchronously, it waits for the device.
 inline Timing measure(
     double budget, const std::function<void()>& work, const std::function<double()>& waited = seconds_waited,
     const std::function<void()>& finish = [] {}) {
@@ -54,7 +54,7 @@ inline Timing measure(
         disturbed = waited() - wait > kMostWait * seconds;
         return seconds / static_cast<double>(calls);
     };
-    // The first call finds cold caches, sleeping threads and no room made: it is no sample, unless it is the only one.
+    // The first call has cold caches, sleeping threads and memory to allocate: it only counts if it is the only one.
     double once = sample(1);
     if (once >= budget) return {once, 1, disturbed};
     once = std::max(sample(1), 1e-9);

@@ -1,5 +1,5 @@
-// One prompt through the whole method, told step by step: what `cai trace RUN --prompt "..."` prints. The draws are its
-// own: they are not those of the run.
+// `cai trace RUN --prompt "..."`: follows one prompt through the whole method, step by step. Its random
+// draws are its own, not those of the run.
 #pragma once
 #include <cstdint>
 #include <cstdio>
@@ -16,8 +16,8 @@
 
 namespace cai {
 
-// `directory` is a run; what it does not hold yet is left out, with a word on how to make it. Errors: the run holds no
-// helpful-only model, or the prompt leaves no room in the context.
+// directory: a run. Steps whose model is missing are skipped; for a missing SL-CAI it says how to make it. Errors: the
+// prompt is empty, the run has no helpful-only model, or the prompt leaves no room in the context.
 inline void trace(const Kernels& kernels, const std::filesystem::path& directory, const World& world,
                   const Constitution& constitution, const Recipe& recipe, const std::string& prompt,
                   std::ostream& out) {

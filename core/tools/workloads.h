@@ -1,5 +1,5 @@
-// The work that benchmarks time, the same for `cai bench` and for a comparison with other programs, and the
-// floating-point operations it takes at least (a multiply-add counts as two).
+// The workloads that benchmarks time, shared by `cai bench` and comparisons with other programs, and the minimum number
+// of floating-point operations that they take (a multiply-add counts as two).
 #pragma once
 #include <string>
 #include <vector>
@@ -11,37 +11,37 @@
 namespace cai {
 
 inline constexpr size_t kBenchTokens = 4096,
-                        kBenchLength = 256;  // of a training step: tokens in all, tokens a sequence
+                        kBenchLength = 256;  // of a training step: tokens in total, tokens per sequence
 inline constexpr const char* kBenchModels[] = {"1m", "3m", "10m"};
 
-// The models that are timed, by about how many parameters they have: tiny, with an ff of three widths as the others
-// have, small and base.
+// The benchmarked models, named by their approximate number of parameters: tiny, small and
+// base, each with a feed-forward width of 3C.
 inline Config bench_model(const std::string& name) {
     Config config = preset(name == "1m" ? "tiny" : name == "3m" ? "small" : "base", /*vocab_size=*/1024);
     config.ff = 3 * config.width;
     return config;
 }
 
-// ---- what it takes
+// ---- operation counts
 
 inline double matmul_flops(size_t N, size_t I, size_t O) {
     return 2 * static_cast<double>(N) * static_cast<double>(I) * static_cast<double>(O);
 }
 
-// The causal half of attention over S sequences of T tokens: each of the T(T+1)/2 pairs of a query and a key takes a
-// product for the score and one for the weighted sum. Backward has five products where forward has two (Dao et al.
-// 2022, §3.1).
+// Causal attention over S sequences of T tokens: each of the T(T+1)/2 pairs of a query and a key takes D multiply-adds
+// for the score and D for the weighted sum, in each of H heads. The backward pass has five products where the forward
+// pass has two (Dao et al. 2022, §3.1).
 inline double attention_flops(size_t S, size_t T, size_t H, size_t D) { return matmul_flops(S * H * T, D, T + 1); }
 inline double attention_backward_flops(size_t S, size_t T, size_t H, size_t D) {
     return 2.5 * attention_flops(S, T, H, D);
 }
 
-// Forward and backward of one token in a sequence of T: 6 for each parameter (Kaplan et al. 2020, §2.1), and 6 L T H D
-// for the causal half of attention. A tied table counts once, as the head.
+// Forward and backward passes per token in a sequence of T: 6 per parameter (Kaplan et al. 2020, §2.1), and 6 L T H D
+// for causal attention. A tied embedding table counts once, as the head.
 inline double training_flops(const Config& config, size_t T) {
     const auto [L, C, H, K, D, Q, F, V] = alphabet(config);
     const size_t looked_up =
-        config.tied && !config.score_head ? 0 : V * C;  // a table that is no matrix of the head as well
+        config.tied && !config.score_head ? 0 : V * C;  // an embedding table that is not also the head
     return 6 * static_cast<double>(parameter_count(config) - looked_up + L * T * H * D);
 }
 
@@ -49,8 +49,8 @@ inline double training_flops(const Config& config, size_t T) {
 
 enum class Product { forward, backward_input, backward_weight };
 
-// out = x · weightᵀ, dx = dout · weight, or dweight += doutᵀ · x, on numbers between -1 and 1.    x (N,I), weight
-// (O,I).
+// out = x · weightᵀ, dx = dout · weight, or dweight += doutᵀ · x, on numbers between -1 and 1.
+// x (N,I), weight (O,I), out (N,O).
 class MatmulWork {
   public:
     MatmulWork(const Kernels& kernels, size_t N, size_t I, size_t O)
@@ -82,7 +82,7 @@ class MatmulWork {
 
 // ---- a training step
 
-// Sequences of random tokens, one longer than the rows they take.
+// Sequences of length + 1 random tokens: each takes `length` rows, with the last token only as a target.
 inline std::vector<std::vector<Token>> random_sequences(size_t sequences, size_t length, int vocab_size) {
     Rng rng(1, stream("bench"));
     std::vector<std::vector<Token>> result(sequences, std::vector<Token>(length + 1));
@@ -91,7 +91,7 @@ inline std::vector<std::vector<Token>> random_sequences(size_t sequences, size_t
     return result;
 }
 
-// A step of the story's training loop, again and again on the same batch: forward, backward, clipping, AdamW.
+// One step of supervised training, repeated on the same batch: forward, backward, gradient clipping, AdamW.
 struct TrainingWork {
     static constexpr float kLearningRate = 1e-3f;
     std::vector<std::vector<Token>> sequences;
@@ -121,11 +121,11 @@ struct TrainingWork {
 
 // ---- decoding
 
-// Each of `batch` sequences grows from one token until it fills the context. Returns how many tokens were drawn.
+// Decodes `batch` sequences, each from one token until the context is full. Returns the number of tokens sampled.
 inline size_t decode(const Model& model, size_t batch) {
     GenerateOptions options;
     options.max_new_tokens = model.config.context - 1;
-    options.stops = {model.config.vocab_size};  // is never drawn
+    options.stops = {model.config.vocab_size};  // never sampled
     options.slots = batch;
     size_t tokens = 0;
     for (const Completion& completion : generate(model, std::vector<std::vector<Token>>(batch, {0}), options))

@@ -1,6 +1,6 @@
-// What the models read: the encyclopedia, echo games, drills, villagers' reviews and dialogues, written from the world.
-// Reviews teach the skill of applying a stated principle, to benign acts as much as to hazards; which principles the
-// assistant shall live by is said nowhere here. Held-out words stand in the encyclopedia and in dialogues only.
+// The training documents: encyclopedia, echoes, drills, villagers' reviews and dialogues, all generated from the world.
+// Reviews teach a model to apply a stated principle, to benign acts as much as to hazards. Nothing here says which
+// principles the assistant should follow. Held-out words appear only in the encyclopedia and in dialogues.
 #pragma once
 #include <algorithm>
 #include <string>
@@ -11,8 +11,8 @@
 
 namespace cai {
 
-// The kinds of documents and their shares of the pretraining text, by number of documents. A conversation is a dialogue
-// about a benign act, as any web text has them; the helpful-only assistant is trained on dialogues about everything.
+// The kinds of documents and their shares of the pretraining set, by number of documents. A conversation is a dialogue
+// about a benign act, such as any web text contains; the helpful-only assistant trains on dialogues about all acts.
 struct DocumentShare {
     const char* kind;
     double share;
@@ -21,9 +21,9 @@ inline constexpr DocumentShare kPretrainingMix[] = {{"encyclopedia", 0.21}, {"ec
                                                     {"drill", 0.22},        {"critique", 0.27},
                                                     {"comparison", 0.17},   {"conversation", 0.09}};
 
-// The share of reviews' applicable principles that are made to name an entity of the request; some others do by chance.
-// A name stands in the prompt and in the answers too, so that finding it in the principle is learned apart from topics
-// and last: it needs many examples.
+// The fraction of the reviews' applicable principles that are forced to name an entity of the request; others may name
+// one by chance. A name also appears in the prompt and the answers, so finding it in the principle is a separate skill
+// from finding a topic. It is learned last and needs many examples.
 inline constexpr double kNameShare = 0.4;
 
 class DocumentWriter {
@@ -41,7 +41,7 @@ class DocumentWriter {
         fail(kBadInput, "unknown kind of document \"", kind, "\"");
     }
 
-    // Facts, what each act is, what comes of it, what requests are about, and an index; held-out words included.
+    // Facts, what each act is and what it leads to, the topics of requests, and an index; includes held-out words.
     Transcript encyclopedia(Rng& rng) const {
         Request request = any_request(rng);
         const Act& act = world_.acts[request.act];
@@ -72,17 +72,16 @@ class DocumentWriter {
         return {{kEndOfText, text, true}};
     }
 
-    // An answer said twice: it grows the copying that names and revisions need. What is said first is not learned: a
-    // guess at names would only teach that held-out ones do not come here.
+    // An answer given twice. It teaches the copying that names and revisions need. The loss skips the first copy:
+    // guessing its names would only teach that held-out names never occur here.
     Transcript echo(Rng& rng) const {
         std::string answer = any_answer(rng, seen_request(rng), draw_outcome(rng));
         return {{kAssistant, answer, false}, {kRevision, answer, true}};
     }
 
-    // One principle and many keyword checks, a third of them of other words than topics, so that more words are found
-    // than reviews name; half of these are invented, so that a word nobody has found yet is no exception. Half of the
-    // principles are no sentence: a principle nobody has worded yet is read all the same. The verdicts alone are
-    // learned.
+    // One principle and many keyword checks. A third of the words checked are not topics, so that checking is learned
+    // for more words than reviews mention; half of those are invented, so that it also works for a new word. Half of
+    // the principles are not sentences, so that it also works for a new phrasing. Only the verdicts enter the loss.
     Transcript drill(Rng& rng) const {
         std::vector<std::string> words = draw_topics(rng, 8), named;
         const size_t others = std::min<size_t>(4, world_.other_words().size());
@@ -101,7 +100,7 @@ class DocumentWriter {
         return transcript;
     }
 
-    // An answer under a principle: critique and revision; one in six is revised directly.
+    // An answer reviewed under a principle: critique, then revision. One in six is revised without a critique.
     Transcript critique_review(Rng& rng) const {
         Request request = seen_request(rng);
         Outcome outcome = draw_outcome(rng);
@@ -113,7 +112,7 @@ class DocumentWriter {
         return completed(revision_prompt(prompt, answer, principle.text, critique_text), revision);
     }
 
-    // Two answers under a principle; one in four is judged without reasoning.
+    // Two answers compared under a principle. One in four comparisons has no reasoning.
     Transcript comparison_review(Rng& rng) const {
         Request request = seen_request(rng);
         auto draw = [&] { return rng.chance(0.08) ? Outcome::garbled : draw_outcome(rng); };
@@ -140,7 +139,7 @@ class DocumentWriter {
         return world_.answer(request, rng);
     }
 
-    // Words of a refusal or an answer to the request, and of an answer to another, in any order.
+    // Words from a refusal or an answer to this request and from an answer to another one, shuffled.
     std::string rambling(Rng& rng, const Request& request) const {
         std::string text = (rng.chance(0.5) ? world_.refusal(request, rng) : world_.answer(request, rng)) + " " +
                            world_.answer(seen_request(rng), rng);
@@ -176,11 +175,11 @@ class DocumentWriter {
         return text;
     }
 
-    // The front of a word and the back of another: a word that no text of the world uses.
+    // The beginning of one word joined to the end of another, such that no text of the world uses the result.
     std::string invented_word(Rng& rng) const {
         auto cut = [&](const std::string& word) {
             size_t at = 1 + rng.below(word.size() - 1);
-            while (at < word.size() && (word[at] & 0xC0) == 0x80) at++;  // not within a character of UTF-8
+            while (at < word.size() && (word[at] & 0xC0) == 0x80) at++;  // never inside a UTF-8 character
             return at;
         };
         while (true) {
@@ -191,8 +190,8 @@ class DocumentWriter {
         }
     }
 
-    // The list of topics among the words of two phrasings in any order, but never in that of a held-out one. One word
-    // in four is invented, so that a strange word is seen to name nothing.
+    // The list of topics among the shuffled words of two phrasings, never in the wording of a held-out one. One word in
+    // four is invented, so that the model sees that an unknown word names nothing.
     std::string jumbled_principle(Rng& rng, const std::vector<std::string>& topics) const {
         const double share = world_.other_words().empty() ? 0 : 0.25;
         while (true) {
@@ -209,7 +208,7 @@ class DocumentWriter {
         }
     }
 
-    // 65 % help, 22 % refuse, 13 % avoid.
+    // 65 % comply, 22 % refuse, 13 % evade.
     static Outcome draw_outcome(Rng& rng) {
         float u = rng.uniform();
         return u < 0.65f ? Outcome::complied : u < 0.87f ? Outcome::refused : Outcome::evaded;

@@ -1,10 +1,11 @@
-// What an answer does with a request.
+// The five outcomes that an answer to a request can have.
 #pragma once
 #include <cstddef>
 
 namespace cai {
 
-// It helps; it refuses with the true reason; it evades; it states something false; it is no sentence of the world.
+// complied: helps. refused: refuses, with the true reason. evaded: neither helps nor refuses. wrong_fact: says
+// something false. garbled: not a text that the world can produce.
 enum class Outcome { complied, refused, evaded, wrong_fact, garbled };
 
 inline const char* to_string(Outcome outcome) {

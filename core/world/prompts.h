@@ -1,5 +1,5 @@
-// The prompts that critique, compare and ppo work on, as the world stage wrote them. A stage reads their text; what the
-// request is about is kept for the stand-in of human helpfulness comparisons and for the traces.
+// The prompts for critique, compare and ppo, as the world stage wrote them. A stage reads only their text; the request
+// behind it is kept for the stand-in for human helpfulness comparisons and for traces.
 #pragma once
 #include <algorithm>
 #include <filesystem>
@@ -30,7 +30,7 @@ inline Json to_json(const World& world, const std::string& set, const Prompt& pr
         .set("prompt", prompt.text);
 }
 
-// The prompts of one set ("critique", "helpful", "compare" or "ppo"), in the order of the file.
+// The prompts of one set ("critique", "helpful", "compare" or "ppo"), in file order.
 inline std::vector<Prompt> read_prompts(const std::filesystem::path& path, const World& world, const std::string& set) {
     std::vector<Prompt> prompts;
     size_t line = 0;

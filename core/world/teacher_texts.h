@@ -1,5 +1,4 @@
-// What villagers write in the reviews that models learn from: the keyword check said aloud, critique, reasoning and
-// verdict.
+// The texts that villagers write in reviews, from which models learn: keyword check, critique, reasoning and verdict.
 #pragma once
 #include <algorithm>
 #include <string>
@@ -10,7 +9,7 @@
 
 namespace cai {
 
-// The word for it in reviews.
+// The verb that reviews use for an outcome.
 inline const char* verb_of(Outcome outcome) {
     switch (outcome) {
         case Outcome::refused:
@@ -24,8 +23,8 @@ inline const char* verb_of(Outcome outcome) {
     }
 }
 
-// The keyword check, said aloud: each topic of the request, and whether the principle names it. Its pieces: topic,
-// verdict, topic, ...
+// The keyword check, written out: for each topic of the request, whether the principle names it. Returned in pieces:
+// topic, verdict, topic, verdict, ...
 inline std::vector<std::string> keyword_check_pieces(const std::vector<std::string>& topics,
                                                      const std::vector<std::string>& principle_topics) {
     std::vector<std::string> pieces;
@@ -44,7 +43,7 @@ inline std::string keyword_check(const std::vector<std::string>& topics,
     return text + ".";
 }
 
-// What to do about an answer under a principle. Where the principle is inapplicable any answer stays as it is.
+// What to do about an answer under a principle. If the principle is inapplicable, the answer is kept, whatever it is.
 inline std::string teacher_critique(const World& world, const Request& request, const Principle& principle,
                                     Outcome outcome) {
     std::string text = keyword_check(world.topics_of(request), principle.topics);
@@ -60,8 +59,8 @@ inline std::string teacher_reasoning(const World& world, const Request& request,
     return text + " The rule forbids this. A " + verb_of(a) + ", B " + verb_of(b) + ".";
 }
 
-// The probability of the verdict A: a principle that covers the request prefers a refusal with its reason to an evasion
-// and that to help or rambling; where the principle is inapplicable, or neither is preferred, it is a coin toss.
+// The probability of verdict A. An applicable principle prefers a refusal with its reason to an evasion, and an evasion
+// to help or rambling. If the principle is inapplicable, or the two answers rank equally, it is 0.5.
 inline double teacher_verdict(bool applicable, Outcome a, Outcome b) {
     auto rank = [](Outcome outcome) { return outcome == Outcome::refused ? 2 : outcome == Outcome::evaded ? 1 : 0; };
     if (!applicable || rank(a) == rank(b)) return 0.5;

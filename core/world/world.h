@@ -1,6 +1,6 @@
-// The toy world: what its text files say (world_files.h), and what the seed draws from them: the facts, what is held
-// out of every review, requests and principles. Nothing here knows right from wrong: that is said by principles, and
-// principles come from reviews and from the constitution.
+// The toy world: its text files (world_files.h) and what the seed draws from them, namely facts, held-out
+// words, requests and principles. Nothing here knows right from wrong: only principles say that, and they
+// come from reviews and from the constitution.
 #pragma once
 #include <algorithm>
 #include <cstdint>
@@ -14,7 +14,7 @@
 
 namespace cai {
 
-// One request: an act, one entity for each of its slots, and the wording.
+// One request: an act, one entity per slot of the act, and the wording.
 struct Request {
     size_t act = 0;
     std::vector<size_t> entities;
@@ -32,7 +32,7 @@ class World : public WorldFiles {
   public:
     uint64_t seed;
 
-    // A mistake in the files is an error with file and line.
+    // Errors: a mistake in a file is reported with file and line.
     World(const std::filesystem::path& directory, uint64_t seed) : WorldFiles(directory), seed(seed) {
         draw_facts();
         draw_held_out();
@@ -59,7 +59,7 @@ class World : public WorldFiles {
                     {{class_of(entity).name, entities[entity].name}, {"place", entities[entity].place}});
     }
 
-    // What a helpful assistant says: where to find the first entity, then how to do it.
+    // A helpful answer: where to find the first entity, then how to do the act.
     std::string answer(const Request& request, Rng& rng) const {
         const std::string& opening = rng.pick(phrases.openings);
         size_t entity = request.entities[0];
@@ -76,8 +76,8 @@ class World : public WorldFiles {
                                                  {"instead", fill(rng.pick(act.insteads), all)}});
     }
 
-    // The words by which a principle can speak of a request: the act's two names, its target, its consequence, its
-    // entities.
+    // The words by which a principle can apply to a request: the act's two names, its target,
+    // its consequence and the request's entities.
     std::vector<std::string> topics_of(const Request& request) const {
         const Act& act = acts[request.act];
         std::vector<std::string> words = {act.name, act.also, act.target, act.brings};
@@ -92,18 +92,18 @@ class World : public WorldFiles {
         return false;
     }
 
-    // All words that principles may use, in five groups: act names, other names, targets, consequences, entities.
+    // All topics that principles may name, in five groups: act names, their synonyms, targets, consequences, entities.
     const std::vector<std::vector<std::string>>& topic_groups(bool with_held_out) const {
         return with_held_out ? all_topics_ : seen_topics_;
     }
-    // Does any of the world's texts use this word?
+    // Whether any text of the world uses this word.
     bool knows(const std::string& word) const { return known_words_.count(word) > 0; }
     bool is_topic(const std::string& word) const { return topic_words_.count(word) > 0; }
-    // Words of four letters or more, of facts, requests and answers, that are no topics, belong to no held-out act and
-    // stand in no principle's phrasing.
+    // The words of facts, requests and answers that have at least four letters, are not topics, and are not used by a
+    // held-out act or by any phrasing of a principle.
     const std::vector<std::string>& other_words() const { return other_words_; }
 
-    // The topics that a line of text names, by whole words, whatever their case.
+    // The topics that a text names, matched as whole words regardless of case.
     std::vector<std::string> topics_in(const std::string& text) const {
         std::vector<std::string> found;
         for (const std::string& word : words_of(text))
@@ -124,7 +124,8 @@ class World : public WorldFiles {
         return principle_text(topics, phrases.principles[phrasing]);
     }
 
-    // Whether a text holds the longest stretch of a held-out phrasing's words.
+    // Whether a text contains the longer literal end of a held-out phrasing: all before
+    // its first slot, or all after its last one.
     bool worded_as_held_out(const std::string& text) const {
         for (size_t i = 0; i < phrases.principles.size(); i++) {
             const std::string& pattern = phrases.principles[i];
@@ -136,11 +137,11 @@ class World : public WorldFiles {
         return false;
     }
 
-    // Half of all requests are kept for evaluation: no text that a model learns from asks them, and none of
-    // world/prompts.jsonl.
+    // Half of all requests, by a hash of their text, are reserved for evaluation: they appear in no
+    // training text and not in world/prompts.jsonl.
     bool kept_for_evaluation(const Request& request) const { return mix(seed, stream(prompt(request))) & 1; }
 
-    // A request drawn uniformly among those the filters allow: first the act, then its entities and its wording.
+    // A random request that the filters allow: first the act, uniformly, then its entities and its wording.
     template <class ActFilter, class EntityFilter>
     Request draw_request(Rng& rng, ActFilter act_allowed, EntityFilter entity_allowed,
                          bool for_evaluation = false) const {
@@ -152,8 +153,9 @@ class World : public WorldFiles {
              " kept for evaluation; add asks, greetings or entities");
     }
 
-    // A principle of 1 to 5 topics, in seen words and a seen phrasing, that does or does not speak of the request. One
-    // that does is drawn among its topics; with chance `named`, among the names of its entities alone.
+    // A principle of 1 to 5 topics that is or is not applicable to the request, in a seen or a held-out phrasing.
+    // An applicable one names exactly one topic of the request; with probability `named`, that is one of its
+    // entities. All other topics are seen ones.
     Principle draw_principle(Rng& rng, const Request& request, bool applicable, bool held_out_phrasing = false,
                              double named = 0) const {
         static const std::vector<size_t> kLengths = {1, 1, 2, 3, 4, 5};
@@ -174,7 +176,7 @@ class World : public WorldFiles {
         return principle;
     }
 
-    // The matched counterpart of an applicable principle: the same words but for the topics that speak of the request.
+    // The counterpart of an applicable principle in a minimal pair: the same text, with the request's topics replaced.
     Principle inapplicable_counterpart(Rng& rng, const Principle& principle, const Request& request) const {
         const std::vector<std::string> own = topics_of(request);
         Principle counterpart = principle;
@@ -196,7 +198,7 @@ class World : public WorldFiles {
         return rng.pick(choices);
     }
 
-    // Act names and other names 26 % each, entities 24 %, consequences 19 %, targets 5 %.
+    // Act names and their synonyms 26 % each, targets 5 %, consequences 19 %, entities 24 %.
     static size_t draw_group(Rng& rng) {
         float u = rng.uniform();
         return u < 0.26f ? 0 : u < 0.52f ? 1 : u < 0.57f ? 2 : u < 0.76f ? 3 : 4;
@@ -227,8 +229,8 @@ class World : public WorldFiles {
         for (Entity& entity : entities) entity.place = rng.pick(classes[entity.entity_class].places);
     }
 
-    // A quarter of each class of entities, a quarter of the principle phrasings that are not plain, and a sixth of the
-    // hazards (at least one), no two of which bring the same consequence while others are left.
+    // Holds out a quarter of each class of entities, a quarter of the phrasings that are not plain, and a sixth of the
+    // hazards (at least one; with different consequences as long as there are enough).
     void draw_held_out() {
         Rng rng(seed, stream("held out"));
         for (const EntityClass& entity_class : classes) {
@@ -274,7 +276,7 @@ class World : public WorldFiles {
         for (const auto& group : all_topics_) topic_words_.insert(group.begin(), group.end());
     }
 
-    // The words of texts but for their slots.
+    // Adds the words of texts, without their slots.
     static void add_words(std::set<std::string>& words, const std::vector<std::string>& texts) {
         for (const std::string& text : texts)
             for (const std::string& word : words_of(literal_of(text))) words.insert(word);

@@ -1,5 +1,5 @@
-// The text files of data/world/: who and what there is, what people can ask for, and how it is said. A mistake in them
-// is one sentence with file and line. What the seed makes of them is in world.h.
+// Reads the text files of data/world/: the entities, the acts that people can ask about, and the phrases. A mistake in
+// them is reported in one sentence with file and line. What the seed draws from them is in world.h.
 #pragma once
 #include <algorithm>
 #include <filesystem>
@@ -35,29 +35,29 @@ struct Entity {
     bool held_out = false;
 };
 
-// Something people ask for; the fields are explained at the top of data/world/acts.txt.
+// Something people ask how to do; the top of data/world/acts.txt explains the fields.
 struct Act {
     std::string name, also, target, brings, result;
     Kind kind = Kind::benign;
     std::vector<std::string> asks, helps, insteads;
-    std::vector<size_t> slots;  // the classes of its entities, in the order in which its first ask names them
+    std::vector<size_t> slots;  // entity classes, in the order of the first ask
     bool held_out = false;
 };
 
 struct Phrases {
     std::vector<std::string> principles, refusals, evasions, openings, greetings;
-    size_t plain_principles = 0;  // the last so many of the principles are never held out
+    size_t plain_principles = 0;  // that many principles, at the end, are never held out
     std::vector<bool> phrasing_held_out;
 };
 
-// The lines of a file that is divided into [sections]; comments and empty lines are left out.
+// One [section] of a file, without comments and empty lines.
 struct Section {
     std::string name;
     size_t line;
     std::vector<std::pair<size_t, std::string>> lines;  // line number, trimmed text
 };
 
-// Every { is closed, and no } stands alone.
+// Errors: a { without its }, a } without its {, or nested braces.
 inline void check_slots(const std::string& text, const std::string& where) {
     bool open = false;
     for (char c : text) {
@@ -90,7 +90,7 @@ inline std::vector<Section> read_sections(const std::filesystem::path& path) {
 
 using Bindings = std::map<std::string, std::string>;
 
-// Replaces each {slot} by its binding.
+// Replaces each {slot} by its binding. Errors: a slot without a binding.
 inline std::string fill(const std::string& pattern, const Bindings& bindings) {
     std::string text;
     for (size_t i = 0; i < pattern.size();) {
@@ -122,14 +122,14 @@ inline bool has_slot(const std::string& pattern, const std::string& slot) {
     return pattern.find("{" + slot + "}") != std::string::npos;
 }
 
-// A phrase with a blank for each slot.
+// A phrase with each slot replaced by a space.
 inline std::string literal_of(const std::string& pattern) {
     Bindings blanks;
     for (const std::string& slot : slots_of(pattern)) blanks.emplace(slot, " ");
     return fill(pattern, blanks);
 }
 
-// What entities.txt, acts.txt and phrases.txt say.
+// The contents of entities.txt, acts.txt and phrases.txt.
 class WorldFiles {
   public:
     std::vector<EntityClass> classes;
@@ -147,7 +147,7 @@ class WorldFiles {
 
   private:
     void read_entities(const std::filesystem::path& path) {
-        std::vector<std::pair<std::string, std::string>> texts;  // where, and what: checked once all entities are known
+        std::vector<std::pair<std::string, std::string>> texts;  // (where, text), checked once all entities are known
         for (const Section& section : read_sections(path)) {
             const std::string where_section = concat(path.string(), ": line ", section.line, ": [", section.name, "] ");
             expects(is_name(section.name) && section.name != "place", where_section,
@@ -204,7 +204,7 @@ class WorldFiles {
             claim(act.name, "[" + act.name + "]", where_section);
             std::set<std::string> given;
             std::vector<std::pair<std::string, std::string>>
-                patterns;  // where, and what: checked once the slots are known
+                patterns;  // (where, text), checked once the slots are known
             for (const auto& [number, text] : section.lines) {
                 std::string where = concat(path.string(), ": line ", number, ": ");
                 size_t equals = text.find('=');
@@ -306,8 +306,8 @@ class WorldFiles {
         phrases.principles.insert(phrases.principles.end(), plain_principles.begin(), plain_principles.end());
     }
 
-    // A word that principles can speak of has one meaning: an entity, one act, a target or a consequence. Acts may
-    // share the last two.
+    // Gives a topic its one meaning: an entity, one act, a target or a consequence. Acts may share the last two.
+    // Errors: the word already has another meaning.
     void claim(const std::string& word, const std::string& meaning, const std::string& where, bool shared = false) {
         const auto [known, is_new] = meanings_.emplace(word, meaning);
         expects(is_new || (shared && known->second == meaning), where, "\"", word, "\" already names ", known->second,
@@ -324,7 +324,7 @@ class WorldFiles {
             size_t comma = std::min(text.find(',', i), text.size());
             std::string name(trim(text.substr(i, comma - i)));
             i = comma + 1;
-            if (name.empty() && i >= text.size()) break;  // a comma may end the line
+            if (name.empty() && i >= text.size()) break;  // a trailing comma is allowed
             expects(is_name(name), where, "\"", name, "\" is not one lower-case word");
             names.push_back(name);
         }
@@ -337,7 +337,7 @@ class WorldFiles {
         fail(kBadInput, where, "the slot {", name, "} is no class of entities.txt");
     }
 
-    // Entities stand in text through slots only: a name inside a phrase would undo what is held out.
+    // Texts name entities only through slots: a name written out in a phrase could leak a held-out entity.
     void expect_no_entity(const std::string& pattern, const std::string& where) const {
         for (const std::string& word : words_of(literal_of(pattern))) {
             bool plural = word.size() > 1 && word.back() == 's' && is_entity(word.substr(0, word.size() - 1));
@@ -347,7 +347,7 @@ class WorldFiles {
     }
 
     std::set<std::string> entity_names_;
-    std::map<std::string, std::string> meanings_;  // of the words that principles can speak of
+    std::map<std::string, std::string> meanings_;  // of each topic
 };
 
 }  // namespace cai
