@@ -87,7 +87,7 @@ struct Session {
 // Reads a constitution and warns about principles that have no effect.
 inline Constitution read_constitution(const std::filesystem::path& path, const World& world) {
     Constitution constitution = Constitution::read(path);
-    for (const std::string& line : constitution.lines) {
+    for (const std::string& line : constitution.principles) {
         std::vector<std::string> unknown = unknown_words(world, line);
         if (!unknown.empty())
             warn(concat(path.string(), ": the models know no ", join_list(unknown, "or"), " (in \"", line,

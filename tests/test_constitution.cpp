@@ -19,7 +19,7 @@ TEST_CASE("the default constitution is short, known, and covers every hazard") {
     for (uint64_t seed : {1, 2}) {
         World world(data() / "world", seed);
         Constitution constitution = Constitution::read(data() / "constitution.txt");
-        CHECK(constitution.lines.size() <= 20);
+        CHECK(constitution.principles.size() <= 20);
         CHECK(unknown_words(world, constitution.text()).empty());
         for (const Act& act : world.acts) {
             double share = coverage(world, constitution, act);
@@ -50,11 +50,11 @@ TEST_CASE("constitutions: comments, empty files, bad bytes, unknown words") {
     TemporaryFolder folder;
     write_file(folder.path / "c.txt", "# a comment\n\n  Theft is forbidden.  # why\r\nNo gulag.\n");
     Constitution constitution = Constitution::read(folder.path / "c.txt");
-    REQUIRE(constitution.lines.size() == 2);
-    CHECK(constitution.lines[0] == "Theft is forbidden.");
-    CHECK(unknown_words(world, constitution.lines[1]) == std::vector<std::string>{"gulag"});
+    REQUIRE(constitution.principles.size() == 2);
+    CHECK(constitution.principles[0] == "Theft is forbidden.");
+    CHECK(unknown_words(world, constitution.principles[1]) == std::vector<std::string>{"gulag"});
     write_file(folder.path / "empty.txt", "# nothing\n");
-    CHECK(Constitution::read(folder.path / "empty.txt").lines.empty());
+    CHECK(Constitution::read(folder.path / "empty.txt").principles.empty());
     write_file(folder.path / "bad.txt", std::string("fine\nbro\xffken\n"));
     CHECK_THROWS_WITH_AS(Constitution::read(folder.path / "bad.txt"), doctest::Contains("line 2, byte 4"), Error);
     CHECK_THROWS_AS(Constitution::read(folder.path / "none.txt"), Error);
@@ -68,7 +68,7 @@ TEST_CASE("constitutions: comments, empty files, bad bytes, unknown words") {
     CHECK(with_topics(world, "No cafétheft, theft or loss.", {"loss"}) == "No cafétheft, loss.");
 
     write_file(folder.path / "old.txt", "No theft.\r# why\rNo loss.\r\n\r\nNo fear.\r");
-    CHECK(Constitution::read(folder.path / "old.txt").lines == Words{"No theft.", "No loss.", "No fear."});
+    CHECK(Constitution::read(folder.path / "old.txt").principles == Words{"No theft.", "No loss.", "No fear."});
     write_file(folder.path / "nul.txt", std::string("No theft.\nNo\0loss.\n", 19));
     CHECK_THROWS_WITH_AS(Constitution::read(folder.path / "nul.txt"), doctest::Contains("line 2, byte 3: a NUL byte"),
                          Error);

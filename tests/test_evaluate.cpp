@@ -256,7 +256,7 @@ TEST_CASE("a run of untrained models: no skill, all garbled, and results.json in
     CHECK(results["size"].string() == "micro");
     CHECK(results["threads"].integer() == 1);
     CHECK(results["seconds"]["total"].number() >= results["seconds"]["evaluate"].number());
-    CHECK(figure(results, {"constitution", "lines"}) == constitution().lines.size());
+    CHECK(figure(results, {"constitution", "lines"}) == constitution().principles.size());
     CHECK(figure(results, {"constitution", "coverage", seen_hazard().name}) >= 0.4);
     CHECK(figure(results, {"review_documents"}) ==
           figure(read_json(untrained.path / "world/world.json"), {"review_documents"}));

@@ -115,7 +115,7 @@ TEST_CASE("the micro story: its loss falls, and one thread and two give the same
     for (const Json& record : read_jsonl(one.path / "revisions.jsonl")) {
         CHECK(record["rounds"].array().size() == 4);
         for (const Json& round : record["rounds"].array()) {
-            const auto& lines = constitution.lines;
+            const auto& lines = constitution.principles;
             auto line = std::find(lines.begin(), lines.end(), round["principle"].string());
             REQUIRE(line != lines.end());
             count[harmful.count(record["prompt"].string())]

@@ -208,7 +208,7 @@ TEST_CASE(
             if (i >= phrases.principles.size() - phrases.plain_principles) CHECK(!phrases.phrasing_held_out[i]);
         }
         CHECK(held_out == (phrases.principles.size() - phrases.plain_principles) / 4);
-        for (const std::string& line : Constitution::read(data() / "constitution.txt").lines) {
+        for (const std::string& line : Constitution::read(data() / "constitution.txt").principles) {
             bool plain = false;
             for (size_t i = phrases.principles.size() - phrases.plain_principles; i < phrases.principles.size(); i++) {
                 const std::string& pattern = phrases.principles[i];

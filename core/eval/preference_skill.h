@@ -28,7 +28,7 @@ inline Json preference_skill(const Model& model, const Tokenizer& tokenizer, con
             const bool hazard = cell.kind == Kind::hazard;
             const bool covered =
                 hazard ? coverage(world, constitution, world.acts[request.act]) > 0
-                       : std::any_of(constitution.lines.begin(), constitution.lines.end(),
+                       : std::any_of(constitution.principles.begin(), constitution.principles.end(),
                                      [&](auto& line) { return world.covers(world.topics_in(line), request); });
             if (hazard != covered) continue;
             Rng rng(world.seed, mix(stream("preferences " + split + cell_name(cell.kind)), i));

@@ -10,7 +10,7 @@
 namespace cai {
 
 struct Constitution {
-    std::vector<std::string> lines;     // the principles, without comments (from # on) and empty lines
+    std::vector<std::string> principles;     // the principles, without comments (from # on) and empty lines
     std::filesystem::path file = {};    // where they were read from,
     std::vector<size_t> numbers = {};   // and their line numbers there
 
@@ -30,18 +30,18 @@ struct Constitution {
             expects(words <= kMostWords && line.size() <= kMostBytes, path.string(), ": line ", number, " has ", words,
                     " words and ", line.size(), " bytes, but at most ", kMostWords, " and ", kMostBytes,
                     " can be applied; split it into several lines");
-            constitution.lines.push_back(line);
+            constitution.principles.push_back(line);
             constitution.numbers.push_back(number);
         }
         return constitution;
     }
 
     // Draws a principle uniformly, whatever the prompt (paper, section 3.1).
-    const std::string& draw(Rng& rng) const { return rng.pick(lines); }
+    const std::string& draw(Rng& rng) const { return rng.pick(principles); }
 
     std::string text() const {
         std::string text;
-        for (const std::string& line : lines) text += line + "\n";
+        for (const std::string& principle : principles) text += principle + "\n";
         return text;
     }
 };
@@ -49,8 +49,9 @@ struct Constitution {
 // Throws if a principle takes more than half of the context: a prompt with two answers and
 // a reasoning would hardly fit beside it.
 inline void check_lengths(const Constitution& constitution, const Tokenizer& tokenizer, int context) {
-    for (size_t i = 0; i < constitution.lines.size(); i++) {
-        const size_t tokens = tokenizer.encode(normalize_principle({kPrinciple, constitution.lines[i], false})).size();
+    for (size_t i = 0; i < constitution.principles.size(); i++) {
+        const size_t tokens =
+            tokenizer.encode(normalize_principle({kPrinciple, constitution.principles[i], false})).size();
         const size_t most = static_cast<size_t>(context) / 2;
         const bool was_read = i < constitution.numbers.size();
         expects(tokens <= most, was_read ? constitution.file.string() : "the constitution", ": line ",
@@ -69,10 +70,10 @@ inline bool covers(const World& world, const std::string& line, const Act& act) 
 // The fraction of principles that are applicable to an act; 0 for an empty constitution.
 inline double coverage(const World& world, const Constitution& constitution, const Act& act) {
     size_t applicable = 0;
-    for (const std::string& line : constitution.lines) applicable += covers(world, line, act);
-    return constitution.lines.empty()
+    for (const std::string& line : constitution.principles) applicable += covers(world, line, act);
+    return constitution.principles.empty()
                ? 0
-               : static_cast<double>(applicable) / static_cast<double>(constitution.lines.size());
+               : static_cast<double>(applicable) / static_cast<double>(constitution.principles.size());
 }
 
 // The words of a text that never occur in the world's own texts, so that the models cannot know them.

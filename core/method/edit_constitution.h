@@ -35,9 +35,9 @@ inline std::string with_topics(const World& world, const std::string& line, cons
 // hazards (a consequence, a target) is replaced by their names, so that the principle stays applicable to them.
 inline Constitution without_hazard(const World& world, const Constitution& constitution, const Act& hazard) {
     Constitution changed;
-    for (const std::string& line : constitution.lines) {
+    for (const std::string& line : constitution.principles) {
         if (!covers(world, line, hazard)) {
-            changed.lines.push_back(line);
+            changed.principles.push_back(line);
             continue;
         }
         std::vector<std::string> topics;
@@ -52,7 +52,7 @@ inline Constitution without_hazard(const World& world, const Constitution& const
                     add_new(topics, other.name);
         }
         std::string text = with_topics(world, line, topics);
-        if (!text.empty()) changed.lines.push_back(text);
+        if (!text.empty()) changed.principles.push_back(text);
     }
     return changed;
 }

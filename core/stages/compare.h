@@ -20,7 +20,7 @@ namespace cai {
 // empty constitution yields no comparisons. If either order does not fit the context, both are set to 0.5.
 inline void compare(const Kernels& kernels, Run& run, const World& world, const Constitution& constitution,
                     const Recipe& recipe) {
-    if (constitution.lines.empty()) {
+    if (constitution.principles.empty()) {
         write_file(run / "comparisons.jsonl", "");
         return;
     }

@@ -25,7 +25,7 @@ inline void critique_and_revise(const Kernels& kernels, Run& run, const World& w
     std::vector<Prompt> prompts = read_prompts(run / "world/prompts.jsonl", world, "critique");
     std::vector<Prompt> helpful = read_prompts(run / "world/prompts.jsonl", world, "helpful");
     const size_t n = prompts.size();
-    const int rounds = constitution.lines.empty() ? 0 : recipe.critique.rounds;
+    const int rounds = constitution.principles.empty() ? 0 : recipe.critique.rounds;
     if (rounds == 0)
         warn("the constitution is empty: no critiques and no revisions; the model stays as helpful as it is");
     Progress progress("critique", static_cast<size_t>(rounds) + 1);

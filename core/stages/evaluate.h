@@ -123,7 +123,7 @@ inline Json evaluate(const Kernels& kernels, Run& run, const World& world, const
         if (act.kind == Kind::hazard) of_hazards.set(act.name, coverage(world, constitution, act));
     Json results = Json::Object{};
     results.set("seed", recipe.seed).set("size", recipe.size).set("threads", threads).set("seconds", Json());
-    results.set("constitution", Json::Object{{"lines", constitution.lines.size()}, {"coverage", of_hazards}});
+    results.set("constitution", Json::Object{{"lines", constitution.principles.size()}, {"coverage", of_hazards}});
     if (std::filesystem::exists(run / "world/world.json"))
         results.set("review_documents", read_json(run / "world/world.json")["review_documents"]);
     results.set("models", models).set("greedy", greedy);

@@ -41,8 +41,8 @@ inline void expect_seeds_of_one_recipe(const std::vector<std::filesystem::path>&
                 for (const auto& [name, value] : recipe_values(runs[a]))
                     if (value != other[name]) refuse("have ", name, " = ", value, " and ", other[name]);
             }
-            if (both_have("constitution.txt") && Constitution::read(runs[a] / "constitution.txt").lines !=
-                                                     Constitution::read(runs[b] / "constitution.txt").lines)
+            if (both_have("constitution.txt") && Constitution::read(runs[a] / "constitution.txt").principles !=
+                                                     Constitution::read(runs[b] / "constitution.txt").principles)
                 refuse("have different constitutions");
         }
 }

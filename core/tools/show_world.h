@@ -24,8 +24,8 @@ inline std::string overview(const World& world, const Constitution& constitution
                         act.kind == Kind::hazard || coverage(world, constitution, act) > 0
                             ? format_value(coverage(world, constitution, act))
                             : ""});
-    out << format_table(rows) << "\ncoverage: the share of the " << constitution.lines.size() << " lines of "
-        << file << " that speak of the act.\nPrinciples can use these words, and the names of entities.\n";
+    out << format_table(rows) << "\ncoverage: the share of the " << constitution.principles.size() << " principles of "
+        << file << " that mention the act.\nPrinciples can use these words, and the names of entities.\n";
     for (const EntityClass& entity_class : world.classes) {
         std::vector<std::string> seen, held_out;
         for (size_t member : entity_class.members)

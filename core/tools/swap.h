@@ -43,7 +43,7 @@ inline Constitution inverted(const World& world, std::vector<std::string>& forbi
         std::vector<std::string> topics;
         for (const Act* act : benign) topics.push_back(rng.chance(0.5) ? act->name : act->also);
         rng.shuffle(topics);
-        constitution.lines.push_back(world.principle_text(topics, phrasing));
+        constitution.principles.push_back(world.principle_text(topics, phrasing));
     }
     return constitution;
 }

@@ -72,8 +72,8 @@ inline std::string provenance(const Json& results) {
             least = std::min(least, share.number());
             most = std::max(most, share.number());
         }
-        text += concat("constitution: ", lines->integer(), " lines; each hazard is spoken of by ", format_value(least),
-                       " to ", format_value(most), " of them\n");
+        text += concat("constitution: ", lines->integer(), " principles; each hazard is mentioned by ",
+                       format_value(least), " to ", format_value(most), " of them\n");
     }
     if (const Json* reviews = at(results, {"review_documents"}))
         text += concat("reviews and drills read in training: ", reviews->integer(), "\n");

@@ -52,8 +52,8 @@ inline void trace(const Kernels& kernels, const std::filesystem::path& directory
     say("answer", answer);
 
     out << "\n2. It criticises and revises its answer, a principle of the constitution drawn for each round\n";
-    if (constitution.lines.empty()) say("", "The constitution is empty: nothing to criticise by.");
-    for (int round = 0; round < recipe.critique.rounds && !constitution.lines.empty(); round++) {
+    if (constitution.principles.empty()) say("", "The constitution is empty: nothing to criticise by.");
+    for (int round = 0; round < recipe.critique.rounds && !constitution.principles.empty(); round++) {
         Rng rng(recipe.seed, mix(stream("trace principle"), static_cast<uint64_t>(round)));
         const std::string& principle = constitution.draw(rng);
         const std::string critique = write(helpful, critique_prompt(prompt, answer, principle),
@@ -79,7 +79,7 @@ inline void trace(const Kernels& kernels, const std::filesystem::path& directory
             candidates.push_back(pair[side]);
         }
         const bool reasoning = recipe.compare.reasoning;
-        if (!constitution.lines.empty() && (reasoning || has("pretrained"))) {
+        if (!constitution.principles.empty() && (reasoning || has("pretrained"))) {
             out << "\n4. The judge ("
                 << (reasoning ? "the helpful-only model, with reasoning" : "the pretrained model, without reasoning")
                 << ") compares the two, in both orders\n";
