@@ -16,10 +16,11 @@
 # Keeps a compiler flag if a small program builds with it, so that a missing OpenMP only means one thread.
 probe = $(shell echo 'int main() {}' | $(CXX) $(1) -x c++ - -o /dev/null 2>/dev/null && echo $(firstword $(1)))
 
-# Kernels are optimised fully; what calls them need not be, and compiles in a third of the time.
+# Kernels are optimised fully; what calls them need not be, and compiles in half of the time; tests are not at all.
 CXXFLAGS ?= -fno-math-errno $(call probe,-march=native)
 KERNEL_OPTIMIZATION ?= -O3
 OPTIMIZATION ?= -O1
+TEST_OPTIMIZATION ?= -O0
 ifeq ($(origin OPENMP), undefined)
 OPENMP   := $(call probe,-fopenmp -include omp.h)
 endif
@@ -169,14 +170,16 @@ $(BUILD)/tests.h: $(BUILD)/product.h
 	@(cat $<; echo '#include <doctest/doctest.h>') >$@
 $(BUILD)/kernels.h: $(BUILD)/flags
 	@printf '#include <%s>\n' algorithm cmath functional string >$@
-$(BUILD)/product.h.gch $(BUILD)/tests.h.gch: %.gch: %
+$(BUILD)/product.h.gch: %.gch: %
 	$(CXX) $(FLAGS) $(OPTIMIZATION) -x c++-header $< -o $@
+$(BUILD)/tests.h.gch: %.gch: %
+	$(CXX) $(FLAGS) $(TEST_OPTIMIZATION) -x c++-header $< -o $@
 $(BUILD)/kernels.h.gch: %.gch: %
 	$(CXX) $(FLAGS) $(KERNEL_OPTIMIZATION) -x c++-header $< -o $@
 
 $(BUILD)/objects/tests/%.o: tests/%.cpp $(BUILD)/tests.h.gch
 	@mkdir -p $(@D)
-	$(CXX) $(FLAGS) $(OPTIMIZATION) -include $(BUILD)/tests.h -DCAI_SOURCE_DIR='"$(CURDIR)"' -MMD -MP -c $< -o $@
+	$(CXX) $(FLAGS) $(TEST_OPTIMIZATION) -include $(BUILD)/tests.h -DCAI_SOURCE_DIR='"$(CURDIR)"' -MMD -MP -c $< -o $@
 
 # Lists of constants are tested with the kernels' flags too.
 $(BUILD)/objects/tests/kernel_constants.o: tests/kernel_constants.cpp $(BUILD)/kernels.h.gch
@@ -202,7 +205,7 @@ $(GPU_OBJECTS): $(BUILD)/objects/%.o: %.cu $(BUILD)/flags
 # Changes when the compiler or its flags do, and then everything is compiled again.
 $(BUILD)/flags: always
 	@mkdir -p $(@D)
-	@echo '$(CXX) $(FLAGS) $(OPTIMIZATION) $(KERNEL_OPTIMIZATION) $(if $(CUDA),$(NVCC) $(NVFLAGS))' >$@.new
+	@echo '$(CXX) $(FLAGS) $(OPTIMIZATION) $(TEST_OPTIMIZATION) $(KERNEL_OPTIMIZATION) $(if $(CUDA),$(NVCC) $(NVFLAGS))' >$@.new
 	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
 -include $(shell find $(BUILD)/objects -name "*.d" 2>/dev/null)
