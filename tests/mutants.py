@@ -35,7 +35,8 @@ FILES = {
     "cpu/adamw.cpp": ("adamw optimizer", ""),
     "core/nn/optimizer.h": ("optimizer", ""),
     "core/nn/learning_rate.h": ("optimizer", ""),
-    "core/nn/model.h": ("model backward", "backward|gradients"),
+    "core/nn/model.h": ("model backward", "backward"),
+    "core/nn/train_step.h": ("model backward", ""),
 }
 
 TOKEN = re.compile(r"""(?P<skip>\s+|//[^\n]*|/\*.*?\*/|^[ \t]*\#[^\n]*)|(?P<text>"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')
