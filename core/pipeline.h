@@ -4,6 +4,7 @@
 #pragma once
 #include <algorithm>
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -197,26 +198,38 @@ inline bool depends_on_constitution(const Stage& stage) {
     return false;
 }
 
+// The outputs that were replaced by hand, of each stage that was found to fit the recipe.
+using ReplacedOutputs = std::map<const Stage*, std::vector<std::string>>;
+
 // Throws if a stage run alone would read inputs that do not belong to this recipe: models of another seed, outputs of
 // an interrupted stage, comparisons under another constitution. A file replaced by hand is accepted with a warning.
-inline void expect_inputs_of_recipe(const Pipeline& pipeline, const Stage& stage) {
+// Stages in `checked` are not checked again: that reads whole files, and many paths lead back to pretraining.
+inline void expect_inputs_of_recipe(const Pipeline& pipeline, const Stage& stage, ReplacedOutputs& checked) {
     Run& run = pipeline.run;
     for (const auto* list : {&stage.inputs, &stage.optional_inputs})
         for (const std::string& input : *list) {
             const Stage* maker = maker_of(input);
             if (!maker || !run.has_manifest(maker->name) || !std::filesystem::exists(find_checkpoint(run / input)))
                 continue;
-            const Task task = task_of(*maker, pipeline.recipe);
-            expects(run.is_finished(task), (run / input).string(), ": is not what `cai ", maker->command,
-                    "` makes with these options from the files of this run; run that first, or all stages with `cai "
-                    "all --out ",
-                    run.directory.string(), "`");
-            for (const std::string& changed : run.changed_outputs(task))
-                if (changed == input)
-                    warn(concat((run / input).string(), ": is not what ", maker->name, " wrote; ", stage.name,
-                                " takes it as it is"));
-            expect_inputs_of_recipe(pipeline, *maker);
+            const bool is_new = !checked.count(maker);
+            if (is_new) {
+                const Task task = task_of(*maker, pipeline.recipe);
+                expects(run.is_finished(task), (run / input).string(), ": is not what `cai ", maker->command,
+                        "` makes with these options from the files of this run; run that first, or all stages with "
+                        "`cai all --out ",
+                        run.directory.string(), "`");
+                checked[maker] = run.changed_outputs(task);
+            }
+            const std::vector<std::string>& replaced = checked[maker];
+            if (std::find(replaced.begin(), replaced.end(), input) != replaced.end())
+                warn(concat((run / input).string(), ": is not what ", maker->name, " wrote; ", stage.name,
+                            " takes it as it is"));
+            if (is_new) expect_inputs_of_recipe(pipeline, *maker, checked);
         }
+}
+inline void expect_inputs_of_recipe(const Pipeline& pipeline, const Stage& stage) {
+    ReplacedOutputs checked;
+    expect_inputs_of_recipe(pipeline, stage, checked);
 }
 
 inline void run_stage(const Pipeline& pipeline, const Stage& stage) {
