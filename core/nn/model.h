@@ -178,8 +178,9 @@ struct Outputs {
     std::vector<float> scores;     // of a score head
 };
 
-// The outputs of a batch whose logits forward has filled.
-inline Outputs outputs_of(const Model& model, const Batch& batch, const Activations& a, float temperature = 1) {
+// The outputs of a batch whose logits forward has filled. Entropies cost about as much again as log-probabilities.
+inline Outputs outputs_of(const Model& model, const Batch& batch, const Activations& a, float temperature = 1,
+                          bool with_entropies = true) {
     const Kernels& k = *model.kernels;
     const auto downloaded = [&](const float* values) {
         std::vector<float> host(a.R);
@@ -188,8 +189,9 @@ inline Outputs outputs_of(const Model& model, const Batch& batch, const Activati
     };
     if (model.config.score_head) return {{}, {}, downloaded(a.logits)};
     expects(batch.targets.size() == a.R, "a batch of ", a.R, " output rows has ", batch.targets.size(), " targets");
-    k.logprob_forward(a.logprob, a.entropy, a.logits, a.targets, a.R, alphabet(model.config).V, temperature);
-    return {downloaded(a.logprob), downloaded(a.entropy), {}};
+    float* const entropy = with_entropies ? a.entropy : nullptr;
+    k.logprob_forward(a.logprob, entropy, a.logits, a.targets, a.R, alphabet(model.config).V, temperature);
+    return {downloaded(a.logprob), with_entropies ? downloaded(a.entropy) : std::vector<float>(), {}};
 }
 
 // log p(batch.targets) of each output row, without training.
@@ -197,7 +199,7 @@ inline std::vector<float> token_logprobs(const Model& model, const Batch& batch,
                                          float temperature = 1) {
     expects(!model.config.score_head, "a score head has no log-probabilities: use scores()");
     forward(model, batch, a);
-    return outputs_of(model, batch, a, temperature).logprobs;
+    return outputs_of(model, batch, a, temperature, /*with_entropies=*/false).logprobs;
 }
 
 // The score of each output row, from a model with a score head, without training.
