@@ -31,25 +31,20 @@ class Error : public std::runtime_error {
 
 // The text of a value, as a stream prints it: numbers with six significant digits.
 inline void append_text(std::string& text, std::string_view value) { text += value; }
-inline void append_text(std::string& text, const std::string& value) { text += value; }
-inline void append_text(std::string& text, const char* value) { text += value; }
 inline void append_text(std::string& text, char value) { text += value; }
-inline void append_real(std::string& text, double value) {
-    char digits[32];
-    std::snprintf(digits, sizeof digits, "%g", value);
-    text += digits;
-}
 template <class Number>
-    requires std::is_arithmetic_v<Number>
+    requires std::is_arithmetic_v<Number> || std::is_enum_v<Number>
 void append_text(std::string& text, Number value) {
-    if constexpr (std::is_floating_point_v<Number>)
-        append_real(text, static_cast<double>(value));
-    else
+    if constexpr (std::is_floating_point_v<Number>) {
+        char digits[32];
+        std::snprintf(digits, sizeof digits, "%g", static_cast<double>(value));
+        text += digits;
+    } else if constexpr (std::is_enum_v<Number>) {
+        text += std::to_string(static_cast<long long>(value));
+    } else {
         text += std::to_string(value);
+    }
 }
-template <class Value>
-    requires std::is_enum_v<Value>
-void append_text(std::string& text, Value value) { text += std::to_string(static_cast<long long>(value)); }
 
 template <class... Parts>
 std::string concat(const Parts&... parts) {

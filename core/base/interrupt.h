@@ -25,8 +25,9 @@ struct WaitingForInput {
 // exception, since a closing terminal may send it twice.
 inline void on_signal(int signal) {
     if (waiting_for_input) {
-        // Start a new line for the shell's prompt.
-        if (isatty(STDERR_FILENO) && write(STDERR_FILENO, "\n", 1) < 0) std::_Exit(128 + signal);
+        if (isatty(STDERR_FILENO)) {  // start a new line for the shell's prompt
+            [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, "\n", 1);
+        }
         std::_Exit(128 + signal);
     }
     if (stop_signal && signal != SIGHUP) std::_Exit(128 + signal);

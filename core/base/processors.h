@@ -34,20 +34,22 @@ inline double parse_quota(std::string_view text) {
     return static_cast<double>(quota) / static_cast<double>(period);
 }
 
+// The text of a small file; empty if there is none.
+inline std::string contents_of(const std::filesystem::path& path) {
+    std::ifstream file(path);
+    return std::string(std::istreambuf_iterator<char>(file), {});
+}
+
 // The smallest quota of a control group and its ancestors, up to `mount`, the mount point of their file system. group:
 // "/a/b". A container that sees its own group as the root lacks the folders in between, which does no harm.
 inline double quota_of_group(const std::filesystem::path& mount, std::string_view group) {
-    auto text_of = [](const std::filesystem::path& path) {
-        std::ifstream file(path);
-        return std::string(std::istreambuf_iterator<char>(file), {});
-    };
     double quota = kNoQuota;
     std::filesystem::path folder = std::filesystem::path(group).lexically_normal().relative_path();
     for (;; folder = folder.parent_path()) {
         const std::filesystem::path here = mount / folder;
-        const std::string old_quota(trim(text_of(here / "cpu.cfs_quota_us")));
-        const std::string period = text_of(here / "cpu.cfs_period_us");
-        quota = std::min({quota, parse_quota(text_of(here / "cpu.max")), parse_quota(old_quota + " " + period)});
+        const std::string old_quota(trim(contents_of(here / "cpu.cfs_quota_us")));
+        const std::string period = contents_of(here / "cpu.cfs_period_us");
+        quota = std::min({quota, parse_quota(contents_of(here / "cpu.max")), parse_quota(old_quota + " " + period)});
         if (folder.empty()) return quota;
     }
 }
@@ -84,9 +86,7 @@ inline int processors_by_affinity() {
 
 // The number of threads this process can keep busy.
 inline int available_processors() {
-    std::ifstream file("/proc/self/cgroup");
-    const std::string groups(std::istreambuf_iterator<char>(file), {});
-    return threads_for(processors_by_affinity(), quota_of_process("/sys/fs/cgroup", groups));
+    return threads_for(processors_by_affinity(), quota_of_process("/sys/fs/cgroup", contents_of("/proc/self/cgroup")));
 }
 
 }  // namespace cai

@@ -1,10 +1,10 @@
 // config.json, the model configuration of Hugging Face's libraries: written, and read if cai can run the model.
 #pragma once
-#include <charconv>
 #include <cmath>
 #include <optional>
 #include <string>
 
+#include "../base/format.h"
 #include "../base/json.h"
 #include "../base/numbers.h"
 #include "../lm/special_tokens.h"
@@ -14,10 +14,8 @@ namespace cai {
 
 // A float with its own shortest digits: 1e-05, not the digits of the nearest double. Strict readers want 10000.0.
 inline Json real(float value) {
-    char text[32];
-    const char* end = std::to_chars(text, text + sizeof text, value).ptr;
     double number = 0;
-    parse_number({text, end}, number);
+    parse_number(shortest(value), number);
     return Json::real(number);
 }
 

@@ -42,7 +42,7 @@ struct LabelBounds {
 
 struct CompareRecipe {
     bool reasoning = true;
-    LabelBounds clamp;  // the paper's 0.4 and 0.6 leave too weak a signal here: see README.md, Results
+    LabelBounds clamp;  // the paper's 0.4 and 0.6 leave too weak a signal here: see the lab notebook
     float temperature = 1;
     bool operator==(const CompareRecipe&) const = default;
 };

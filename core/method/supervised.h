@@ -1,7 +1,6 @@
 // What every supervised stage shares: draw a batch, forward, backward, update.
 #pragma once
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <cstdint>
 #include <filesystem>

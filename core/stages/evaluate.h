@@ -13,14 +13,14 @@
 #include "../eval/goodhart.h"
 #include "../eval/preference_skill.h"
 #include "../eval/skill.h"
+#include "../io/checkpoint.h"
 #include "../io/run_directory.h"
-#include "../io/training_state.h"
 
 namespace cai {
 
-// Whether the run has this model, finished: one still in training also has a training state.
+// Whether the run has this model. One still in training is in NAME.training.
 inline bool has_model(const Run& run, const std::string& name) {
-    return std::filesystem::exists(find_checkpoint(run / name) / "config.json") && !has_training_state(run / name);
+    return std::filesystem::exists(find_checkpoint(run / name) / "config.json");
 }
 
 // Errors: the run has no model at all.
@@ -72,8 +72,8 @@ inline void measure_skill(const Kernels& kernels, Run& run, const World& world, 
     write_file(run / "skill.json", dump(skill, 2) + "\n");
 }
 
-// Reads skill.json, evaluates the models of the run and writes results.json, whose format README.md describes. Missing
-// models are skipped. `threads` is only recorded.
+// Reads skill.json, evaluates the models of the run and writes results.json, whose format
+// notebooks_md/90_lab_notebook.md describes. Missing models are skipped. `threads` is only recorded.
 inline Json evaluate(const Kernels& kernels, Run& run, const World& world, const Constitution& constitution,
                      const Recipe& recipe, int threads) {
     const auto started = std::chrono::steady_clock::now();

@@ -25,7 +25,7 @@ inline void trace(const Kernels& kernels, const std::filesystem::path& directory
         return std::filesystem::exists(find_checkpoint(directory / name) / "config.json");
     };
     auto say = [&](const std::string& what, const std::string& text) {
-        out << "  " << what << std::string(what.size() < 12 ? 12 - what.size() : 1, ' ') << repair_utf8(text) << "\n";
+        out << "  " << padded(what, 12) << repair_utf8(text) << "\n";
     };
     auto number = [](double value) {
         char text[32];
