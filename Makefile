@@ -16,7 +16,7 @@
 # Keeps a compiler flag if a small program builds with it, so that a missing OpenMP only means one thread.
 probe = $(shell echo 'int main() {}' | $(CXX) $(1) -x c++ - -o /dev/null 2>/dev/null && echo $(firstword $(1)))
 
-# Kernels are optimised fully; what calls them need not be, and compiles in half of the time; tests are not at all.
+# The CPU's kernels are optimised fully; the rest need not be, and compiles in half of the time; tests are not at all.
 CXXFLAGS ?= -fno-math-errno $(call probe,-march=native)
 KERNEL_OPTIMIZATION ?= -O3
 OPTIMIZATION ?= -O1
@@ -186,7 +186,7 @@ $(BUILD)/objects/tests/kernel_constants.o: tests/kernel_constants.cpp $(BUILD)/k
 	@mkdir -p $(@D)
 	$(CXX) $(FLAGS) $(KERNEL_OPTIMIZATION) -include $(BUILD)/kernels.h -MMD -MP -c $< -o $@
 
-$(BUILD)/objects/cpu/%.o: cpu/%.cpp $(BUILD)/kernels.h.gch
+$(filter-out %/plain.o,$(patsubst %.cpp,$(BUILD)/objects/%.o,$(wildcard cpu/*.cpp))): $(BUILD)/objects/%.o: %.cpp $(BUILD)/kernels.h.gch
 	@mkdir -p $(@D)
 	$(CXX) $(FLAGS) $(KERNEL_OPTIMIZATION) -include $(BUILD)/kernels.h -MMD -MP -c $< -o $@
 
@@ -194,9 +194,9 @@ $(BUILD)/objects/%.o: %.cpp $(BUILD)/product.h.gch
 	@mkdir -p $(@D)
 	$(CXX) $(FLAGS) $(OPTIMIZATION) -include $(BUILD)/product.h -MMD -MP -c $< -o $@
 
-$(BUILD)/objects/%.o: %.cu $(BUILD)/kernels.h.gch
+$(BUILD)/objects/%.o: %.cu $(BUILD)/product.h.gch
 	@mkdir -p $(@D)
-	$(CXX) $(FLAGS) $(KERNEL_OPTIMIZATION) -include $(BUILD)/kernels.h -MMD -MP -x c++ -c $< -o $@
+	$(CXX) $(FLAGS) $(OPTIMIZATION) -include $(BUILD)/product.h -MMD -MP -x c++ -c $< -o $@
 
 $(GPU_OBJECTS): $(BUILD)/objects/%.o: %.cu $(BUILD)/flags
 	@mkdir -p $(@D)

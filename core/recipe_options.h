@@ -15,14 +15,14 @@ namespace cai {
 
 // Sets the field from the command line or the file, if given. Errors: kUsage.
 inline void read_field(Arguments& arguments, RecipeField& field) {
-    const std::string before = value_text(field), text = arguments.string(field.name, before);
+    const std::string before = value_text(field), text = arguments.string(field.option(), before);
     std::visit(
         [&]<class Value>(Value& value) {
-            const std::string where = arguments.where(field.name);
+            const std::string where = arguments.where(field.option());
             if constexpr (std::is_same_v<Value, Choice>) {
-                const auto found = std::find(value.names.begin(), value.names.end(), text);
-                if (found == value.names.end()) refuse(field, text, where);
-                value.set(static_cast<size_t>(found - value.names.begin()));
+                const auto found = std::find(value.names, value.names + value.count, text);
+                if (found == value.names + value.count) refuse(field, text, where);
+                value.set(value.value, static_cast<size_t>(found - value.names));
             } else if constexpr (std::is_same_v<Value, bool*>) {
                 if (text != "true" && text != "false") refuse(field, text, where);
                 *value = text == "true";
@@ -35,11 +35,11 @@ inline void read_field(Arguments& arguments, RecipeField& field) {
                 check_range(field, bounds, where);
                 *value = bounds;
             } else if constexpr (std::is_floating_point_v<std::remove_pointer_t<Value>>) {
-                const auto number = arguments.number(field.name, *value);
+                const auto number = arguments.number(field.option(), *value);
                 check_range(field, number, where);
                 *value = number;
             } else {
-                const int64_t number = arguments.integer(field.name, static_cast<int64_t>(*value));
+                const int64_t number = arguments.integer(field.option(), static_cast<int64_t>(*value));
                 check_range(field, number, where);  // before it is narrowed
                 *value = static_cast<std::remove_pointer_t<Value>>(number);
             }
@@ -75,7 +75,7 @@ inline std::string recipe_configuration(Recipe recipe) {
         if (stage.fields.empty()) continue;
         text += concat("\n# ", stage.name, ": ", stage.does, "\n");
         for (const RecipeField& field : stage.fields)
-            text += padded(concat(field.name, " = ", value_text(field)), 38) + "# " + field.does + "\n";
+            text += padded(concat(field.option(), " = ", value_text(field)), 38) + "# " + field.does + "\n";
     }
     return text;
 }
@@ -87,8 +87,8 @@ inline std::string recipe_help(Recipe recipe) {
         if (stage.fields.empty()) continue;
         text += concat("\n", stage.name, ": ", stage.does, "\n");
         for (const RecipeField& field : stage.fields)
-            text += concat("  --", padded(field.name, 31), field.does, " (", value_text(field), "; ", range_text(field),
-                           ")\n");
+            text += concat("  --", padded(field.option(), 31), field.does, " (", value_text(field), "; ",
+                           range_text(field), ")\n");
     }
     return text;
 }

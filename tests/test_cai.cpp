@@ -213,7 +213,7 @@ TEST_CASE("--help lists the options that a verb reads, and no others") {
     std::set<std::string> of_recipe = {"like"};
     Recipe tiny = recipe("tiny", 1);
     for (const RecipeStage& stage : recipe_stages(tiny))
-        for (const RecipeField& field : stage.fields) of_recipe.insert(field.name);
+        for (const RecipeField& field : stage.fields) of_recipe.insert(field.option());
     for (const Verb& verb : verbs()) {
         INFO(verb.name);
         std::vector<std::string> words = {"--no-such-option", "1"};

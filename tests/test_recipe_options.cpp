@@ -35,7 +35,7 @@ std::string another(const RecipeField& field) {
     return std::visit(
         [&]<class Value>(const Value& value) -> std::string {
             if constexpr (std::is_same_v<Value, Choice>)
-                return value.names[(value.get() + 1) % value.names.size()];
+                return value.names[(value.get(value.value) + 1) % value.count];
             else if constexpr (std::is_same_v<Value, bool*>)
                 return *value ? "false" : "true";
             else if constexpr (std::is_same_v<Value, LabelBounds*>)
@@ -78,30 +78,31 @@ TEST_CASE("every field is read, refused outside its range, listed, saved, and pa
     std::set<std::string> names;
     for (const RecipeStage& stage : recipe_stages(plain))
         for (const RecipeField& field : stage.fields) {
-            INFO(field.name);
-            CHECK(field.name.starts_with(stage.prefix));
-            CHECK(names.insert(field.name).second);
-            CHECK(contains(help, concat("--", field.name, " ")));
+            INFO(field.option());
+            CHECK(field.option().starts_with(stage.prefix));
+            CHECK(names.insert(field.option()).second);
+            CHECK(contains(help, concat("--", field.option(), " ")));
             CHECK(contains(help, concat(" (", value_text(field), "; ", range_text(field), ")\n")));
 
             const std::string value = another(field);
-            Recipe changed = of_words({"--" + field.name, value});
+            Recipe changed = of_words({"--" + field.option(), value});
             CHECK_FALSE(changed == plain);
             const std::vector<RecipeField> before = fields_of(plain), after = fields_of(changed);
             for (size_t i = 0; i < after.size(); i++)
-                CHECK(value_text(after[i]) == (after[i].name == field.name ? value : value_text(before[i])));
+                CHECK(value_text(after[i]) == (after[i].option() == field.option() ? value : value_text(before[i])));
             CHECK(on_top_of(recipe_configuration(changed), {}) == changed);
 
             std::set<std::string> touched, expected = {stage.name};
-            if (!field.also_of.empty()) expected.insert(field.also_of);
+            if (!std::string(field.also_of).empty()) expected.insert(field.also_of);
             for (const RecipeStage& other : recipe_stages(plain))
                 if (!(stage_options(plain, other.name) == stage_options(changed, other.name)))
                     touched.insert(other.name);
             CHECK(touched == expected);
 
             for (const std::string& wrong : wrong_values(field)) {
-                refused({concat("--", field.name, "=", wrong)}, concat("option --", field.name, ": '", wrong, "' "));
-                const std::string line = concat(field.name, " = ", wrong, "\n");
+                refused({concat("--", field.option(), "=", wrong)},
+                        concat("option --", field.option(), ": '", wrong, "' "));
+                const std::string line = concat(field.option(), " = ", wrong, "\n");
                 const std::string message = error_of([&] { on_top_of(line, {}); }, kUsage);
                 CHECK_MESSAGE(contains(message, "config.cfg: line 1: option --"), message);
             }
@@ -165,7 +166,7 @@ TEST_CASE("each size's recipe is written in short numbers, reads back, and has t
         Recipe copy = r;
         for (const RecipeField& field : fields_of(copy))
             if (std::string value = value_text(field); value.starts_with("0."))
-                CHECK_MESSAGE(value.size() <= 6, field.name);
+                CHECK_MESSAGE(value.size() <= 6, field.option());
     }
     const std::string lines = recipe_configuration(recipe("tiny", 1));
     CHECK(lines.starts_with("size = tiny\nseed = 1\nlike = cai\n\n# world: the documents and prompts of the toy"));

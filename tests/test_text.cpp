@@ -100,3 +100,13 @@ TEST_CASE("UTF-8: every code point there and back, and what is ill-formed") {
     }
     CHECK(repair_utf8("a\xE2\x82z\xE2\x82\xAC") == "a\xEF\xBF\xBD\xEF\xBF\xBDz\xE2\x82\xAC");
 }
+
+TEST_CASE("concat: every kind of part as a stream prints it") {
+    enum Colour { red, green };
+    const std::string_view middle = std::string_view("abc").substr(1, 1);
+    CHECK(concat("a", middle, 'c', std::string(" d ")) == "abc d ");
+    CHECK(concat(-3, " ", UINT64_MAX, " ", INT64_MIN, " ", uint8_t{200}, " ", true, " ", green) ==
+          "-3 18446744073709551615 -9223372036854775808 200 1 1");
+    CHECK(concat(0.5f, " ", 1e-7, " ", 1234567.0, " ", 0.1 + 0.2) == "0.5 1e-07 1.23457e+06 0.3");
+    CHECK(concat() == "");
+}

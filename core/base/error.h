@@ -6,6 +6,7 @@
     "cai needs g++ 11 or clang++ 13, or a later one: choose it with make CXX=..., or install it (Debian: g++ or clang)."
 #endif
 #include <cstdio>
+#include <initializer_list>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -29,39 +30,71 @@ class Error : public std::runtime_error {
     int status;
 };
 
-// The text of a value, as a stream prints it: numbers with six significant digits.
-inline void append_text(std::string& text, std::string_view value) { text += value; }
-inline void append_text(std::string& text, char value) { text += value; }
-template <class Number>
-    requires std::is_arithmetic_v<Number> || std::is_enum_v<Number>
-void append_text(std::string& text, Number value) {
-    if constexpr (std::is_floating_point_v<Number>) {
-        char digits[32];
-        std::snprintf(digits, sizeof digits, "%g", static_cast<double>(value));
-        text += digits;
-    } else if constexpr (std::is_enum_v<Number>) {
-        text += std::to_string(static_cast<long long>(value));
-    } else {
-        text += std::to_string(value);
+// One part of a text: a string, a character or a number, which becomes text only where concat() needs it.
+class Part {
+  public:
+    Part(std::string_view value) : text_(value), kind_(Kind::text) {}
+    Part(const std::string& value) : Part(std::string_view(value)) {}
+    Part(const char* value) : Part(std::string_view(value)) {}
+    Part(char value) : integer_(value), kind_(Kind::character) {}
+    template <class Number>
+        requires std::is_arithmetic_v<Number> || std::is_enum_v<Number>
+    Part(Number value) {
+        if constexpr (std::is_floating_point_v<Number>)
+            number_ = value, kind_ = Kind::number;
+        else if constexpr (std::is_unsigned_v<Number>)
+            natural_ = value, kind_ = Kind::natural;
+        else
+            integer_ = static_cast<long long>(value), kind_ = Kind::integer;
     }
-}
 
-template <class... Parts>
-std::string concat(const Parts&... parts) {
+    // As a stream prints it: numbers with six significant digits.
+    void append_to(std::string& text) const {
+        char digits[32];
+        switch (kind_) {
+            case Kind::text: text += text_; break;
+            case Kind::character: text += static_cast<char>(integer_); break;
+            case Kind::integer: text += std::to_string(integer_); break;
+            case Kind::natural: text += std::to_string(natural_); break;
+            case Kind::number: text.append(digits, std::snprintf(digits, sizeof digits, "%g", number_)); break;
+        }
+    }
+
+  private:
+    enum class Kind { text, character, integer, natural, number };
+    union {
+        std::string_view text_;
+        long long integer_;
+        unsigned long long natural_;
+        double number_;
+    };
+    Kind kind_;
+};
+
+inline std::string join_parts(std::initializer_list<Part> parts) {
     std::string text;
-    (append_text(text, parts), ...);
+    for (const Part& part : parts) part.append_to(text);
     return text;
 }
 
 template <class... Parts>
+std::string concat(const Parts&... parts) {
+    return join_parts({Part(parts)...});
+}
+
+[[noreturn]] inline void fail_with(int status, std::initializer_list<Part> parts) {
+    throw Error(status, join_parts(parts));
+}
+
+template <class... Parts>
 [[noreturn]] void fail(int status, const Parts&... parts) {
-    throw Error(status, concat(parts...));
+    fail_with(status, {Part(parts)...});
 }
 
 // expects(condition, "file ", path, ": line ", n, " ...") throws kBadInput when the condition does not hold.
 template <class... Parts>
 void expects(bool condition, const Parts&... parts) {
-    if (!condition) fail(kBadInput, parts...);
+    if (!condition) fail_with(kBadInput, {Part(parts)...});
 }
 
 }  // namespace cai

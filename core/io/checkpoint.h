@@ -30,17 +30,13 @@ inline std::vector<NamedTensor> name_tensors(const Config& config, std::vector<f
 inline void check_shapes(const Safetensors& file, const Config& config, const std::string& prefix) {
     expects(static_cast<size_t>(config.layers) <= file.entries.size(), file.where, ": holds ", file.entries.size(),
             " tensors, too few for the ", config.layers, " layers of config.json");
-    Weights unused;
-    each_weight(config, unused, [&](float*&, std::vector<Tensor> parts) {
-        for (const Tensor& tensor : parts) {
-            auto found = file.entries.find(prefix + tensor.name);
-            expects(found != file.entries.end(), file.where, ": tensor ", prefix, tensor.name, " of shape ",
-                    shape_text(tensor.shape), " is missing; config.json asks for it");
-            expects(found->second.shape == tensor.shape, file.where, ": tensor ", prefix, tensor.name,
-                    " has the shape ", shape_text(found->second.shape), ", but config.json asks for ",
-                    shape_text(tensor.shape));
-        }
-    });
+    for (const Tensor& tensor : list_tensors(config)) {
+        auto found = file.entries.find(prefix + tensor.name);
+        expects(found != file.entries.end(), file.where, ": tensor ", prefix, tensor.name, " of shape ",
+                shape_text(tensor.shape), " is missing; config.json asks for it");
+        expects(found->second.shape == tensor.shape, file.where, ": tensor ", prefix, tensor.name, " has the shape ",
+                shape_text(found->second.shape), ", but config.json asks for ", shape_text(tensor.shape));
+    }
 }
 
 // Collects the weights from a file whose shapes have been checked.
@@ -95,10 +91,7 @@ inline Model load_model(const Kernels& kernels, std::filesystem::path directory)
     const Safetensors file = read_safetensors(path);
     check_shapes(file, config, "");
     std::set<std::string> known;
-    Weights unused;
-    each_weight(config, unused, [&](float*&, std::vector<Tensor> parts) {
-        for (const Tensor& tensor : parts) known.insert(tensor.name);
-    });
+    for (const Tensor& tensor : list_tensors(config)) known.insert(tensor.name);
     for (const auto& [name, entry] : file.entries) {
         // Old files include the RoPE frequencies, and some a second copy of a tied table.
         bool redundant = name.ends_with("rotary_emb.inv_freq") || (config.tied && name == "lm_head.weight");

@@ -35,30 +35,35 @@ struct Range {
     }
 };
 
-// One of several names, stored as an enumeration.
+// One of several names, stored as an enumeration, which get and set know.
 struct Choice {
-    std::vector<std::string> names;
-    std::function<size_t()> get;
-    std::function<void(size_t)> set;
+    const char* const* names;
+    size_t count;
+    void* value;
+    size_t (*get)(const void* value);
+    void (*set)(void* value, size_t i);
 };
 
 template <class Enum, size_t n>
 Choice choice(const char* const (&names)[n], Enum& value) {
-    return {{names, names + n}, [&value] { return static_cast<size_t>(value); },
-            [&value](size_t i) { value = static_cast<Enum>(i); }};
+    return {names, n, &value, [](const void* value) { return static_cast<size_t>(*static_cast<const Enum*>(value)); },
+            [](void* value, size_t i) { *static_cast<Enum*>(value) = static_cast<Enum>(i); }};
 }
 
 struct RecipeField {
-    std::string name;  // of the option; in the rows below, without its stage's prefix
+    const char* name;  // without its stage's prefix
     std::variant<size_t*, int*, float*, double*, bool*, LabelBounds*, Choice> value;  // its variable in a recipe
-    std::string does;
-    Range range = {};           // of a number
-    std::string also_of = {};   // another stage whose result depends on it
-    bool of_like = false;       // set by --like
+    const char* does;
+    Range range = {};            // of a number
+    const char* also_of = "";    // another stage whose result depends on it
+    bool of_like = false;        // set by --like
+    const char* prefix = "";     // of its stage
+
+    std::string option() const { return std::string(prefix) + name; }
 };
 
 struct RecipeStage {
-    std::string name, prefix, does;
+    const char *name, *prefix, *does;
     std::vector<RecipeField> fields;
 };
 
@@ -177,7 +182,7 @@ inline std::vector<RecipeStage> recipe_stages(Recipe& r) {
           {"pairs", &r.evaluate.pairs, "matched pairs that critic and judge are measured on", kCount}}},
     };
     for (RecipeStage& stage : stages)
-        for (RecipeField& field : stage.fields) field.name = stage.prefix + field.name;
+        for (RecipeField& field : stage.fields) field.prefix = stage.prefix;
     return stages;
 }
 
@@ -186,7 +191,7 @@ inline std::string value_text(const RecipeField& field) {
     return std::visit(
         []<class Value>(const Value& value) -> std::string {
             if constexpr (std::is_same_v<Value, Choice>)
-                return value.names[value.get()];
+                return value.names[value.get(value.value)];
             else if constexpr (std::is_same_v<Value, LabelBounds*>)
                 return shortest(value->low) + "," + shortest(value->high);
             else if constexpr (std::is_same_v<Value, bool*>)
@@ -199,7 +204,8 @@ inline std::string value_text(const RecipeField& field) {
 
 // The values that the field may have, in words.
 inline std::string range_text(const RecipeField& field) {
-    if (const Choice* choice = std::get_if<Choice>(&field.value)) return "one of " + join_list(choice->names, "or");
+    if (const Choice* choice = std::get_if<Choice>(&field.value)) 
+        return "one of " + join_list({choice->names, choice->names + choice->count}, "or");
     if (std::holds_alternative<LabelBounds*>(field.value))
         return "LOW,HIGH with 0 <= LOW <= HIGH <= 1, such as 0.4,0.6";
     if (std::holds_alternative<bool*>(field.value)) return "true or false";
@@ -208,7 +214,7 @@ inline std::string range_text(const RecipeField& field) {
 
 // where: "" or "FILE: line N: ".
 [[noreturn]] inline void refuse(const RecipeField& field, const std::string& value, const std::string& where = "") {
-    fail(kUsage, where, "option --", field.name, ": '", value, "' is not ", range_text(field));
+    fail(kUsage, where, "option --", field.option(), ": '", value, "' is not ", range_text(field));
 }
 
 // Errors: kUsage, for a number outside the field's range.
@@ -246,7 +252,7 @@ inline Json value_json(const RecipeField& field) {
             else if constexpr (std::is_same_v<Value, Choice> || std::is_same_v<Value, LabelBounds*>)
                 return text;
             else
-                return parse_json(text, field.name);
+                return parse_json(text, field.option());
         },
         field.value);
 }
@@ -259,7 +265,7 @@ inline Json stage_options(Recipe recipe, const std::string& name) {
     for (const RecipeStage& stage : recipe_stages(recipe)) {
         known |= stage.name == name;
         for (const RecipeField& field : stage.fields)
-            if (stage.name == name || field.also_of == name) options.set(field.name, value_json(field));
+            if (stage.name == name || field.also_of == name) options.set(field.option(), value_json(field));
     }
     expects(known, "the recipe has no stage ", name);
     return options;

@@ -37,56 +37,82 @@ struct Tensor {
     size_t count() const { return shape.size() == 1 ? shape[0] : shape[0] * shape[1]; }
 };
 
+// A row of the list of weights. Its tensors are stored end to end and multiplied as one matrix.
+struct WeightRow {
+    float** view;  // the pointer in Weights
+    std::vector<Tensor> parts;
+
+    size_t count() const {
+        size_t count = 0;
+        for (const Tensor& part : parts) count += part.count();
+        return count;
+    }
+};
+
 // The one list of the weights, in memory order: first the matrices, which have weight decay, then the norms. Sizes,
-// pointers, packing, initial values, checkpoints and the optimizer's groups all come from it.
-// visit(float*& view, std::vector<Tensor> parts): the parts are stored end to end and multiplied as one matrix.
-template <class Visit>
-void each_weight(const Config& c, Weights& w, Visit visit) {
+// pointers, packing, initial values, checkpoints and the optimizer's groups all come from it. The views point into `w`.
+inline std::vector<WeightRow> list_weights(const Config& c, Weights& w) {
     const auto [L, C, H, K, D, Q, F, V] = alphabet(c);
     const auto layer_name = [](size_t l) { return "model.layers." + std::to_string(l) + "."; };
+    std::vector<WeightRow> rows;
+    const auto add = [&](float*& view, const std::string& name, size_t height, size_t width) {
+        rows.push_back({&view, {{name + ".weight", {height, width}}}});
+    };
+    const auto join = [&](const std::string& name, size_t height, size_t width) {
+        rows.back().parts.push_back({name + ".weight", {height, width}});
+    };
+    const auto add_norm = [&](float*& view, const std::string& name) {
+        rows.push_back({&view, {{name + ".weight", {static_cast<size_t>(c.width)}}}});
+    };
     w.layers.resize(L);
-    visit(w.embed_tokens, {{"model.embed_tokens.weight", {V, C}}});
+    add(w.embed_tokens, "model.embed_tokens", V, C);
     for (size_t l = 0; l < L; l++) {
         const std::string name = layer_name(l);
-        Weights::Layer& layer = w.layers[l];
-        visit(layer.qkv_proj, {{name + "self_attn.q_proj.weight", {H * D, C}},
-                               {name + "self_attn.k_proj.weight", {K * D, C}},
-                               {name + "self_attn.v_proj.weight", {K * D, C}}});
-        visit(layer.o_proj, {{name + "self_attn.o_proj.weight", {C, H * D}}});
-        visit(layer.gate_up_proj, {{name + "mlp.gate_proj.weight", {F, C}}, {name + "mlp.up_proj.weight", {F, C}}});
-        visit(layer.down_proj, {{name + "mlp.down_proj.weight", {C, F}}});
+        add(w.layers[l].qkv_proj, name + "self_attn.q_proj", H * D, C);
+        join(name + "self_attn.k_proj", K * D, C);
+        join(name + "self_attn.v_proj", K * D, C);
+        add(w.layers[l].o_proj, name + "self_attn.o_proj", C, H * D);
+        add(w.layers[l].gate_up_proj, name + "mlp.gate_proj", F, C);
+        join(name + "mlp.up_proj", F, C);
+        add(w.layers[l].down_proj, name + "mlp.down_proj", C, F);
     }
     if (c.score_head) {
-        visit(w.head, {{"score.weight", {1, C}}});
+        add(w.head, "score", 1, C);
     } else if (!c.tied) {
-        visit(w.head, {{"lm_head.weight", {V, C}}});
-    } else {
-        w.head = w.embed_tokens;
+        add(w.head, "lm_head", V, C);
     }
     for (size_t l = 0; l < L; l++) {
-        visit(w.layers[l].attention_norm, {{layer_name(l) + "input_layernorm.weight", {C}}});
-        visit(w.layers[l].ff_norm, {{layer_name(l) + "post_attention_layernorm.weight", {C}}});
+        add_norm(w.layers[l].attention_norm, layer_name(l) + "input_layernorm");
+        add_norm(w.layers[l].ff_norm, layer_name(l) + "post_attention_layernorm");
     }
-    visit(w.norm, {{"model.norm.weight", {C}}});
+    add_norm(w.norm, "model.norm");
+    return rows;
+}
+
+// All tensors of a model of this configuration, in memory order.
+inline std::vector<Tensor> list_tensors(const Config& config) {
+    std::vector<Tensor> tensors;
+    Weights unused;
+    for (WeightRow& row : list_weights(config, unused))
+        for (Tensor& part : row.parts) tensors.push_back(std::move(part));
+    return tensors;
 }
 
 // How many parameters a model of this configuration has.
 inline size_t parameter_count(const Config& config) {
     size_t count = 0;
-    Weights unused;
-    each_weight(config, unused, [&](float*&, std::vector<Tensor> parts) {
-        for (const Tensor& tensor : parts) count += tensor.count();
-    });
+    for (const Tensor& tensor : list_tensors(config)) count += tensor.count();
     return count;
 }
 
 // Pointers to the weights, stored end to end from `memory` on in the order of the list.
 inline Weights lay_out_weights(const Config& config, float* memory) {
     Weights weights;
-    each_weight(config, weights, [&](float*& view, std::vector<Tensor> parts) {
-        view = memory;
-        for (const Tensor& tensor : parts) memory += tensor.count();
-    });
+    for (const WeightRow& row : list_weights(config, weights)) {
+        *row.view = memory;
+        memory += row.count();
+    }
+    if (config.tied && !config.score_head) weights.head = weights.embed_tokens;
     return weights;
 }
 
@@ -94,13 +120,11 @@ inline Weights lay_out_weights(const Config& config, float* memory) {
 // each tensor under its Hugging Face name.
 template <class Visit>
 void each_tensor(const Config& config, Weights weights, Visit visit) {
-    each_weight(config, weights, [&](float*& view, std::vector<Tensor> parts) {
-        float* data = view;
-        for (const Tensor& tensor : parts) {
-            visit(tensor.name, tensor.shape, data);
-            data += tensor.count();
-        }
-    });
+    float* data = weights.embed_tokens;  // the first
+    for (const Tensor& tensor : list_tensors(config)) {
+        visit(tensor.name, tensor.shape, data);
+        data += tensor.count();
+    }
 }
 
 struct Model {
@@ -183,16 +207,15 @@ struct Model {
     template <class Visit>
     void each_packed(Visit visit) {
         const bool table_is_head = config.tied && !config.score_head;
-        std::vector<float*> from;
-        each_weight(config, weights, [&](float*& view, std::vector<Tensor>) { from.push_back(view); });
-        size_t i = 0;
-        each_weight(config, packed, [&](float*& view, std::vector<Tensor> parts) {
-            float* weight = from[i++];
-            if (parts[0].shape.size() == 1 || (weight == weights.embed_tokens && !table_is_head)) return;
-            size_t O = 0;
-            for (const Tensor& part : parts) O += part.shape[0];
-            visit(view, weight, O, parts[0].shape[1]);
-        });
+        const std::vector<WeightRow> rows = list_weights(config, packed);
+        float* weight = parameters.data();
+        for (const WeightRow& row : rows) {
+            const size_t I = row.parts[0].shape.back(), O = row.count() / I;
+            const bool multiplied = row.parts[0].shape.size() == 2 && (&row != &rows[0] || table_is_head);
+            if (multiplied) visit(*row.view, weight, O, I);
+            weight += row.count();
+        }
+        if (table_is_head) packed.head = packed.embed_tokens;
     }
     // Whole cache lines, so that each packed matrix is as aligned as the block that holds it.
     size_t packed_size(size_t O, size_t I) const { return (kernels->packed_size(O, I) + 15) / 16 * 16; }

@@ -16,7 +16,7 @@ inline std::map<std::string, std::string> recipe_values(const std::filesystem::p
     Recipe recipe = read_recipe(saved);
     std::map<std::string, std::string> values;
     for (const RecipeStage& stage : recipe_stages(recipe))
-        for (const RecipeField& field : stage.fields) values[field.name] = value_text(field);
+        for (const RecipeField& field : stage.fields) values[field.option()] = value_text(field);
     return values;
 }
 
