@@ -3,6 +3,7 @@
 #include <cmath>
 #include <vector>
 
+#include "../core/base/elementary.h"
 #include "cpu.h"
 
 namespace cai::cpu {
@@ -65,7 +66,7 @@ void attend(float* out, size_t out_row, float* logsumexp, size_t logsumexp_row, 
     const float total = sum_lanes(sum), share = 1 / total;
     for (size_t j = 0; j < used; j += kLanes) store(scores + j, load(scores + j) * share);
     for (size_t j = used; j < padded; j += kLanes) store(scores + j, Vector{});
-    return top * scale + std::log(total);
+    return top * scale + elementary::log(total);
 }
 
 void attention_forward(float* out, float* logsumexp, const float* qkv, const int32_t* offsets, size_t S, size_t H,

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <vector>
 
+#include "../core/base/elementary.h"
 #include "../core/base/rng.h"
 #include "cpu.h"
 
@@ -38,7 +39,7 @@ float largest_of(const float* x, size_t n) {
         if (exponentials) store(exponentials + j, e, V - j);
     }
     row.sum = sum_lanes(sum);
-    row.log_sum = std::log(row.sum);
+    row.log_sum = elementary::log(row.sum);
     return row;
 }
 
