@@ -39,6 +39,7 @@ const std::set<std::string> kMaySeeTruth = {"core/stages/evaluate.h", "core/stag
 // What the product may include besides the C++ standard library.
 const std::set<std::string> kSystemHeaders = {"omp.h",
                                               "immintrin.h",
+                                              "arm_neon.h",
                                               "unistd.h",
                                               "fcntl.h",
                                               "sys/file.h",
