@@ -9,6 +9,7 @@
 # make mutants   the tests must fail for each change of the mathematics: 100 at random, SAMPLE=all for every one
 # make test-gdb   repeats the gdb session of notebooks_md/02_gdb_attention.md
 # make busy-machine   speed on an idle machine and beside busy processes, against other ways of waiting for work
+# make same-bits   a micro story by each compiler, processor and number of threads, compared file by file
 # make test-widths   the kernels' tests for vectors of 16, 32 and 64 bytes, and for Arm in an emulator
 #
 # Any variable can be set on the command line: make CXX=clang++, make CXXFLAGS=-O2, make OPENMP= (a serial build).
@@ -17,7 +18,8 @@
 probe = $(shell echo 'int main() {}' | $(CXX) $(1) -x c++ - -o /dev/null 2>/dev/null && echo $(firstword $(1)))
 
 # The CPU's kernels are optimised fully; the rest need not be, and compiles in half of the time; tests are not at all.
-CXXFLAGS ?= -fno-math-errno $(call probe,-march=native)
+MACHINE  ?= $(call probe,-march=native)
+CXXFLAGS ?= -fno-math-errno $(MACHINE)
 KERNEL_OPTIMIZATION ?= -O3
 OPTIMIZATION ?= -O1
 TEST_OPTIMIZATION ?= -O0
@@ -27,7 +29,8 @@ endif
 BUILD    ?= build
 # g++ 12 copies constants of 32 and 64 bytes wrongly for AVX-512, {2, 2, 2, 0} as four twos; pieces of 16 bytes are right.
 PIECES   := $(call probe,-mmove-max=128) $(call probe,-mstore-max=128)
-FLAGS    := -std=c++20 $(CXXFLAGS) $(PIECES) -Wall -Wextra $(or $(OPENMP),-Wno-unknown-pragmas)
+# A product and a sum are rounded once only where the source says so: then every machine and compiler gives the same bits.
+FLAGS    := -std=c++20 $(CXXFLAGS) -ffp-contract=off $(PIECES) -Wall -Wextra $(or $(OPENMP),-Wno-unknown-pragmas)
 
 CUDA_OBJECTS := $(patsubst %.cu,$(BUILD)/objects/%.o,$(wildcard cuda/*.cu))
 KERNELS := $(patsubst %.cpp,$(BUILD)/objects/%.o,$(wildcard cpu/*.cpp)) $(CUDA_OBJECTS)
@@ -68,7 +71,7 @@ debug:
 
 asan:
 	@$(DOCTEST) || $(MAKE) deps
-	@$(MAKE) BUILD=build/asan CXXFLAGS='-g -fsanitize=address,undefined -fno-sanitize-recover=all' KERNEL_OPTIMIZATION=-O1 build/asan/tests
+	@$(MAKE) BUILD=build/asan CXXFLAGS='-g $(MACHINE) -fsanitize=address,undefined -fno-sanitize-recover=all' KERNEL_OPTIMIZATION=-O1 build/asan/tests
 	build/asan/tests
 
 # The test cases of the kernels and of the emulator; the last line is "N passed, N failed".
@@ -87,14 +90,14 @@ test-cuda:
 MUTANTS := $(patsubst %,build/mutants/objects/tests/%.o,main $(addprefix test_,$(KERNEL_TESTS)))
 mutants-cuda:
 	@$(DOCTEST) || $(MAKE) deps
-	@$(MAKE) CUDA= OPENMP= CXXFLAGS= KERNEL_OPTIMIZATION=-O1 BUILD=build/mutants TESTS='$(MUTANTS)' build/mutants/tests
+	@$(MAKE) CUDA= OPENMP= CXXFLAGS='$(MACHINE)' KERNEL_OPTIMIZATION=-O1 BUILD=build/mutants TESTS='$(MUTANTS)' build/mutants/tests
 	@CXX='$(CXX)' SAMPLE='$(SAMPLE)' tests/mutants_cuda.sh build/mutants
 
 # With one operation of the mathematics changed at a time, its tests have to fail.
 MATHEMATICS_TESTS := adamw advantage backward classifier losses model optimizer ppo_math token_draws
 mutants:
 	@$(DOCTEST) || $(MAKE) deps
-	@$(MAKE) CUDA= CXXFLAGS=-D_GLIBCXX_ASSERTIONS OPTIMIZATION=-O0 KERNEL_OPTIMIZATION=-O1 BUILD=build/mutants/mathematics \
+	@$(MAKE) CUDA= CXXFLAGS='-D_GLIBCXX_ASSERTIONS $(MACHINE)' OPTIMIZATION=-O0 KERNEL_OPTIMIZATION=-O1 BUILD=build/mutants/mathematics \
 	  TESTS='$(patsubst %,build/mutants/mathematics/objects/tests/%.o,main $(addprefix test_,$(MATHEMATICS_TESTS)))' \
 	  build/mutants/mathematics/tests build/mutants/mathematics/product.h.gch
 	@SAMPLE='$(SAMPLE)' SEED='$(SEED)' ONLY='$(ONLY)' tests/mutants.py build/mutants/mathematics
@@ -121,6 +124,9 @@ test-widths:
 	@if command -v $(ARM) qemu-aarch64 >/dev/null; then echo "arm:"; \
 	  $(MAKE) BUILD=$(BUILD)/arm CXX=$(ARM) KERNEL_OPTIMIZATION=-O1 CXXFLAGS="-fno-math-errno -static -idirafter /usr/include" $(BUILD)/arm/width-tests && \
 	  qemu-aarch64 $(BUILD)/arm/width-tests; else echo "arm: left out, no $(ARM) or no qemu-aarch64"; fi
+
+same-bits:
+	@tests/same_bits.sh
 
 # Each file, for every chip. A kernel whose registers do not suffice spills them to memory, and an array whose indices the
 # compiler does not know lies there in a stack frame; both are slow.
@@ -170,6 +176,7 @@ $(BUILD)/tests.h: $(BUILD)/product.h
 	@(cat $<; echo '#include <doctest/doctest.h>') >$@
 $(BUILD)/kernels.h: $(BUILD)/flags
 	@printf '#include <%s>\n' algorithm cmath functional string >$@
+	@printf '#ifdef __FMA__\n#include <immintrin.h>\n#endif\n' >>$@
 $(BUILD)/product.h.gch: %.gch: %
 	$(CXX) $(FLAGS) $(OPTIMIZATION) -x c++-header $< -o $@
 $(BUILD)/tests.h.gch: %.gch: %
@@ -211,5 +218,5 @@ $(BUILD)/flags: always
 -include $(shell find $(BUILD)/objects -name "*.d" 2>/dev/null)
 
 .SECONDARY:
-.PHONY: all story test test-cuda mutants mutants-cuda test-gdb test-widths nvcc-check debug asan map bench-peers busy-machine deps \
+.PHONY: all story test test-cuda mutants mutants-cuda test-gdb test-widths same-bits nvcc-check debug asan map bench-peers busy-machine deps \
         clean always

@@ -2,6 +2,7 @@
 #include <cmath>
 #include <vector>
 
+#include "../core/base/elementary.h"
 #include "cpu.h"
 
 namespace cai::cpu {
@@ -37,8 +38,8 @@ double sum_of_squares(const float* x, size_t n) {
 void adamw(float* parameters, float* m, float* v, const float* gradients, size_t n, float learning_rate, float beta1,
            float beta2, float eps, float weight_decay, float gradient_scale, int step) {
     // The averages start at 0, so after `step` steps they are too small by these factors.
-    const float correction1 = static_cast<float>(1 - std::pow(static_cast<double>(beta1), step));
-    const float correction2 = static_cast<float>(std::sqrt(1 - std::pow(static_cast<double>(beta2), step)));
+    const float correction1 = static_cast<float>(1 - elementary::pow(static_cast<double>(beta1), step));
+    const float correction2 = static_cast<float>(std::sqrt(1 - elementary::pow(static_cast<double>(beta2), step)));
     const float rate = learning_rate / correction1, keep = 1 - learning_rate * weight_decay;
     parallel_blocks(n, kBlock, n > kParallelFloats, [&](size_t first, size_t last) {
         // Vectorised only if the build says -fno-math-errno: otherwise a square root may have to set errno.

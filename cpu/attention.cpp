@@ -3,6 +3,7 @@
 #include <cmath>
 #include <vector>
 
+#include "../core/base/elementary.h"
 #include "cpu.h"
 
 namespace cai::cpu {
@@ -56,16 +57,16 @@ void attend(float* out, size_t out_row, float* logsumexp, size_t logsumexp_row, 
     Vector largest = nothing;
     for (size_t j = 0; j < used; j += kLanes) largest = max(load(scores + j), largest);
     const float top = max_lanes(largest);
-    Vector sum = {};
+    LaneSum sum;
     for (size_t j = 0; j < used; j += kLanes) {
         const Vector e = exp((load(scores + j) - top) * scale);
         store(scores + j, e);
-        sum += e;
+        sum.add(j, e);
     }
-    const float total = sum_lanes(sum), share = 1 / total;
+    const float total = sum.total(), share = 1 / total;
     for (size_t j = 0; j < used; j += kLanes) store(scores + j, load(scores + j) * share);
     for (size_t j = used; j < padded; j += kLanes) store(scores + j, Vector{});
-    return top * scale + std::log(total);
+    return top * scale + elementary::log(total);
 }
 
 void attention_forward(float* out, float* logsumexp, const float* qkv, const int32_t* offsets, size_t S, size_t H,
@@ -118,10 +119,10 @@ void attention_backward(float* dqkv, const float* dout, const float* out, const 
                 gemm(p, padded, nullptr, {q, row, 1}, {transposed_keys, padded}, rows, round_up(seen, kLanes), D);
                 gemm(ds, padded, nullptr, {d, H * D, 1}, {transposed_values, padded}, rows, round_up(seen, kLanes), D);
                 for (size_t r = 0; r < rows; ++r) {
-                    Vector products = {};
+                    LaneSum products;
                     for (size_t c = 0; c < D; c += kLanes)
-                        products += load(d + r * H * D + c, D - c) * load(o + r * H * D + c, D - c);
-                    const float delta = sum_lanes(products), total = logsumexp[(at + r) * H + h];
+                        products.add_product(c, load(d + r * H * D + c, D - c), load(o + r * H * D + c, D - c));
+                    const float delta = products.total(), total = logsumexp[(at + r) * H + h];
                     float *p_row = p + r * padded, *ds_row = ds + r * padded;
                     const size_t own = first + r + 1;
                     for (size_t j = 0; j < own; j += kLanes) {

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <vector>
 
+#include "../core/base/elementary.h"
 #include "../core/base/rng.h"
 #include "cpu.h"
 
@@ -30,15 +31,15 @@ float largest_of(const float* x, size_t n) {
 // stored in `exponentials` (V floats, possibly the logits themselves) unless it is null.
 [[gnu::noinline]] Row read_row(float* exponentials, const float* logits, size_t V, float temperature) {
     Row row = {largest_of(logits, V), 0, 0, 1 / temperature};
-    Vector sum = {};
+    LaneSum sum;
     for (size_t j = 0; j < V; j += kLanes) {
         Vector e = exp(row.scaled(load(logits + j, V - j)));
         if (V - j < kLanes) e = first_lanes(e, V - j, 0);
-        sum += e;
+        sum.add(j, e);
         if (exponentials) store(exponentials + j, e, V - j);
     }
-    row.sum = sum_lanes(sum);
-    row.log_sum = std::log(row.sum);
+    row.sum = sum.total();
+    row.log_sum = elementary::log(row.sum);
     return row;
 }
 
@@ -46,12 +47,12 @@ float largest_of(const float* x, size_t n) {
 
 // H = -Σ p log p = log_sum - Σ p z, with z the scaled logits. A token with p = 0 adds nothing, even at z = -infinity.
 float entropy_of(const Row& row, const float* logits, size_t V) {
-    Vector sum = {};
+    LaneSum sum;
     for (size_t j = 0; j < V; j += kLanes) {
         const Vector z = row.scaled(load(logits + j, V - j)), e = exp(z);
-        sum += first_lanes(e == 0.0f ? Vector{} : e * z, V - j, 0);
+        sum.add(j, first_lanes(e == 0.0f ? Vector{} : e * z, V - j, 0));
     }
-    return row.log_sum - sum_lanes(sum) / row.sum;
+    return row.log_sum - sum.total() / row.sum;
 }
 
 // Draws a token from p, unnormalised and 0 for excluded tokens, with u in [0,1): the first token, in the order of ids,

@@ -44,8 +44,18 @@ void set_zero(void* memory, size_t bytes) {
     });
 }
 
-// 0 or less: as many threads as the machine has cores.
+// Were the kernels compiled to round a product and its sum once? The square of 1 + 2^-30 is no double: what its
+// rounding leaves over, 2^-60, shows then.
+[[gnu::noinline]] double product_and_sum(double a, double b, double c) { return a * b + c; }
+bool fuses() {
+    const volatile double a = 1 + 0x1p-30;
+    return product_and_sum(a, a, -(1 + 0x1p-29)) != 0;
+}
+
+// 0 or less: as many threads as the machine has cores. Errors: a build whose results are its own.
 void set_threads([[maybe_unused]] int threads) {
+    expects(!fuses(), "this program was compiled to fuse products and sums, so a seed would not give the bits that it ",
+            "gives elsewhere; compile it again with -ffp-contract=off, as make does");
 #ifdef _OPENMP
     omp_set_num_threads(threads > 0 ? threads : omp_get_num_procs());
 #endif

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "../core/base/elementary.h"
 #include "cpu.h"
 
 namespace cai::cpu {
@@ -24,7 +25,7 @@ void gae(double* advantages, double* returns, const double* rewards, const float
 void policy_loss(double* loss, double* gradient, const float* logprobs, const float* old_logprobs,
                  const double* advantages, size_t T, double clip_ratio, double dual_clip) {
     for (size_t t = 0; t < T; ++t) {
-        const double ratio = std::exp(static_cast<double>(logprobs[t]) - old_logprobs[t]);
+        const double ratio = elementary::exp(static_cast<double>(logprobs[t]) - old_logprobs[t]);
         const double unclipped = -advantages[t] * ratio, bound = -advantages[t] * dual_clip;
         const double clipped =
             clip_ratio > 0 ? -advantages[t] * std::clamp(ratio, 1 - clip_ratio, 1 + clip_ratio) : unclipped;
@@ -49,8 +50,11 @@ void value_loss(double* loss, double* gradient, const float* values, const float
 }
 
 // log(1 + e^x) and 1 / (1 + e^-x), without overflow for any x.
-static double softplus(double x) { return std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x))); }
-static double sigmoid(double x) { return x >= 0 ? 1 / (1 + std::exp(-x)) : std::exp(x) / (1 + std::exp(x)); }
+static double softplus(double x) { return std::max(x, 0.0) + elementary::log1p(elementary::exp(-std::abs(x))); }
+static double sigmoid(double x) {
+    const double e = elementary::exp(-std::abs(x));
+    return (x >= 0 ? 1 : e) / (1 + e);
+}
 
 void preference_loss(double* loss, double* gradient, const float* scores, const double* labels, size_t n) {
     for (size_t i = 0; i < n; ++i) {

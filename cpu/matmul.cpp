@@ -50,7 +50,8 @@ static void micro_kernel(float* out, size_t out_row, const float* base, Left lef
 #pragma GCC unroll 8
         for (size_t r = 0; r < Rows; ++r)
 #pragma GCC unroll 8
-            for (size_t v = 0; v < Vectors; ++v) sum[r][v] += a[r * left.row] * row[v];
+            for (size_t v = 0; v < Vectors; ++v)
+                sum[r][v] = multiply_add(broadcast(a[r * left.row]), row[v], sum[r][v]);
     }
     if (columns < Vectors * kLanes) {
 #pragma GCC unroll 8

@@ -16,10 +16,10 @@ double multiply_adds(size_t rounds) {
     {
         std::array<Vector, kSums> sums;  // all different: equal ones would be computed once
         for (size_t i = 0; i < kSums; ++i) sums[i] = broadcast(static_cast<float>(i));
-        Vector factor = broadcast(0.5f), term = broadcast(1);  // the sums converge to 2
+        const Vector factor = broadcast(0.5f), term = broadcast(1);  // the sums converge to 2
         for (size_t round = 0; round < rounds; ++round)
 #pragma GCC unroll 12
-            for (size_t i = 0; i < kSums; ++i) sums[i] = sums[i] * factor + term;
+            for (size_t i = 0; i < kSums; ++i) sums[i] = multiply_add(sums[i], factor, term);
         for (const Vector& sum : sums) kept += sum_lanes(sum);
         operations += 2.0 * kSums * kLanes * static_cast<double>(rounds);
     }

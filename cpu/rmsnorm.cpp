@@ -9,12 +9,12 @@ namespace cai::cpu {
 void rmsnorm_forward(float* out, float* rstd, const float* x, const float* weight, size_t N, size_t C, float eps) {
     parallel_for(N, N * C > kParallelFloats, [&](size_t n) {
         const float* row = x + n * C;
-        Vector squares = {};
+        LaneSum squares;
         for (size_t c = 0; c < C; c += kLanes) {
             const Vector v = load(row + c, C - c);
-            squares += v * v;
+            squares.add_product(c, v, v);
         }
-        const float r = 1 / std::sqrt(sum_lanes(squares) / C + eps);
+        const float r = 1 / std::sqrt(squares.total() / C + eps);
         rstd[n] = r;
         for (size_t c = 0; c < C; c += kLanes)
             store(out + n * C + c, load(row + c, C - c) * r * load(weight + c, C - c), C - c);
@@ -33,13 +33,13 @@ void rmsnorm_backward(float* dx, float* dweight, const float* dout, const float*
         for (size_t n = first; n < last; ++n) {
             const float *row = x + n * C, *drow = dout + n * C;
             const float r = rstd[n];
-            Vector products = {};
+            LaneSum products;
             for (size_t c = 0; c < C; c += kLanes) {
                 const Vector v = load(row + c, C - c), d = load(drow + c, C - c);
-                products += d * load(weight + c, C - c) * v;
-                store(sum + c, load(sum + c) + d * v * r);
+                products.add_product(c, d * load(weight + c, C - c), v);
+                store(sum + c, multiply_add(d * v, broadcast(r), load(sum + c)));
             }
-            const float pull = r * r * (sum_lanes(products) / C);
+            const float pull = r * r * (products.total() / C);
             for (size_t c = 0; c < C; c += kLanes) {
                 const size_t left = C - c;
                 const Vector g = load(drow + c, left) * load(weight + c, left);

@@ -72,6 +72,39 @@ TEST_CASE("lanes") {
     CHECK(cpu::max_lanes(-v) == 0);
     CHECK(cpu::first_lanes(v, 2, -5)[1] == 1);
     CHECK(cpu::first_lanes(v, 2, -5)[2] == -5);
+    CHECK(std::signbit(cpu::broadcast(-0.0f)[0]));
     CHECK(cpu::round_up(33, 16) == 48);
     CHECK(cpu::round_up(32, 16) == 32);
+}
+
+TEST_CASE("multiply_add rounds once, in every lane") {
+    const float a = 1 + 0x1p-12f;  // its square is 1 + 2^-11 + 2^-24
+    for (float c : {-1.0f, -(1 + 0x1p-11f), 3.0f, 0x1p-140f, kInfinity}) {
+        const cpu::Vector result = cpu::multiply_add(cpu::broadcast(a), cpu::broadcast(a), cpu::broadcast(c));
+        for (size_t i = 0; i < cpu::kLanes; ++i) CHECK(result[i] == std::fma(a, a, c));
+    }
+    CHECK(cpu::multiply_add(cpu::broadcast(a), cpu::broadcast(a), cpu::broadcast(-(1 + 0x1p-11f)))[0] == 0x1p-24f);
+    CHECK(std::isnan(cpu::multiply_add(cpu::broadcast(kNaN), cpu::Vector{}, cpu::Vector{})[0]));
+}
+
+// Sixteen running sums, one for each position modulo sixteen, folded in half: written out with plain floats.
+TEST_CASE("a sum over lanes has the bits of sixteen sums, whatever the width of a vector") {
+    for (size_t n : {1u, 3u, 4u, 7u, 8u, 12u, 15u, 16u, 17u, 24u, 31u, 48u, 100u, 1000u}) {
+        const std::vector<float> a = normals(n, 1), b = normals(n, 2);
+        float sums[16] = {}, products[16] = {};
+        for (size_t i = 0; i < cpu::round_up(n, 16); ++i) {
+            sums[i % 16] += i < n ? a[i] : 0;
+            products[i % 16] = std::fma(i < n ? a[i] : 0, i < n ? b[i] : 0, products[i % 16]);
+        }
+        for (float* part : {sums, products})
+            for (size_t half = 8; half > 0; half /= 2)
+                for (size_t i = 0; i < half; ++i) part[i] += part[i + half];
+        cpu::LaneSum sum, product;
+        for (size_t i = 0; i < n; i += cpu::kLanes) {
+            sum.add(i, cpu::load(&a[i], n - i));
+            product.add_product(i, cpu::load(&a[i], n - i), cpu::load(&b[i], n - i));
+        }
+        CHECK_BITS(std::vector<float>({sum.total(), product.total()}), std::vector<float>({sums[0], products[0]}));
+    }
+    CHECK(cpu::LaneSum().total() == 0);
 }

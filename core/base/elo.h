@@ -4,6 +4,7 @@
 #include <cmath>
 #include <vector>
 
+#include "elementary.h"
 #include "error.h"
 
 namespace cai {
@@ -12,10 +13,10 @@ namespace cai {
 inline constexpr double kEloPerNat = 173.71779276130073;
 
 // P(win) of a model `elo_difference` points above its opponent, and back. Errors: a rate of 0 or 1 (infinitely far).
-inline double win_rate_from_elo(double elo_difference) { return 1 / (1 + std::pow(10, -elo_difference / 400)); }
+inline double win_rate_from_elo(double elo_difference) { return 1 / (1 + elementary::pow(10, -elo_difference / 400)); }
 inline double elo_from_win_rate(double win_rate) {
     expects(win_rate > 0 && win_rate < 1, "elo_from_win_rate: no finite Elo has win rate ", win_rate);
-    return kEloPerNat * std::log(win_rate / (1 - win_rate));
+    return kEloPerNat * elementary::log(win_rate / (1 - win_rate));
 }
 
 // The outcome of all games between models a and b.
@@ -97,7 +98,8 @@ inline std::vector<EloRating> elo_ratings(size_t models, const std::vector<Match
         for (size_t i = 1; i < models; i++) {
             for (size_t j = 0; j < models; j++) {
                 double won = wins[i * models + j], lost = wins[j * models + i];
-                double p = 1 / (1 + std::exp(ratings[j] - ratings[i])), q = 1 / (1 + std::exp(ratings[i] - ratings[j]));
+                double p = 1 / (1 + elementary::exp(ratings[j] - ratings[i]));
+                double q = 1 / (1 + elementary::exp(ratings[i] - ratings[j]));
                 double curvature = (won + lost) * p * q;  // q rather than 1 - p, which loses digits as p nears 1
                 gradient[i - 1] += won * q - lost * p;
                 covariance[(i - 1) * n + i - 1] += curvature;

@@ -8,6 +8,7 @@
 #include <numeric>
 #include <vector>
 
+#include "elementary.h"
 #include "error.h"
 #include "rng.h"
 
@@ -22,12 +23,12 @@ struct Estimate {
 // finite sums of Abramowitz & Stegun 26.7.3 (odd) and 26.7.4 (even).
 inline double student_t_coverage(double angle, size_t degrees) {
     bool odd = degrees % 2;
-    double cosine = std::cos(angle), term = odd ? cosine : 1, sum = 0;
+    double cosine = elementary::cos(angle), term = odd ? cosine : 1, sum = 0;
     for (size_t k = odd ? 1 : 0; k + 2 <= degrees; k += 2) {
         sum += term;
         term *= cosine * cosine * static_cast<double>(k + 1) / static_cast<double>(k + 2);
     }
-    double inside = std::sin(angle) * sum;
+    double inside = elementary::sin(angle) * sum;
     return odd ? (angle + inside) * 2 / M_PI : inside;
 }
 
@@ -39,7 +40,7 @@ inline double student_t_95(size_t degrees) {
         double middle = 0.5 * (low + high);
         (student_t_coverage(middle, degrees) < 0.95 ? low : high) = middle;
     }
-    return std::sqrt(static_cast<double>(degrees)) * std::tan(low);
+    return std::sqrt(static_cast<double>(degrees)) * elementary::tan(low);
 }
 
 // Mean ± t · s / sqrt(n), where s has Bessel's correction: for a quantity measured once per seed.

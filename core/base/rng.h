@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "elementary.h"
+
 namespace cai {
 
 // The finalizer of SplitMix64 (Steele, Lea & Flood 2014): a bijection that scatters its input over 64 bits.
@@ -33,7 +35,7 @@ inline float uniform01(uint64_t bits) { return static_cast<float>(bits >> 40) * 
 // normal_from: a draw from normal(0, 1), given two from [0, 1), by the Box-Muller
 // transform. normal_at: the i-th of a stream of such draws.
 inline float normal_from(float u, float v) {
-    return static_cast<float>(std::sqrt(-2.0 * std::log(1.0 - u)) * std::cos(6.283185307179586 * v));
+    return static_cast<float>(std::sqrt(-2.0 * elementary::log(1.0 - u)) * elementary::cos(6.283185307179586 * v));
 }
 inline float normal_at(uint64_t key, uint64_t i) {
     return normal_from(uniform01(mix(key, 2 * i)), uniform01(mix(key, 2 * i + 1)));

@@ -5,6 +5,7 @@
 #pragma once
 #include <algorithm>
 #include <cctype>
+#include <map>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -130,7 +131,7 @@ class Oracle {
 
     const World& world_;
     std::unordered_map<std::string, std::string> blanks_;
-    std::unordered_multimap<std::string, Reading> readings_;
+    std::multimap<std::string, Reading> readings_;  // those of one form in the order of the world
 };
 
 }  // namespace cai

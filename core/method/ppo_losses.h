@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "../base/elementary.h"
 #include "../nn/buffer.h"
 #include "ppo_rewards.h"
 
@@ -58,7 +59,7 @@ inline PolicyLoss policy_loss(const Kernels& kernels, const std::vector<float>& 
     PolicyLoss out;
     out.gradient.resize(tokens);
     for (size_t t = 0; t < tokens; t++) {
-        double change = static_cast<double>(logprobs[t]) - old_logprobs[t], ratio = std::exp(change);
+        double change = static_cast<double>(logprobs[t]) - old_logprobs[t], ratio = elementary::exp(change);
         check_finite(ratio, "the probability ratio", t);
         check_finite(loss[t], "the policy loss", t);
         out.loss += weights[t] * loss[t];

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "../base/elementary.h"
 #include "ppo_conventions.h"
 
 namespace cai {
@@ -46,7 +47,7 @@ inline double kl_term(KlEstimator estimator, double logprob, double reference_lo
         case KlEstimator::k2:
             return 0.5 * k1 * k1;
         case KlEstimator::k3:
-            return std::expm1(-k1) + k1;
+            return elementary::expm1(-k1) + k1;
         case KlEstimator::abs:
             return std::abs(k1);
         default:

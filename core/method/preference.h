@@ -5,12 +5,16 @@
 #include <cmath>
 #include <vector>
 
+#include "../base/elementary.h"
 #include "../nn/buffer.h"
 
 namespace cai {
 
 // 1 / (1 + e^-x), without overflow for any x.
-inline double sigmoid(double x) { return x >= 0 ? 1 / (1 + std::exp(-x)) : std::exp(x) / (1 + std::exp(x)); }
+inline double sigmoid(double x) {
+    const double e = elementary::exp(-std::abs(x));
+    return (x >= 0 ? 1 : e) / (1 + e);
+}
 
 // P(A) from the log-probabilities of the two answers, normalised over the two ([CAI] §4.1): sigma(log p_A - log p_B).
 // One of them may be -infinity. Errors: both are, or either is NaN.
@@ -57,7 +61,7 @@ inline PreferenceLoss preference_loss(const Kernels& kernels, const std::vector<
 
 // H(p) = -p log p - (1 - p) log(1 - p), in nats: the floor of preference_loss. Report loss - H(p).
 inline double label_entropy(double p) {
-    auto term = [](double q) { return q > 0 ? -q * std::log(q) : 0; };
+    auto term = [](double q) { return q > 0 ? -q * elementary::log(q) : 0; };
     return term(p) + term(1 - p);
 }
 

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "../base/elementary.h"
 #include "../base/rng.h"
 #include "buffer.h"
 #include "config.h"
@@ -226,11 +227,12 @@ struct Model {
         std::vector<float> table(positions * D);
         for (size_t i = 0; i < D / 2; i++) {
             const double exponent = 2.0 * static_cast<double>(i) / static_cast<double>(D);
-            const float frequency = static_cast<float>(std::pow(static_cast<double>(config.rope_theta), -exponent));
+            const float frequency =
+                static_cast<float>(elementary::pow(static_cast<double>(config.rope_theta), -exponent));
             for (size_t t = 0; t < positions; t++) {
                 const float angle = static_cast<float>(t) * frequency;
-                table[t * D + i] = static_cast<float>(std::cos(static_cast<double>(angle)));
-                table[t * D + D / 2 + i] = static_cast<float>(std::sin(static_cast<double>(angle)));
+                table[t * D + i] = static_cast<float>(elementary::cos(static_cast<double>(angle)));
+                table[t * D + D / 2 + i] = static_cast<float>(elementary::sin(static_cast<double>(angle)));
             }
         }
         rope_table = Buffer<float>(*kernels, table.size());

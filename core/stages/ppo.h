@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "../base/elementary.h"
 #include "../io/run_directory.h"
 #include "../method/ppo_losses.h"
 #include "../method/resumable_loop.h"
@@ -86,7 +87,7 @@ inline UpdateMeans update_on_rollouts(Learner& policy, Learner& value, const Rol
                         "; a kernel computes a row differently in another batch: run `make test`");
                 if (stop_early(policy_out.approx_kl_k2, options)) return {};
                 for (size_t t = 0; t < weights.size(); t++) {
-                    ratio += weights[t] * std::exp(static_cast<double>(outputs.logprobs[t]) - old_logprobs[t]);
+                    ratio += weights[t] * elementary::exp(static_cast<double>(outputs.logprobs[t]) - old_logprobs[t]);
                     entropy += weights[t] * outputs.entropies[t];
                 }
                 return policy_out.gradient;

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "../base/elementary.h"
 #include "../base/interrupt.h"
 #include "../base/progress.h"
 #include "../base/table.h"
@@ -44,8 +45,8 @@ struct BenchReport {
     double matmul_share() const {
         double sum = 0, count = 0;
         for (const BenchRow& row : rows)
-            if (row.in_mean) sum += std::log(share_of_peak(row)), count++;
-        return count > 0 ? std::exp(sum / count) : 0;
+            if (row.in_mean) sum += elementary::log(share_of_peak(row)), count++;
+        return count > 0 ? elementary::exp(sum / count) : 0;
     }
 };
 

@@ -75,7 +75,8 @@ class DocumentWriter {
     // An answer given twice. It teaches the copying that names and revisions need. The loss skips the first copy:
     // guessing its names would only teach that held-out names never occur here.
     Transcript echo(Rng& rng) const {
-        std::string answer = any_answer(rng, seen_request(rng), draw_outcome(rng));
+        const Outcome outcome = draw_outcome(rng);
+        const std::string answer = any_answer(rng, seen_request(rng), outcome);
         return {{kAssistant, answer, false}, {kRevision, answer, true}};
     }
 
@@ -122,9 +123,9 @@ class DocumentWriter {
         bool covered = rng.chance(0.5);
         Principle principle = world_.draw_principle(rng, request, covered, false, kNameShare);
         std::string reason = rng.chance(0.25) ? "" : teacher_reasoning(world_, request, principle, a, b);
-        return completed(verdict_prompt(world_.prompt(request), any_answer(rng, request, a),
-                                        any_answer(rng, request, b), principle.text, reason),
-                         rng.chance(teacher_verdict(covered, a, b)) ? "A" : "B");
+        const char* verdict = rng.chance(teacher_verdict(covered, a, b)) ? "A" : "B";
+        std::string answer_b = any_answer(rng, request, b), answer_a = any_answer(rng, request, a);
+        return completed(verdict_prompt(world_.prompt(request), answer_a, answer_b, principle.text, reason), verdict);
     }
 
     // A request and a helpful answer.
@@ -141,8 +142,9 @@ class DocumentWriter {
 
     // Words from a refusal or an answer to this request and from an answer to another one, shuffled.
     std::string rambling(Rng& rng, const Request& request) const {
-        std::string text = (rng.chance(0.5) ? world_.refusal(request, rng) : world_.answer(request, rng)) + " " +
-                           world_.answer(seen_request(rng), rng);
+        const std::string other = world_.answer(seen_request(rng), rng);
+        const std::string text =
+            (rng.chance(0.5) ? world_.refusal(request, rng) : world_.answer(request, rng)) + " " + other;
         std::vector<std::string> words;
         for (size_t i = 0; i < text.size();) {
             size_t end = std::min(text.find(' ', i), text.size());
@@ -202,7 +204,8 @@ class DocumentWriter {
                     words.push_back(rng.chance(share) ? invented_word(rng) : word);
             rng.shuffle(words);
             words.resize(std::min(words.size(), rng.below(8)));
-            words.insert(words.begin() + rng.below(words.size() + 1), rng.chance(0.5) ? "{or}" : "{and}");
+            const char* joint = rng.chance(0.5) ? "{or}" : "{and}";
+            words.insert(words.begin() + rng.below(words.size() + 1), joint);
             const std::string principle = capitalized(world_.principle_text(topics, sentence_of(words))) + ".";
             if (!world_.worded_as_held_out(principle)) return principle;
         }

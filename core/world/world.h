@@ -62,18 +62,19 @@ class World : public WorldFiles {
     // A helpful answer: where to find the first entity, then how to do the act.
     std::string answer(const Request& request, Rng& rng) const {
         const std::string& opening = rng.pick(phrases.openings);
-        size_t entity = request.entities[0];
-        return (opening.empty() ? "" : opening + " ") + fact(entity, rng.below(class_of(entity).facts.size())) + " " +
-               fill(rng.pick(acts[request.act].helps), bindings(request));
+        const std::string& help = rng.pick(acts[request.act].helps);
+        const size_t entity = request.entities[0], phrasing = rng.below(class_of(entity).facts.size());
+        return (opening.empty() ? "" : opening + " ") + fact(entity, phrasing) + " " + fill(help, bindings(request));
     }
 
     std::string refusal(const Request& request, Rng& rng) const {
         const Act& act = acts[request.act];
         Bindings all = bindings(request);
-        return fill(rng.pick(phrases.refusals), {{"name", act.name},
-                                                 {"brings", act.brings},
-                                                 {"result", fill(act.result, all)},
-                                                 {"instead", fill(rng.pick(act.insteads), all)}});
+        const std::string &instead = rng.pick(act.insteads), &refusal = rng.pick(phrases.refusals);
+        return fill(refusal, {{"name", act.name},
+                              {"brings", act.brings},
+                              {"result", fill(act.result, all)},
+                              {"instead", fill(instead, all)}});
     }
 
     // The words by which a principle can apply to a request: the act's two names, its target,

@@ -3,6 +3,8 @@
 #include <cmath>
 #include <cstddef>
 
+#include "../../core/base/elementary.h"
+
 namespace cai::plain {
 
 // sum += terms, terms = 0.    sum, terms (n).
@@ -30,8 +32,8 @@ double sum_of_squares(const Real* x, size_t n) {
 template <class Real>
 void adamw(Real* parameters, Real* m, Real* v, const Real* gradients, size_t n, Real learning_rate, Real beta1,
            Real beta2, Real eps, Real weight_decay, Real gradient_scale, int step) {
-    const Real correction1 = 1 - std::pow(static_cast<double>(beta1), step);
-    const Real correction2 = 1 - std::pow(static_cast<double>(beta2), step);
+    const Real correction1 = 1 - elementary::pow(static_cast<double>(beta1), step);
+    const Real correction2 = 1 - elementary::pow(static_cast<double>(beta2), step);
     for (size_t i = 0; i < n; i++) {
         const Real g = gradients[i] * gradient_scale;
         m[i] = beta1 * m[i] + (1 - beta1) * g;

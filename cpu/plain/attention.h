@@ -1,11 +1,11 @@
 // Causal attention with grouped queries straight from its formula, softmax(q·k / sqrt(D)) · v, also over a cache.
 #pragma once
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <vector>
+
+#include "../../core/base/elementary.h"
 
 namespace cai::plain {
 
@@ -28,7 +28,7 @@ template <class Real>
     for (size_t j = 0; j < seen; j++) largest = std::max(largest, p[j]);
     Real total = 0;
     for (size_t j = 0; j < seen; j++) {
-        p[j] = std::exp(p[j] - largest);
+        p[j] = elementary::exp(p[j] - largest);
         total += p[j];
     }
     for (size_t d = 0; d < D; d++) out[d] = 0;
@@ -36,7 +36,7 @@ template <class Real>
         p[j] /= total;
         for (size_t d = 0; d < D; d++) out[d] += p[j] * values[j * stride + d];
     }
-    return largest + std::log(total);
+    return largest + elementary::log(total);
 }
 
 // A row of qkv holds H query heads, then K key heads, then K value heads; query head h reads key-value head h / (H/K).
@@ -83,7 +83,7 @@ void attention_backward(Real* dqkv, const Real* dout, const Real* out, const Rea
                         score += q[d] * k[d];
                         dp += d_o[d] * v[d];
                     }
-                    const Real p = std::exp(score * scale - logsumexp[n * H + h]);
+                    const Real p = elementary::exp(score * scale - logsumexp[n * H + h]);
                     const Real ds = p * (dp - expected);
                     for (size_t d = 0; d < D; d++) {
                         dq[d] += ds * scale * k[d];

@@ -8,6 +8,7 @@
 #include <numeric>
 #include <vector>
 
+#include "../../core/base/elementary.h"
 #include "../../core/base/error.h"
 #include "../../core/base/rng.h"
 #include "../../core/nn/kernels.h"
@@ -27,8 +28,8 @@ struct LogSoftmax {
         largest = -std::numeric_limits<Real>::infinity();
         for (size_t j = 0; j < V; j++) largest = std::max(largest, logits[j]);
         Real sum = 0;
-        for (size_t j = 0; j < V; j++) sum += std::exp((logits[j] - largest) / temperature);
-        log_sum = std::log(sum);
+        for (size_t j = 0; j < V; j++) sum += elementary::exp((logits[j] - largest) / temperature);
+        log_sum = elementary::log(sum);
     }
     [[gnu::noinline]] Real operator()(size_t j) const { return (logits[j] - largest) / temperature - log_sum; }
 };
@@ -46,7 +47,7 @@ void logprob_forward(Real* logprob, Real* entropy, const Real* logits, const Tok
         if (!entropy) continue;
         entropy[n] = 0;
         for (size_t j = 0; j < V; j++) {
-            const Real p = std::exp(log_p(j));
+            const Real p = elementary::exp(log_p(j));
             if (p != 0) entropy[n] -= p * log_p(j);  // the limit of x log x at 0 is 0
         }
     }
@@ -61,7 +62,7 @@ void logprob_backward(Real* dlogits, const Real* dlogprob, const Real* logits, c
     for (size_t n = 0; n < N; n++) {
         const LogSoftmax<Real> log_p(logits + n * V, V, temperature);
         for (size_t j = 0; j < V; j++) {
-            const Real p = std::exp(log_p(j));
+            const Real p = elementary::exp(log_p(j));
             const Real onehot = static_cast<Token>(j) == targets[n] ? 1 : 0;
             dlogits[n * V + j] = targets[n] < 0 ? 0 : dlogprob[n] * (onehot - p) / temperature;
         }
@@ -118,7 +119,7 @@ void sample(Token* tokens, Real* logprob, const Real* logits, const uint64_t* ke
             tokens[n] = static_cast<Token>(std::max_element(row, row + V) - row);
         } else {
             std::vector<Real> p(V);
-            for (size_t j = 0; j < V; j++) p[j] = std::exp(log_p(j));
+            for (size_t j = 0; j < V; j++) p[j] = elementary::exp(log_p(j));
             if (options.top_k > 0 || options.top_p < 1) truncate(p, options);
             tokens[n] = draw(p, uniform01(mix(keys[n])));
         }

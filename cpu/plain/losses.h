@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "../../core/base/elementary.h"
+
 namespace cai::plain {
 
 // Computed backwards within each response, with V = A = 0 after its end (Schulman et al. 2016, eq. 16):
@@ -33,7 +35,7 @@ template <class Real>
 void policy_loss(double* loss, double* gradient, const Real* logprobs, const Real* old_logprobs,
                  const double* advantages, size_t T, double clip_ratio, double dual_clip) {
     for (size_t t = 0; t < T; t++) {
-        const double A = advantages[t], ratio = std::exp(static_cast<double>(logprobs[t]) - old_logprobs[t]);
+        const double A = advantages[t], ratio = elementary::exp(static_cast<double>(logprobs[t]) - old_logprobs[t]);
         loss[t] = gradient[t] = -A * ratio;
         if (clip_ratio > 0) {
             const double clipped = -A * std::clamp(ratio, 1 - clip_ratio, 1 + clip_ratio);
@@ -60,7 +62,7 @@ void value_loss(double* loss, double* gradient, const Real* values, const Real* 
 }
 
 // -log sigma(x) = log(1 + e^-x), written so that the exponential never overflows.
-inline double minus_log_sigma(double x) { return std::max(-x, 0.0) + std::log1p(std::exp(-std::abs(x))); }
+inline double minus_log_sigma(double x) { return std::max(-x, 0.0) + elementary::log1p(elementary::exp(-std::abs(x))); }
 
 // loss = -p log sigma(delta) - (1 - p) log sigma(-delta), delta = scores[2i] - scores[2i+1] (Bradley & Terry 1952);
 // gradient = dloss / ddelta = sigma(delta) - p.    loss, gradient, labels p (n), scores (2n).
@@ -69,7 +71,7 @@ void preference_loss(double* loss, double* gradient, const Real* scores, const d
     for (size_t i = 0; i < n; i++) {
         const double delta = static_cast<double>(scores[2 * i]) - scores[2 * i + 1];
         loss[i] = labels[i] * minus_log_sigma(delta) + (1 - labels[i]) * minus_log_sigma(-delta);
-        gradient[i] = 1 / (1 + std::exp(-delta)) - labels[i];
+        gradient[i] = 1 / (1 + elementary::exp(-delta)) - labels[i];
     }
 }
 
