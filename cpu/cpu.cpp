@@ -115,6 +115,7 @@ const Kernels cpu_kernels = {
     .accumulate_and_clear = cpu::accumulate_and_clear,
     .sum_of_squares = cpu::sum_of_squares,
     .adamw = cpu::adamw,
+    .muon = cpu::muon,
     .gae = cpu::gae,
     .policy_loss = cpu::policy_loss,
     .value_loss = cpu::value_loss,

@@ -40,6 +40,7 @@ Kernel<decltype(Kernels::scatter_rows)> scatter_rows;
 Kernel<decltype(Kernels::accumulate_and_clear)> accumulate_and_clear;
 Kernel<decltype(Kernels::sum_of_squares)> sum_of_squares;
 Kernel<decltype(Kernels::adamw)> adamw;
+Kernel<decltype(Kernels::muon)> muon;
 Kernel<decltype(Kernels::gae)> gae;
 Kernel<decltype(Kernels::policy_loss)> policy_loss;
 Kernel<decltype(Kernels::value_loss)> value_loss;

@@ -11,6 +11,7 @@
 #include "plain/embedding.h"
 #include "plain/losses.h"
 #include "plain/matmul.h"
+#include "plain/muon.h"
 #include "plain/peak.h"
 #include "plain/rmsnorm.h"
 #include "plain/rope.h"
@@ -91,6 +92,7 @@ const Kernels plain_kernels = {
     .accumulate_and_clear = plain::accumulate_and_clear<float>,
     .sum_of_squares = plain::sum_of_squares<float>,
     .adamw = plain::adamw<float>,
+    .muon = plain::muon<float>,
     .gae = plain::gae<float>,
     .policy_loss = plain::policy_loss<float>,
     .value_loss = plain::value_loss<float>,

@@ -95,6 +95,7 @@ const Kernels cuda_kernels = {
     .accumulate_and_clear = cuda::accumulate_and_clear,
     .sum_of_squares = cuda::sum_of_squares,
     .adamw = cuda::adamw,
+    .muon = cuda::muon,
     .gae = cuda::gae,
     .policy_loss = cuda::policy_loss,
     .value_loss = cuda::value_loss,

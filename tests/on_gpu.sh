@@ -40,7 +40,7 @@ figure() {  # the line of a log that says how much was checked
 
 # ---- checks
 
-kernel_tests='*test_adamw.cpp,*test_attention.cpp,*test_classifier.cpp,*test_embedding.cpp,*test_losses.cpp,*test_matmul.cpp,*test_matmul_fast.cpp,*test_rmsnorm.cpp,*test_rope.cpp,*test_swiglu.cpp'
+kernel_tests='*test_adamw.cpp,*test_attention.cpp,*test_classifier.cpp,*test_embedding.cpp,*test_losses.cpp,*test_matmul.cpp,*test_matmul_fast.cpp,*test_muon.cpp,*test_rmsnorm.cpp,*test_rope.cpp,*test_swiglu.cpp'
 program=build/gpu/cai
 tests=build/gpu/tests
 

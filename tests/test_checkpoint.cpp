@@ -293,14 +293,17 @@ TEST_CASE("a damaged or foreign directory is refused in one sentence") {
     check_contains(refusal(), "model.safetensors.index.json: the weights are split over several files");
 }
 
-TEST_CASE("training state: weights, moments and position come back to the last bit") {
+TEST_CASE("training state: weights, running means and position come back to the last bit") {
+    MatrixUpdate matrix_update = MatrixUpdate::adamw;
+    SUBCASE("adamw") {}
+    SUBCASE("muon") { matrix_update = MatrixUpdate::muon; }
     TemporaryFolder temporary;
     const fs::path directory = temporary.path / "model";
     const Tokenizer tokenizer = small_tokenizer();
     Model model = small_model(small_config());
-    AdamW optimizer(model);
+    Optimizer optimizer(model, matrix_update);
     Gradients gradients(model);
-    auto train = [&](Model& model, AdamW& optimizer, uint64_t first, uint64_t last) {
+    auto train = [&](Model& model, Optimizer& optimizer, uint64_t first, uint64_t last) {
         for (uint64_t step = first; step < last; step++) {
             gradients.values.upload(small_model(model.config, 100 + step).parameters.download());
             optimizer.update(model, gradients, 0.01f);
@@ -314,7 +317,7 @@ TEST_CASE("training state: weights, moments and position come back to the last b
     train(model, optimizer, 3, 6);
 
     Model resumed = load_model(cpu_kernels, directory);
-    AdamW resumed_optimizer(resumed);
+    Optimizer resumed_optimizer(resumed, matrix_update);
     Json state = load_training_state(directory, resumed, resumed_optimizer);
     CHECK(state["epoch"].integer() == 2);
     CHECK(state["index"].integer() == 41);
@@ -327,7 +330,7 @@ TEST_CASE("training state: weights, moments and position come back to the last b
     Config wider = small_config();
     wider.ff = 24;
     Model other(cpu_kernels, wider);
-    AdamW other_optimizer(other);
+    Optimizer other_optimizer(other);
     check_contains(error_of([&] { load_training_state(directory, other, other_optimizer); }),
                    "state.safetensors: tensor m.model.layers.0.mlp.gate_proj.weight has the shape [12,8]");
 

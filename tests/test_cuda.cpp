@@ -103,6 +103,10 @@ Results everything(const Kernels& k) {
     Floats m(k, normals(V * C, 16)), v(k, std::vector<float>(V * C, 1));
     k.adamw(table, m, v, dtable, V * C, 0.1f, 0.9f, 0.95f, 1e-8f, 0.1f, 0.5f, 3);
     r.add("adamw", table.read());
+    k.muon(table, m, dtable, V, C, 0.1f, 0.95f, 0.1f, 0.5f);
+    r.add("muon", table.read());
+    k.muon(x, m, dout, C, N, 0.1f, 0.95f, 0.1f, 0.5f);
+    r.add("muon, wide", x.read());
 
     const auto add_doubles = [&](const std::string& name, const Buffer<double>& buffer) {
         const std::vector<double> host = buffer.download();

@@ -121,7 +121,7 @@ TEST_CASE("bf16: a model's gradients are near those in float, and it learns as w
         Model model(kernels, preset("micro", 200));
         model.initialize(1);
         Gradients gradients(model);
-        AdamW optimizer(model);
+        Optimizer optimizer(model);
         Activations activations;
         Outcome outcome = {};
         for (int step = 0; step < 6; ++step) {

@@ -169,6 +169,8 @@ TEST_CASE("ppo: the same bits with one thread and with two, and after an interru
     for (const char* name : {"one", "two", "killed"}) copy_template(scratch.path / name);
     Recipe recipe = small_recipe(4);
     recipe.ppo.options.kl_target = 0.01, recipe.ppo.options.kl_horizon = 100;  // beta is part of the state
+    SUBCASE("adamw") {}
+    SUBCASE("muon") { recipe.ppo.optimizer = MatrixUpdate::muon; }
     auto ppo_in = [&](const std::string& name, const Kernels& kernels = cpu_kernels, double save_every_seconds = 0) {
         Run run(scratch.path / name);
         PpoControl control;
@@ -200,6 +202,24 @@ TEST_CASE("ppo: the same bits with one thread and with two, and after an interru
     CHECK_THROWS_WITH(ppo_in("killed", other), "killed");
     recipe.ppo.options.gamma = 1;
     CHECK(one == ppo_in("killed"));
+}
+
+TEST_CASE("ppo: the optimizer is that of the policy and of the value model") {
+    Quiet hush;
+    std::string policy[2], value[2];
+    for (const MatrixUpdate optimizer : {MatrixUpdate::adamw, MatrixUpdate::muon}) {
+        TemporaryFolder scratch;
+        copy_template(scratch.path);
+        Recipe recipe = small_recipe(1);
+        recipe.ppo.epochs = recipe.ppo.minibatches = 1;  // one update of each, on the same answers
+        recipe.ppo.optimizer = optimizer;
+        Run run(scratch.path);
+        ppo(cpu_kernels, run, world(), recipe, "fingerprint");
+        policy[static_cast<size_t>(optimizer)] = read_file(run / "rl-cai/model.safetensors");
+        value[static_cast<size_t>(optimizer)] = read_file(run / "value-model/model.safetensors");
+    }
+    CHECK(policy[0] != policy[1]);
+    CHECK(value[0] != value[1]);
 }
 
 TEST_CASE("ppo: the KL penalty holds the policy back, and target_kl stops an iteration early") {

@@ -162,9 +162,12 @@ TEST_CASE("reward: the same bits with one thread and with two, and after an inte
     TemporaryFolder scratch;
     std::vector<Json> comparisons, helpfulness;
     planted(comparisons, helpfulness, 30);
+    Recipe recipe = small_recipe(8, 2, 2e-3f);
+    SUBCASE("adamw") {}
+    SUBCASE("muon") { recipe.reward.optimizer = MatrixUpdate::muon; }
     auto train_in = [&](const std::string& name, const Kernels& kernels) {
         Run run(scratch.path / name);
-        train_preference_model(kernels, run, small_recipe(8, 2, 2e-3f), "fingerprint", /*save_every_seconds=*/0);
+        train_preference_model(kernels, run, recipe, "fingerprint", /*save_every_seconds=*/0);
         return read_file(run / "preference-model/model.safetensors") + read_file(run / "preference-model/score.json");
     };
     for (const char* name : {"one", "two", "killed"}) prepare(scratch.path / name, comparisons, helpfulness);
@@ -178,6 +181,10 @@ TEST_CASE("reward: the same bits with one thread and with two, and after an inte
     CHECK(read_json(scratch.path / "killed/preference-model.training/state.json")["step"].integer() == 5);
     CHECK(one == train_in("killed", cpu_kernels));
     CHECK_FALSE(fs::exists(scratch.path / "killed/preference-model.training"));
+
+    prepare(scratch.path / "other", comparisons, helpfulness);
+    recipe.reward.optimizer = recipe.reward.optimizer == MatrixUpdate::muon ? MatrixUpdate::adamw : MatrixUpdate::muon;
+    CHECK(one != train_in("other", cpu_kernels));
 }
 
 TEST_CASE("reward: a state made from other comparisons is not resumed") {

@@ -45,6 +45,8 @@ TEST_CASE("training learns by heart what there is to learn") {
     double loss = 0;
     TrainingOptions options;
     options.steps = 60, options.warmup_steps = 5;
+    SUBCASE("with adamw") {}
+    SUBCASE("with muon") { options.optimizer = MatrixUpdate::muon; }
     s.trained(folder.path, options, &loss);
     CHECK(loss < 1.0);  // from log(280) = 5.6
     CHECK(fs::exists(folder.path / "model"));
@@ -63,6 +65,16 @@ TEST_CASE("weight decay shrinks what training does not hold in place") {
         return std::sqrt(squares);
     };
     CHECK(norm(much.path, 5) < 0.9 * norm(little.path, 0));
+}
+
+TEST_CASE("the optimizer is the recipe's") {
+    Setting s;
+    TemporaryFolder by_adamw, by_muon;
+    TrainingOptions options;
+    options.steps = 1, options.warmup_steps = 0;
+    const std::vector<float> adamw = s.trained(by_adamw.path, options);
+    options.optimizer = MatrixUpdate::muon;
+    CHECK(s.trained(by_muon.path, options) != adamw);
 }
 
 TEST_CASE("the embedding table learns at its own rate") {
@@ -91,6 +103,8 @@ TEST_CASE("an interrupted training goes on to the same bits") {
     TemporaryFolder whole, cut;
     TrainingOptions options;
     options.steps = 12, options.warmup_steps = 2;
+    SUBCASE("with adamw") {}
+    SUBCASE("with muon") { options.optimizer = MatrixUpdate::muon; }
     const std::vector<float> expected = s.trained(whole.path, options);
     stop_signal = SIGINT;  // as if Ctrl-C came during the first step
     CHECK(contains(error_of([&] { s.trained(cut.path, options); }, 130), "after step 1 of 12"));

@@ -9,9 +9,9 @@
 
 namespace cai {
 
-// Writes Adam's moments, as tensors "m.<name>" and "v.<name>", and `state`: the position of the stream and whatever
-// else the stage needs. Sets its key "optimizer_step". The directory must exist.
-inline void write_training_state(const std::filesystem::path& directory, const Model& model, const AdamW& optimizer,
+// Writes the optimizer's running means, as tensors "m.<name>" and "v.<name>", and `state`: the position of the stream
+// and whatever else the stage needs. Sets its key "optimizer_step". The directory must exist.
+inline void write_training_state(const std::filesystem::path& directory, const Model& model, const Optimizer& optimizer,
                                  Json state) {
     std::vector<float> m = optimizer.m.download(), v = optimizer.v.download();
     std::vector<NamedTensor> tensors = name_tensors(model.config, m, "m.");
@@ -26,7 +26,7 @@ inline bool has_training_state(const std::filesystem::path& directory) {
 }
 
 // Restores the optimizer and returns the `state` passed to write_training_state.
-inline Json load_training_state(std::filesystem::path directory, const Model& model, AdamW& optimizer) {
+inline Json load_training_state(std::filesystem::path directory, const Model& model, Optimizer& optimizer) {
     directory = find_checkpoint(directory);
     expects(has_training_state(directory), directory.string(),
             ": holds no training state (state.json), so there is nothing to resume; start the stage again");

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 
+#include "../nn/optimizer.h"
 #include "ppo_conventions.h"
 
 namespace cai {
@@ -26,6 +27,7 @@ struct SupervisedRecipe {
     float final_fraction = 0.1f;
     float weight_decay = 0.1f;
     float embedding_rate = 1;
+    MatrixUpdate optimizer = MatrixUpdate::adamw;
     bool operator==(const SupervisedRecipe&) const = default;
 };
 
@@ -51,6 +53,7 @@ struct RewardRecipe {
     size_t pairs_per_batch = 32;
     double epochs = 2;
     float learning_rate = 5e-4f;
+    MatrixUpdate optimizer = MatrixUpdate::adamw;
     bool operator==(const RewardRecipe&) const = default;
 };
 
@@ -58,6 +61,7 @@ struct PpoRecipe {
     size_t iterations = 60, rollouts = 128;
     int epochs = 2, minibatches = 2;
     float learning_rate = 7e-5f, value_learning_rate = 3e-4f;
+    MatrixUpdate optimizer = MatrixUpdate::adamw;
     int max_new_tokens = 48;
     PpoOptions options;
     bool operator==(const PpoRecipe&) const = default;

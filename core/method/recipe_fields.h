@@ -80,6 +80,7 @@ inline std::vector<RecipeField> supervised_fields(SupervisedRecipe& r) {
         {"weight-decay", &r.weight_decay, "of matrices", kUpTo10},
         {"embedding-rate", &r.embedding_rate, "the embedding table's learning rate, as a share of the others'",
          kUpTo10},
+        {"optimizer", choice(kMatrixUpdates, r.optimizer), "of the layers' matrices; the rest is AdamW's"},
     };
 }
 
@@ -161,7 +162,8 @@ inline std::vector<RecipeStage> recipe_stages(Recipe& r) {
          "the preference model",
          {{"pairs-per-batch", &r.reward.pairs_per_batch, "comparisons that a step learns from", kCount},
           {"epochs", &r.reward.epochs, "passes over the comparisons", kEpochs},
-          {"learning-rate", &r.reward.learning_rate, "at the start; it falls to 0", kUpTo10}}},
+          {"learning-rate", &r.reward.learning_rate, "at the start; it falls to 0", kUpTo10},
+          {"optimizer", choice(kMatrixUpdates, r.reward.optimizer), "of the layers' matrices; the rest is AdamW's"}}},
         {"ppo", "ppo-", "RL-CAI",
          joined({{"iterations", &r.ppo.iterations, "of rollouts and updates", kCount},
                  {"rollouts", &r.ppo.rollouts, "answers in an iteration", kCount},
@@ -173,6 +175,7 @@ inline std::vector<RecipeStage> recipe_stages(Recipe& r) {
                  {"learning-rate", &r.ppo.learning_rate, "of the policy, at the start; it falls to 0", kUpTo10},
                  {"value-learning-rate", &r.ppo.value_learning_rate, "of the value model, at the start; it falls to 0",
                   kUpTo10},
+                 {"optimizer", choice(kMatrixUpdates, r.ppo.optimizer), "of both models' layers; the rest is AdamW's"},
                  {"max-new-tokens", &r.ppo.max_new_tokens, "the longest answer", {.least = 1, .most = 1e6}}},
                 ppo_convention_fields(r.ppo.options))},
         {"evaluate",

@@ -28,7 +28,7 @@ struct TrainingOptions : SupervisedRecipe {
 // tenth of the steps. Throws kDiverged at the first loss that is not finite.
 inline double train(Model& model, BatchStream& stream, const TrainingOptions& options, const std::string& stage,
                     Metrics& metrics, const std::filesystem::path& directory, const Tokenizer& tokenizer) {
-    AdamW optimizer(model);
+    Optimizer optimizer(model, options.optimizer);
     optimizer.weight_decay = options.weight_decay;
     optimizer.embedding_rate = options.embedding_rate;
     Gradients gradients(model);

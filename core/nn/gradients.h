@@ -7,7 +7,7 @@
 
 namespace cai {
 
-// One gradient per parameter, in the same layout. backward adds to it; AdamW::update clears it.
+// One gradient per parameter, in the same layout. backward adds to it; Optimizer::update clears it.
 struct Gradients {
     Config config;
     Buffer<float> values;

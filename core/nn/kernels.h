@@ -143,6 +143,18 @@ struct Kernels {
     void (*adamw)(float* parameters, float* m, float* v, const float* gradients, size_t n, float learning_rate,
                   float beta1, float beta2, float eps, float weight_decay, float gradient_scale, int step);
 
+    // Muon (Jordan et al. 2024, kellerjordan.github.io/posts/muon) for one matrix. With g = gradients · gradient_scale:
+    // momentum = beta momentum + (1 - beta) g;
+    // X = beta momentum + (1 - beta) g, which is Nesterov's momentum, divided by its Frobenius norm + 1e-7;
+    // five times X = (a I + b A + c A²) X, where A = X Xᵀ and (a, b, c) = (3.4445, -4.7750, 2.0315): each of these
+    // Newton-Schulz steps turns X's singular values s into a s + b s³ + c s⁵, until they are near 1;
+    // parameters = parameters (1 - learning_rate weight_decay) - learning_rate 0.2 sqrt(max(rows, columns)) X: the
+    // factor gives X about the root mean square of AdamW's steps (Liu et al. 2025, arXiv 2502.16982, eq. 4), so that
+    // the same learning rates and decay suit both.
+    // parameters, momentum, gradients (rows, columns).
+    void (*muon)(float* parameters, float* momentum, const float* gradients, size_t rows, size_t columns,
+                 float learning_rate, float beta, float weight_decay, float gradient_scale);
+
     // The advantages and losses of RL-CAI, in double; method/ppo_advantages.h, ppo_losses.h and preference.h name their
     // sources. R responses are stored end to end: response r holds tokens offsets[r] .. offsets[r+1]-1, T = offsets[R].
     // Each gradient is the derivative of the loss with the same index.

@@ -34,10 +34,11 @@ struct PpoControl {
 // A model with its optimizer and gradients. No weight decay: it would pull the policy away from the reference.
 struct Learner {
     Model model;
-    AdamW optimizer;
+    Optimizer optimizer;
     Gradients gradients;
 
-    explicit Learner(Model initial) : model(std::move(initial)), optimizer(model), gradients(model) {
+    Learner(Model initial, MatrixUpdate matrix_update)
+        : model(std::move(initial)), optimizer(model, matrix_update), gradients(model) {
         optimizer.weight_decay = 0;
     }
 };
@@ -96,7 +97,7 @@ inline UpdateMeans update_on_rollouts(Learner& policy, Learner& value, const Rol
             if (stopped) break;
             policy.optimizer.update(policy.model, policy.gradients, rate_fraction * recipe.ppo.learning_rate);
 
-            // 2. The value model. Adam cancels value_coefficient, except for its effect on gradient-norm clipping.
+            // 2. The value model. The optimizer cancels value_coefficient, except for its effect on clipping.
             ValueLoss value_out;
             train_step(value.model, value.gradients, batch, activations, [&](const Outputs& outputs) {
                 value_out = value_loss(*value.model.kernels, outputs.scores, choose(r.values, r, chosen),
@@ -142,7 +143,8 @@ inline void ppo(const Kernels& kernels, Run& run, const World& world, const Reci
     std::vector<std::string> prompts;
     for (Prompt& prompt : read_prompts(run / "world/prompts.jsonl", world, "ppo"))
         prompts.push_back(std::move(prompt.text));
-    Learner policy(load_model(kernels, run / "sl-cai")), value(load_model(kernels, run / "preference-model"));
+    Learner policy(load_model(kernels, run / "sl-cai"), o.optimizer);
+    Learner value(load_model(kernels, run / "preference-model"), o.optimizer);
     Activations activations;
 
     const PpoOptions& p = o.options;

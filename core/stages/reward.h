@@ -99,7 +99,7 @@ inline void train_preference_model(const Kernels& kernels, Run& run, const Recip
     config.score_head = true;
     Model model(kernels, config);
     copy_tensors(model, sl_cai);
-    AdamW optimizer(model);
+    Optimizer optimizer(model, recipe.reward.optimizer);
     Gradients gradients(model);
     Activations activations;
 

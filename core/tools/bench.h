@@ -167,6 +167,11 @@ class Bench {
             k.adamw(model.parameters.data(), m.data(), v.data(), gradients.data(), P, 1e-3f, 0.9f, 0.95f, 1e-8f, 0.1f,
                     1, 10);
         });
+        // Five steps of X Xᵀ, its square, and their product with X. The first two are symmetric: half of them suffices.
+        const double to_square = matmul_flops(C, F, C), of_squares = matmul_flops(C, C, C);
+        add_flops("muon", concat("C ", C, " F ", F), 5 * (1.5 * to_square + 0.5 * of_squares), [&] {
+            k.muon(model.weights.layers[0].down_proj, m.data(), gradients.data(), C, F, 1e-3f, 0.95f, 0.1f, 1);
+        });
 
         // The kernels of reinforcement learning, with the batch's tokens as S responses.
         Buffer<double> advantages(k, N), returns(k, N), rewards(k, N);

@@ -62,7 +62,7 @@ inline Kernels timed(const Kernels& kernels) {
     CAI_TIME(cache_store), CAI_TIME(attention_decode), CAI_TIME(swiglu_forward), CAI_TIME(swiglu_backward);
     CAI_TIME(logprob_forward), CAI_TIME(logprob_backward), CAI_TIME(sample);
     CAI_TIME(gather_rows), CAI_TIME(scatter_rows), CAI_TIME(accumulate_and_clear);
-    CAI_TIME(sum_of_squares), CAI_TIME(adamw);
+    CAI_TIME(sum_of_squares), CAI_TIME(adamw), CAI_TIME(muon);
     CAI_TIME(gae), CAI_TIME(policy_loss), CAI_TIME(value_loss), CAI_TIME(preference_loss);
 #undef CAI_TIME
     return table;

@@ -91,12 +91,12 @@ inline std::vector<std::vector<Token>> random_sequences(size_t sequences, size_t
     return result;
 }
 
-// One step of supervised training, repeated on the same batch: forward, backward, gradient clipping, AdamW.
+// One step of supervised training, repeated on the same batch: forward, backward, gradient clipping, update.
 struct TrainingWork {
     static constexpr float kLearningRate = 1e-3f;
     std::vector<std::vector<Token>> sequences;
     Model model;
-    AdamW optimizer;
+    Optimizer optimizer;
     Gradients gradients;
     Activations activations;
     Batch batch;
