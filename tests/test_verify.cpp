@@ -33,7 +33,8 @@ struct MadeUpRun {
                            {"inputs", inputs},
                            {"outputs", outputs}}));
         }
-        write_file(fingerprints, "# A comment.\n\n" + fingerprint_lines(fingerprints_of_run(run)));
+        write_file(fingerprints,
+                   "# A comment.\n\ntiny 1 evaluate results.json 12\n" + fingerprint_lines(fingerprints_of_run(run)));
     }
 
     fs::path manifest(const std::string& stage) const { return run / "manifests" / (stage + ".json"); }
@@ -120,7 +121,7 @@ TEST_CASE("a run that has no fingerprints is refused in a sentence that says why
     CHECK(contains(error_of([&] { verify(made.folder.path / "none", made.fingerprints, "", false, std::cout); }),
                    "none: not a run directory; make one with `cai all --out "));
     CHECK(contains(error_of([&] { verify(of_seed_2.run, made.fingerprints, "", false, std::cout); }),
-                   "holds no fingerprints of size micro, seed 2, only of micro 1"));
+                   "holds no fingerprints of size micro, seed 2, only of tiny 1 and micro 1"));
 
     made.set("critique", "inputs", "constitution.txt", "of-mine.txt");
     CHECK(contains(made.error(), "run: was made with another constitution.txt than"));
