@@ -17,6 +17,7 @@
 #include "core/tools/swap.h"
 #include "core/tools/tables.h"
 #include "core/tools/trace.h"
+#include "core/tools/verify.h"
 
 namespace {
 
@@ -212,6 +213,22 @@ int report(Arguments& arguments, const fs::path&) {
     return kDone;
 }
 
+// Compares a run with the committed fingerprints, or prints its own.
+int verify_verb(Arguments& arguments, const fs::path& program) {
+    const std::vector<std::string> runs = arguments.positionals();
+    const fs::path fingerprints = data_folder(arguments, program) / "fingerprints.txt";
+    const bool print = arguments.flag("print"), json = arguments.flag("json");
+    arguments.finish();
+    if (runs.size() > 1) fail(kUsage, "cai verify takes one run directory, not ", runs.size());
+    const fs::path run = runs.empty() ? "runs/story" : runs[0];
+    if (print) {
+        std::cout << fingerprint_lines(fingerprints_of_run(run));
+    } else {
+        verify(run, fingerprints, kVersion, json, std::cout);
+    }
+    return kDone;
+}
+
 // ---- changing the constitution
 
 int swap(Arguments& arguments, const fs::path& program) {
@@ -388,6 +405,14 @@ std::vector<Verb> all_verbs() {
          "cai report runs/seed-1 runs/seed-2",
          {},
          report,
+         false},
+        {"verify",
+         "compares a run, stage by stage, with the fingerprints of its size and seed that come with cai",
+         "cai verify runs/story",
+         {{"data", "DIR", "the folder of fingerprints.txt (data)"},
+          {"print", "", "print the run's own lines for fingerprints.txt instead; the top of that file says when"},
+          json},
+         verify_verb,
          false},
         {"swap",
          "the same story with a hazard taken out of the constitution, or with three benign acts forbidden instead",

@@ -77,6 +77,9 @@ TEST_CASE("a command goes on with the recipe of the run it works in") {
     Shell cai;
     REQUIRE_MESSAGE(cai(std::string("all") + kSmall) == 0, cai.err);
     CHECK(saved("runs/story", "seed") == "3");
+    cai.fails(1, "verify", "runs/story: its stage world was run with world-documents = 200; there are fingerprints of");
+    cai.fails(1, "verify --print", "world-documents = 200");
+    cai.fails(2, "verify runs/story runs/mine", "one run directory, not 2");
 
     // One stage, in the run that is the default.
     REQUIRE_MESSAGE(cai("critique --critique-rounds 2 --threads 1 --quiet") == 0, cai.err);
