@@ -116,7 +116,8 @@ busy-machine: $(BUILD)/cai
 
 # What depends on the width of a vector, for 16, 32 and 64 bytes (a width that this processor lacks is left out), and for Arm
 # where its cross compiler and qemu-user are there.
-WIDTH_TESTS := adamw attention classifier cpu embedding losses matmul model muon rmsnorm rope sampler swiglu vector
+WIDTH_TESTS := adamw attention classifier cpu elementary embedding kernel_bits losses matmul model muon rmsnorm rope sampler \
+               swiglu vector
 WIDTHS := x86-64 $(if $(shell grep -sw avx2 /proc/cpuinfo),x86-64-v3) $(if $(shell grep -sw avx512f /proc/cpuinfo),x86-64-v4)
 ARM := aarch64-linux-gnu-g++
 test-widths:

@@ -59,7 +59,7 @@ pretraining() {  # pretraining SETTINGS: tokens a second, from the times in metr
         sleep 1
     done
     sleep "$seconds"
-    kill "$program"
+    kill "$program" 2>/dev/null  # unless it has finished
     wait "$program"
     sed -n 's/.*"time":\([0-9.]*\).*"num_tokens":\([0-9.]*\).*/\1 \2/p' "$scratch/run/metrics.jsonl" 2>/dev/null |
         awk 'NR == 1 { time = $1; tokens = $2 } { last = $1; all = $2 }
@@ -109,7 +109,7 @@ compare() {  # compare WORK MUST NAME|SETTINGS...: the first must have MUST of t
     case $? in 1) status=1 ;; 2) [ $status = 0 ] && status=2 ;; esac
 }
 
-"$cai" world --out "$scratch/world" --world-documents 6000 --world-dialogues 9 --world-reviews 99 --samples 0 --quiet >"$scratch/log" &&
+"$cai" world --out "$scratch/world" --world-documents 12000 --world-dialogues 9 --world-reviews 99 --samples 0 --quiet >"$scratch/log" &&
     "$cai" tokenizer --out "$scratch/world" --quiet || exit 2
 
 if [ "$part" != busy ]; then

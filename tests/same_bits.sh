@@ -2,7 +2,7 @@
 # The same seed gives the same bits: builds cai with each compiler that is here, for several processors and levels of
 # optimisation, lets each tell a micro story with 1, 2, 5 and 64 threads, and compares every file of the runs with those
 # of the first build. A processor that this machine is not is left out, and so are compilers that are not here; Arm runs in
-# qemu-user. Times of day and seconds are not compared.
+# qemu-user. Times and the number of threads are not compared.
 #
 #   tests/same_bits.sh [BUILD]    BUILD: where to compile, build/same-bits unless given; ONLY=REGEX: only such builds
 #
@@ -16,12 +16,12 @@ status=0
 reference=
 export GOMP_SPINCOUNT=1000
 
-# What a run directory holds, in $2, without what depends on the clock.
+# What a run directory holds, in $2, without the clock, the number of threads and the fingerprint of a file with both.
 without_times() {
     rm -rf "$2" && cp -r "$1" "$2"
     sed -i 's/"time":[0-9.]*,//' "$2/metrics.jsonl"
-    sed -i '/"seconds": {/,/}/d' "$2/results.json"
-    sed -i '/"seconds":/d' "$2"/manifests/*.json
+    sed -i '/"seconds": {/,/}/d; /"threads":/d' "$2/results.json"
+    sed -i '/"seconds":/d; /"results.json":/d' "$2"/manifests/*.json
 }
 
 # tell NAME THREADS COMMAND...: a micro story by COMMAND, beside the first one told.
