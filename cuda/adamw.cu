@@ -2,6 +2,7 @@
 #include <cmath>
 #include <vector>
 
+#include "../core/base/elementary.h"
 #include "cuda.h"
 
 namespace cai::cuda {
@@ -63,8 +64,8 @@ double sum_of_squares(const float* x, size_t n) {
 void adamw(float* parameters, float* m, float* v, const float* gradients, size_t n, float learning_rate, float beta1,
            float beta2, float eps, float weight_decay, float gradient_scale, int step) {
     // The averages start at 0, so after `step` steps they are too small by these factors.
-    const float correction1 = static_cast<float>(1 - std::pow(static_cast<double>(beta1), step));
-    const float correction2 = static_cast<float>(std::sqrt(1 - std::pow(static_cast<double>(beta2), step)));
+    const float correction1 = static_cast<float>(1 - elementary::pow(static_cast<double>(beta1), step));
+    const float correction2 = static_cast<float>(std::sqrt(1 - elementary::pow(static_cast<double>(beta2), step)));
     launch(adamw_kernel, a_thread_each(n), parameters, m, v, gradients, n, learning_rate / correction1,
            1 - learning_rate * weight_decay, beta1, beta2, eps, correction2, gradient_scale);
 }
