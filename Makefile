@@ -137,7 +137,7 @@ map: $(BUILD)/tests
 	CAI_WRITE_MAP=1 $(BUILD)/tests --test-case="the map in notebooks_md/00_map.md*,the table of stages in notebooks_md/00_map.md*"
 
 bench-peers: $(BUILD)/cai
-	@CXX='$(CXX)' FLAGS='$(FLAGS)' LLAMA2C='$(LLAMA2C)' BEFORE='$(BEFORE)' python3 tests/peers/bench_peers.py --build $(BUILD) \
+	@CXX='$(CXX)' FLAGS='$(FLAGS)' LLAMA2C='$(LLAMA2C)' BEFORE='$(BEFORE)' python3 -B tests/peers/bench_peers.py --build $(BUILD) \
 	  $(if $(PEERS),--peers $(PEERS)) $(if $(ONLY),--only $(ONLY)) $(if $(ROUNDS),--rounds $(ROUNDS))
 
 deps:

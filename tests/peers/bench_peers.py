@@ -79,7 +79,7 @@ class Bench:
 
     def python(self, script, setting, threads, settings):
         """A contender in Python, with a setting of its own."""
-        command = [os.path.join(self.venv, "bin/python"), os.path.join(HERE, script), str(threads), setting]
+        command = [os.path.join(self.venv, "bin/python"), "-B", os.path.join(HERE, script), str(threads), setting]
         return self.start(command, threads, setting, settings)
 
     def fastest(self, script, settings, prepare, request):
