@@ -2,7 +2,7 @@
 # make test   build and run the tests        make debug  build/debug/cai, for gdb: -O0, one thread
 # make asan   the tests under sanitizers     make map    rewrite the map of all files
 # make deps   install what is missing        make clean  remove build/
-# make bench-peers   cai beside OpenBLAS, oneDNN, PyTorch and, with LLAMA2C=PATH of its run.c, llama2.c: whichever are there
+# make bench-peers   cai beside PyTorch, transformers, llama.cpp, OpenBLAS, oneDNN and others: tests/peers/bench_peers.py says how
 # make CUDA=1 any of these with nvcc, for the GPU; otherwise the CUDA kernels run in an emulator, on the CPU
 # make test-cuda   the kernels' tests        make nvcc-check   nvcc compiles for each chip, and no register spills
 # make mutants-cuda   the kernels' tests must fail without each barrier in turn; SAMPLE=5 tries five
@@ -147,8 +147,9 @@ nvcc-check:
 map: $(BUILD)/tests
 	CAI_WRITE_MAP=1 $(BUILD)/tests --test-case="the map in notebooks_md/00_map.md*,the table of stages in notebooks_md/00_map.md*"
 
-bench-peers: $(KERNELS)
-	CXX='$(CXX)' FLAGS='$(FLAGS)' LLAMA2C='$(LLAMA2C)' python3 tests/peers/bench_peers.py --build $(BUILD)
+bench-peers: $(BUILD)/cai
+	@CXX='$(CXX)' FLAGS='$(FLAGS)' LLAMA2C='$(LLAMA2C)' BEFORE='$(BEFORE)' python3 -B tests/peers/bench_peers.py --build $(BUILD) \
+	  $(if $(PEERS),--peers $(PEERS)) $(if $(ONLY),--only $(ONLY)) $(if $(ROUNDS),--rounds $(ROUNDS))
 
 deps:
 	@missing="$$(command -v $(CXX) >/dev/null || echo g++) $$($(DOCTEST) || echo doctest-dev)"; \

@@ -1,6 +1,9 @@
-"""PyTorch as a contender (contender.h, ours.cpp): the same model from the same files, written as a careful user of eager mode
-writes it. Query, key and value are one matmul, as are gate and up; the heads that share a key are one batch of rows, so that no
-key is copied; AdamW updates all tensors at once."""
+"""PyTorch as a contender (contender.h, ours.cpp): the same model from the same files, written as a careful user writes
+it. Query, key and value are one matmul, as are gate and up; AdamW updates all tensors at once.
+python pytorch.py THREADS SETTING; SETTING is
+  eager      attention and RMSNorm spelled out; the heads that share a key are one batch of rows, so no key is copied
+  fused      scaled_dot_product_attention, rms_norm and the fused AdamW
+  compiled   the same, and torch.compile of the forward and backward passes; only for training"""
 import json
 import math
 import struct
@@ -10,6 +13,7 @@ import time
 import torch
 from torch.nn import functional as F
 
+SETTING = sys.argv[2]
 torch.set_num_threads(int(sys.argv[1]))
 
 
@@ -51,6 +55,8 @@ class Model:
         return [self.table, self.norm] + [weight for layer in self.layers for weight in layer]
 
     def rms_norm(self, x, weight):
+        if SETTING != "eager":
+            return F.rms_norm(x, weight.shape, weight, self.eps)
         return x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + self.eps) * weight
 
     def turn(self, x, cos, sin):  # (..., heads, D), half-split
@@ -70,6 +76,14 @@ class Model:
 
     def causal_attention(self, B, T):
         H, K, D, G = self.H, self.K, self.D, self.H // self.K
+
+        def fused(l, q, k, v):  # (B,T,heads,D)
+            q, k, v = q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)
+            out = F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=True)
+            return out.transpose(1, 2).reshape(B, T, H * D)
+
+        if SETTING != "eager":
+            return fused
         mask = torch.full((T, T), float("-inf")).triu(1).repeat(G, 1)
 
         def attention(l, q, k, v):  # (B,T,heads,D)
@@ -95,12 +109,17 @@ class Training:
             parameter.requires_grad_()
         matrices, norms = [[p for p in self.parameters if p.dim() == d] for d in (2, 1)]
         groups = [{"params": matrices, "weight_decay": 0.1}, {"params": norms, "weight_decay": 0.0}]
-        self.optimizer = torch.optim.AdamW(groups, lr=1e-3, betas=(0.9, 0.95), eps=1e-6, foreach=True)
+        self.optimizer = torch.optim.AdamW(groups, lr=1e-3, betas=(0.9, 0.95), eps=1e-6,
+                                           **{"foreach" if SETTING == "eager" else "fused": True})
+        self.loss = torch.compile(self.cross_entropy) if SETTING == "compiled" else self.cross_entropy
 
-    def step(self):
+    def cross_entropy(self):
         m = self.model
         logits = m.forward(F.embedding(self.tokens, m.table), self.attention, self.cos, self.sin)
-        loss = F.cross_entropy(logits.reshape(-1, m.V), self.targets)
+        return F.cross_entropy(logits.reshape(-1, m.V), self.targets)
+
+    def step(self):
+        loss = self.loss()
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.parameters, 1.0)
@@ -115,22 +134,21 @@ def decode(model, batch):
     token = torch.zeros(batch, dtype=torch.long)
     for t in range(T):
 
-        def attention(l, q, k, v):  # (batch,heads,D)
+        def fused(l, q, k, v):  # (batch,heads,D); keys lie as values do
+            by_position = keys.view(values.shape)
+            by_position[l, :, :, t], values[l, :, :, t] = k, v
+            k, v = by_position[l, :, :, : t + 1], values[l, :, :, : t + 1]
+            return F.scaled_dot_product_attention(q.unsqueeze(2), k, v, enable_gqa=True).reshape(batch, H * D)
+
+        def attention(l, q, k, v):
             keys[l, :, :, :, t], values[l, :, :, t] = k, v
             scores = torch.matmul(q.reshape(batch, K, G, D), keys[l, :, :, :, : t + 1]) * (1 / math.sqrt(D))
             return torch.matmul(scores.softmax(-1), values[l, :, :, : t + 1]).reshape(batch, H * D)
 
-        logits = model.forward(F.embedding(token, model.table), attention, model.cos[t], model.sin[t])
+        attend = attention if SETTING == "eager" else fused
+        logits = model.forward(F.embedding(token, model.table), attend, model.cos[t], model.sin[t])
         token = torch.multinomial(logits.softmax(-1), 1).squeeze(1)
     return batch * T
-
-
-def libraries():
-    """The BLAS that is loaded: Debian's PyTorch runs on whichever one the system names."""
-    with open("/proc/self/maps") as maps:
-        files = {line.split("/")[-1].strip() for line in maps if "/" in line}
-    names = sorted(f for f in files if any(word in f for word in ("openblas", "mkl_core", "libblis", "libblas")))
-    return " on " + ", ".join(names) if names else ""
 
 
 def main():
@@ -138,7 +156,7 @@ def main():
     for line in sys.stdin:
         words = line.split()
         if words[0] == "version":
-            answer = f"PyTorch {torch.__version__}{libraries()}"
+            answer = f"PyTorch {torch.__version__}" + (" with MKL" if torch.backends.mkl.is_available() else "")
         elif words[0] == "model":
             training = Training(words[2])
             answer = sum(parameter.numel() for parameter in training.parameters)
