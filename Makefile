@@ -18,11 +18,11 @@
 # Keeps a compiler flag if a small program builds with it, so that a missing OpenMP only means one thread.
 probe = $(shell echo 'int main() {}' | $(CXX) $(1) -x c++ - -o /dev/null 2>/dev/null && echo $(firstword $(1)))
 
-# The CPU's kernels are optimised fully; the rest need not be, and compiles in half of the time; tests are not at all.
+# The kernels of the CPU are optimised fully; the rest need not be, and compiles in half of the time; tests are not at all.
 MACHINE  ?= $(call probe,-march=native)
 CXXFLAGS ?= -fno-math-errno $(MACHINE)
 KERNEL_OPTIMIZATION ?= -O3
-OPTIMIZATION ?= -O1
+OPTIMIZATION ?= -Og
 TEST_OPTIMIZATION ?= -O0
 ifeq ($(origin OPENMP), undefined)
 OPENMP   := $(call probe,-fopenmp -include omp.h)
