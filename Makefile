@@ -18,7 +18,7 @@
 # Keeps a compiler flag if a small program builds with it, so that a missing OpenMP only means one thread.
 probe = $(shell echo 'int main() {}' | $(CXX) $(1) -x c++ - -o /dev/null 2>/dev/null && echo $(firstword $(1)))
 
-# The kernels of the CPU are optimised fully; the rest need not be, and compiles in half of the time; tests are not at all.
+# Kernels are optimised fully; what calls them need not be, and compiles in half of the time; tests are not at all.
 MACHINE  ?= $(call probe,-march=native)
 CXXFLAGS ?= -fno-math-errno $(MACHINE)
 KERNEL_OPTIMIZATION ?= -O3
@@ -71,12 +71,14 @@ debug:
 	@$(MAKE) BUILD=build/debug CXXFLAGS=-g OPTIMIZATION=-O0 KERNEL_OPTIMIZATION=-O0 OPENMP= build/debug/cai
 
 # Null pointers and addresses outside of objects are the address sanitizer's to find; checking them in both takes a third
-# more time to compile.
-SANITIZERS := -fsanitize=address,undefined -fno-sanitize=null,alignment,object-size,vptr -fno-sanitize-recover=all
+# more time to compile. The test cases run in two halves at once.
+SANITIZERS := -fsanitize=address,undefined -fno-sanitize=null,alignment,object-size,pointer-overflow,vptr -fno-sanitize-recover=all
 asan:
 	@$(DOCTEST) || $(MAKE) deps
 	@$(MAKE) BUILD=build/asan CXXFLAGS='-g1 $(MACHINE) $(SANITIZERS)' KERNEL_OPTIMIZATION=-O1 build/asan/tests
-	build/asan/tests
+	@half=$$(($$(build/asan/tests --count | sed -n 's/.*: \([0-9]*\)$$/\1/p') / 2)); \
+	build/asan/tests --first=$$((half + 1)) >build/asan/second.log 2>&1 & \
+	build/asan/tests --last=$$half; first=$$?; wait $$!; second=$$?; cat build/asan/second.log; exit $$((first | second))
 
 # The test cases of the kernels and of the emulator; the last line is "N passed, N failed".
 KERNEL_TESTS := adamw attention classifier cpu embedding losses matmul matmul_fast muon rmsnorm rope swiglu emulator cuda
@@ -207,9 +209,9 @@ $(BUILD)/objects/%.o: %.cpp $(BUILD)/product.h.gch
 	@mkdir -p $(@D)
 	$(CXX) $(FLAGS) $(OPTIMIZATION) -include $(BUILD)/product.h -MMD -MP -c $< -o $@
 
-$(BUILD)/objects/%.o: %.cu $(BUILD)/product.h.gch
+$(BUILD)/objects/%.o: %.cu $(BUILD)/kernels.h.gch
 	@mkdir -p $(@D)
-	$(CXX) $(FLAGS) $(OPTIMIZATION) -include $(BUILD)/product.h -MMD -MP -x c++ -c $< -o $@
+	$(CXX) $(FLAGS) $(KERNEL_OPTIMIZATION) -include $(BUILD)/kernels.h -MMD -MP -x c++ -c $< -o $@
 
 $(GPU_OBJECTS): $(BUILD)/objects/%.o: %.cu $(BUILD)/flags
 	@mkdir -p $(@D)

@@ -8,7 +8,7 @@
 #
 # Prints a table. Exit status 1 where a file departs or a build fails.
 set -u
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit 1
 build=${1:-build/same-bits}
 only=${ONLY:-.}
 mkdir -p "$build"
@@ -24,9 +24,9 @@ without_times() {
     sed -i '/"seconds":/d; /"results.json":/d' "$2"/manifests/*.json
 }
 
-# tell NAME THREADS COMMAND...: a micro story by COMMAND, beside the first one told.
+# tell BUILD THREADS COMMAND...: a micro story by COMMAND, beside the first one told.
 tell() {
-    local name=$1 threads=$2 run="$build/story" told="$build/told"
+    local threads=$2 run="$build/story" told="$build/told"
     shift 2
     rm -rf "$run"
     if ! "$@" all --size micro --threads "$threads" --out "$run" >"$build/story.out" 2>"$build/story.err"; then
