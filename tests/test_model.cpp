@@ -184,7 +184,8 @@ TEST_CASE("gradients of the whole model agree with finite differences") {
 
         Rng rng(7);
         cai::each_tensor(
-            c.config, model.weights, [&](const std::string& name, const std::vector<size_t>& shape, float* data) {
+            c.config, model.parameters.data(),
+            [&](const std::string& name, const std::vector<size_t>& shape, float* data) {
                 CAPTURE(name);
                 const size_t count = Tensor{name, shape}.count();
                 const std::vector<float> values = download(cpu_kernels, data, count);

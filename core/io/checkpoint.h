@@ -19,7 +19,7 @@ namespace cai {
 inline std::vector<NamedTensor> name_tensors(const Config& config, std::vector<float>& host,
                                              const std::string& prefix) {
     std::vector<NamedTensor> tensors;
-    each_tensor(config, lay_out_weights(config, host.data()),
+    each_tensor(config, host.data(),
                 [&](const std::string& name, const std::vector<size_t>& shape, float* data) {
                     tensors.push_back({prefix + name, shape, data});
                 });

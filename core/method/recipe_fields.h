@@ -54,10 +54,10 @@ struct RecipeField {
     const char* name;  // without its stage's prefix
     std::variant<size_t*, int*, float*, double*, bool*, LabelBounds*, Choice> value;  // its variable in a recipe
     const char* does;
-    Range range = {};            // of a number
-    const char* also_of = "";    // another stage whose result depends on it
-    bool of_like = false;        // set by --like
-    const char* prefix = "";     // of its stage
+    Range range = {};          // of a number
+    const char* also_of = "";  // another stage whose result depends on it
+    bool of_like = false;      // set by --like
+    const char* prefix = "";   // of its stage
 
     std::string option() const { return std::string(prefix) + name; }
 };
@@ -207,7 +207,7 @@ inline std::string value_text(const RecipeField& field) {
 
 // The values that the field may have, in words.
 inline std::string range_text(const RecipeField& field) {
-    if (const Choice* choice = std::get_if<Choice>(&field.value)) 
+    if (const Choice* choice = std::get_if<Choice>(&field.value))
         return "one of " + join_list({choice->names, choice->names + choice->count}, "or");
     if (std::holds_alternative<LabelBounds*>(field.value))
         return "LOW,HIGH with 0 <= LOW <= HIGH <= 1, such as 0.4,0.6";

@@ -22,7 +22,7 @@ struct Gradients {
     void set_zero() { values.set_zero(); }
     template <class Visit>
     void each_tensor(Visit visit) const {
-        cai::each_tensor(config, weights, visit);
+        cai::each_tensor(config, values.data(), visit);
     }
 
     // Separate gradients for each shard of a batch, so that threads can work in parallel. Shard 0 uses `weights`

@@ -117,11 +117,10 @@ inline Weights lay_out_weights(const Config& config, float* memory) {
     return weights;
 }
 
-// visit(const std::string& name, const std::vector<size_t>& shape, float* data):
-// each tensor under its Hugging Face name.
+// visit(const std::string& name, const std::vector<size_t>& shape, float* data): each tensor under its Hugging Face
+// name, stored end to end from `data` on in the order of the list.
 template <class Visit>
-void each_tensor(const Config& config, Weights weights, Visit visit) {
-    float* data = weights.embed_tokens;  // the first
+void each_tensor(const Config& config, float* data, Visit visit) {
     for (const Tensor& tensor : list_tensors(config)) {
         visit(tensor.name, tensor.shape, data);
         data += tensor.count();
@@ -194,13 +193,14 @@ struct Model {
     template <class Visit>
     void each_tensor(Visit visit) {
         packed_is_old = true;
-        cai::each_tensor(config, weights, visit);
+        cai::each_tensor(config, parameters.data(), visit);
     }
     template <class Visit>
     void each_tensor(Visit visit) const {
-        cai::each_tensor(config, weights, [&](const std::string& name, const std::vector<size_t>& shape, float* data) {
-            visit(name, shape, static_cast<const float*>(data));
-        });
+        cai::each_tensor(
+            config, parameters.data(), [&](const std::string& name, const std::vector<size_t>& shape, float* data) {
+                visit(name, shape, static_cast<const float*>(data));
+            });
     }
 
   private:
