@@ -35,7 +35,19 @@ FLAGS    := -std=c++20 $(CXXFLAGS) -ffp-contract=off $(PIECES) -Wall -Wextra $(o
 
 CUDA_OBJECTS := $(patsubst %.cu,$(BUILD)/objects/%.o,$(wildcard cuda/*.cu))
 KERNELS := $(patsubst %.cpp,$(BUILD)/objects/%.o,$(wildcard cpu/*.cpp)) $(CUDA_OBJECTS)
-TESTS   := $(patsubst %.cpp,$(BUILD)/objects/%.o,$(wildcard tests/*.cpp))
+
+# The tests in three lists. Those of kernels and of mathematics are an object each, since other targets build some of them
+# alone. Most of the others' time went into a copy each of the same stages, so they share two objects: those that run stages
+# and those of the parts. build/test_json is the program of tests/test_json.cpp alone.
+KERNEL_TESTS := adamw attention classifier cpu embedding losses matmul matmul_fast muon rmsnorm rope swiglu emulator cuda
+MATHEMATICS_TESTS := adamw advantage backward classifier losses model optimizer ppo_math token_draws
+WIDTH_TESTS := adamw attention classifier cpu elementary embedding kernel_bits losses matmul model muon rmsnorm rope sampler \
+               swiglu vector
+SINGLE_TESTS := $(sort main kernel_constants $(addprefix test_,$(KERNEL_TESTS) $(MATHEMATICS_TESTS) $(WIDTH_TESTS)))
+SHARED_TESTS := $(filter-out $(SINGLE_TESTS:%=tests/%.cpp),$(wildcard tests/*.cpp))
+STAGE_TESTS  := $(shell grep -lE '^.include "../(core/pipeline|core/stages|core/tools|core/eval|cai.cpp)' $(SHARED_TESTS))
+PART_TESTS   := $(filter-out $(STAGE_TESTS),$(SHARED_TESTS))
+TESTS := $(patsubst %,$(BUILD)/objects/tests/%.o,stages parts $(SINGLE_TESTS))
 DOCTEST  = echo | $(CXX) -include doctest/doctest.h -fsyntax-only -x c++ - 2>/dev/null
 
 # One program for every chip from the T4 on. The emulator stays in, for its own tests.
@@ -83,7 +95,6 @@ asan:
 	$$tests --last=$$half; first=$$?; wait $$!; second=$$?; cat build/asan/second.log; exit $$((first | second))
 
 # The test cases of the kernels and of the emulator; the last line is "N passed, N failed".
-KERNEL_TESTS := adamw attention classifier cpu embedding losses matmul matmul_fast muon rmsnorm rope swiglu emulator cuda
 comma := ,
 empty :=
 test-cuda:
@@ -102,7 +113,6 @@ mutants-cuda:
 	@CXX='$(CXX)' SAMPLE='$(SAMPLE)' tests/mutants_cuda.sh build/mutants
 
 # With one operation of the mathematics changed at a time, its tests have to fail.
-MATHEMATICS_TESTS := adamw advantage backward classifier losses model optimizer ppo_math token_draws
 mutants:
 	@$(DOCTEST) || $(MAKE) deps
 	@$(MAKE) CUDA= CXXFLAGS='-D_GLIBCXX_ASSERTIONS $(MACHINE)' OPTIMIZATION=-O0 KERNEL_OPTIMIZATION=-O1 BUILD=build/mutants/mathematics \
@@ -121,8 +131,6 @@ busy-machine: $(BUILD)/cai
 
 # What depends on the width of a vector, for 16, 32 and 64 bytes (a width that this processor lacks is left out), and for Arm
 # where its cross compiler and qemu-user are there.
-WIDTH_TESTS := adamw attention classifier cpu elementary embedding kernel_bits losses matmul model muon rmsnorm rope sampler \
-               swiglu vector
 WIDTHS := x86-64 $(if $(shell grep -sw avx2 /proc/cpuinfo),x86-64-v3) $(if $(shell grep -sw avx512f /proc/cpuinfo),x86-64-v4)
 ARM := aarch64-linux-gnu-g++
 test-widths:
@@ -175,6 +183,9 @@ $(BUILD)/cai: $(BUILD)/objects/cai.o $(KERNELS)
 $(BUILD)/tests: $(TESTS) $(KERNELS)
 	$(CXX) $(FLAGS) $^ $(LIBRARIES) -o $@
 
+$(BUILD)/test_%: $(BUILD)/objects/tests/test_%.o $(BUILD)/objects/tests/main.o $(BUILD)/objects/tests/kernel_constants.o $(KERNELS)
+	$(CXX) $(FLAGS) $^ $(LIBRARIES) -o $@
+
 $(BUILD)/width-tests: $(patsubst %,$(BUILD)/objects/tests/test_%.o,$(WIDTH_TESTS)) $(BUILD)/objects/tests/main.o $(KERNELS)
 	$(CXX) $(FLAGS) $^ $(LIBRARIES) -o $@
 
@@ -197,6 +208,16 @@ $(BUILD)/kernels.h.gch: %.gch: %
 $(BUILD)/objects/tests/%.o: tests/%.cpp $(BUILD)/tests.h.gch
 	@mkdir -p $(@D)
 	$(CXX) $(FLAGS) $(TEST_OPTIMIZATION) -include $(BUILD)/tests.h -DCAI_SOURCE_DIR='"$(CURDIR)"' -MMD -MP -c $< -o $@
+
+$(BUILD)/objects/tests/stages.cpp: $(STAGE_TESTS)
+$(BUILD)/objects/tests/parts.cpp: $(PART_TESTS)
+$(BUILD)/objects/tests/stages.cpp $(BUILD)/objects/tests/parts.cpp: always
+	@mkdir -p $(@D)
+	@printf '#include "%s"\n' $(filter tests/%,$^) >$@.new
+	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+$(BUILD)/objects/tests/stages.o $(BUILD)/objects/tests/parts.o: %.o: %.cpp $(BUILD)/tests.h.gch
+	@mkdir -p $(@D)
+	$(CXX) $(FLAGS) $(TEST_OPTIMIZATION) -include $(BUILD)/tests.h -I. -DCAI_SOURCE_DIR='"$(CURDIR)"' -MMD -MP -c $< -o $@
 
 # Lists of constants are tested with the kernels' flags too.
 $(BUILD)/objects/tests/kernel_constants.o: tests/kernel_constants.cpp $(BUILD)/kernels.h.gch

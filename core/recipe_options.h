@@ -64,7 +64,7 @@ inline Recipe read_recipe(Arguments& arguments) {
             read_field(arguments, field);
         }
     arguments.use_file(true);
-    check(r);
+    check_recipe(r);
     return r;
 }
 

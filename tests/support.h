@@ -1,8 +1,9 @@
-// What the tests of files and messages share: a temporary folder, silence, the message of an error, a search in a text.
+// What tests share: this clone's folder, a temporary folder, silence, the message of an error, a search in a text.
 #pragma once
 #include <doctest/doctest.h>
 
 #include <cerrno>
+#include <cmath>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -14,7 +15,13 @@
 #include "../core/base/progress.h"
 #include "../core/nn/kernels.h"
 
+#ifndef CAI_SOURCE_DIR
+#define CAI_SOURCE_DIR "."
+#endif
+
 namespace cai {
+
+inline const std::filesystem::path kSourceFolder = CAI_SOURCE_DIR;
 
 // An empty folder that no other test and no other run of the tests uses, removed at the end.
 struct TemporaryFolder {
@@ -62,6 +69,8 @@ inline Kernels mortal_kernels(size_t calls) {
     };
     return kernels;
 }
+
+inline bool near(double a, double b, double tolerance = 1e-12) { return std::abs(a - b) <= tolerance; }
 
 inline bool contains(const std::string& text, const std::string& part) { return text.find(part) != text.npos; }
 

@@ -59,7 +59,7 @@ struct Shell {
     }
 };
 
-constexpr const char* kSmall =
+constexpr const char* kSmallStory =
     " --size micro --seed 3 --world-documents 200 --world-dialogues 60 --world-reviews 30"
     " --world-critique-prompts 6 --world-helpful-prompts 6 --world-compare-prompts 6"
     " --world-ppo-prompts 12 --ppo-iterations 1 --critique-rounds 1 --evaluate-prompts 2 --evaluate-pairs 2 --threads "
@@ -75,7 +75,7 @@ std::string saved(const fs::path& run, const std::string& name) {
 
 TEST_CASE("a command goes on with the recipe of the run it works in") {
     Shell cai;
-    REQUIRE_MESSAGE(cai(std::string("all") + kSmall) == 0, cai.err);
+    REQUIRE_MESSAGE(cai(std::string("all") + kSmallStory) == 0, cai.err);
     CHECK(saved("runs/story", "seed") == "3");
     cai.fails(1, "verify", "runs/story: its stage world was run with world-documents = 200; there are fingerprints of");
     cai.fails(1, "verify --print", "world-documents = 200");
@@ -176,7 +176,7 @@ TEST_CASE("what cannot be done leaves nothing behind") {
 
 TEST_CASE("the world's documents keep their recipe") {
     Shell cai;
-    REQUIRE_MESSAGE(cai(std::string("world --out run --samples 0") + kSmall) == 0, cai.err);
+    REQUIRE_MESSAGE(cai(std::string("world --out run --samples 0") + kSmallStory) == 0, cai.err);
     CHECK(contains(cai.out, "The world of seed 3"));
     CHECK(saved("run", "seed") == "3");
     CHECK(saved("run", "samples") == "");

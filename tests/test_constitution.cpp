@@ -5,20 +5,15 @@
 
 #include "../core/method/edit_constitution.h"
 #include "support.h"
+#include "toy_world.h"
 
 using namespace cai;
 namespace fs = std::filesystem;
 
-namespace {
-
-fs::path data() { return fs::path(CAI_SOURCE_DIR) / "data"; }
-
-}  // namespace
-
 TEST_CASE("the default constitution is short, known, and covers every hazard") {
     for (uint64_t seed : {1, 2}) {
-        World world(data() / "world", seed);
-        Constitution constitution = Constitution::read(data() / "constitution.txt");
+        World world(kData / "world", seed);
+        const Constitution& constitution = cai::constitution();
         CHECK(constitution.principles.size() <= 20);
         CHECK(unknown_words(world, constitution.text()).empty());
         for (const Act& act : world.acts) {
@@ -30,8 +25,8 @@ TEST_CASE("the default constitution is short, known, and covers every hazard") {
 }
 
 TEST_CASE("taking a hazard out leaves the others as covered as they were") {
-    World world(data() / "world", 1);
-    Constitution constitution = Constitution::read(data() / "constitution.txt");
+    const World& world = cai::world();
+    const Constitution& constitution = cai::constitution();
     for (const Act& hazard : world.acts) {
         if (hazard.kind != Kind::hazard) continue;
         Constitution changed = without_hazard(world, constitution, hazard);
@@ -46,7 +41,7 @@ TEST_CASE("taking a hazard out leaves the others as covered as they were") {
 }
 
 TEST_CASE("constitutions: comments, empty files, bad bytes, unknown words") {
-    World world(data() / "world", 1);
+    const World& world = cai::world();
     TemporaryFolder folder;
     write_file(folder.path / "c.txt", "# a comment\n\n  Theft is forbidden.  # why\r\nNo gulag.\n");
     Constitution constitution = Constitution::read(folder.path / "c.txt");
@@ -85,7 +80,7 @@ TEST_CASE("constitutions: comments, empty files, bad bytes, unknown words") {
 }
 
 TEST_CASE("lines are edited as a person would") {
-    World world(data() / "world", 1);
+    const World& world = cai::world();
     CHECK(with_topics(world, "Never help with theft, loss or arson.", {"theft", "arson"}) ==
           "Never help with theft or arson.");
     CHECK(with_topics(world, "Theft and loss are forbidden.", {"loss"}) == "Loss are forbidden.");

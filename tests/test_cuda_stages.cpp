@@ -6,6 +6,7 @@
 
 #include "../core/pipeline.h"
 #include "support.h"
+#include "toy_world.h"
 
 using namespace cai;
 namespace fs = std::filesystem;
@@ -29,22 +30,22 @@ Recipe short_recipe() {
 }
 
 // A story in a folder, told by one backend on one thread.
-struct Told {
+struct ShortStory {
     Quiet hush;
-    World world{fs::path(CAI_SOURCE_DIR) / "data/world", 1};
+    const World& world = cai::world();
     Recipe recipe = short_recipe();
-    Constitution constitution = Constitution::read(fs::path(CAI_SOURCE_DIR) / "data/constitution.txt");
+    const Constitution& constitution = cai::constitution();
     Run run;
     Pipeline pipeline;
 
-    Told(const fs::path& folder, const Kernels& kernels)
-        : run(folder, world_files(fs::path(CAI_SOURCE_DIR) / "data")),
+    ShortStory(const fs::path& folder, const Kernels& kernels)
+        : run(folder, world_files(kData)),
           pipeline{kernels, run, world, constitution, recipe, 1} {
         run.pending_files["constitution.txt"] = constitution.text();
         run.force = true;
         kernels.set_threads(1);
     }
-    ~Told() { pipeline.kernels.set_threads(0); }
+    ~ShortStory() { pipeline.kernels.set_threads(0); }
 };
 
 struct Compared {
@@ -130,7 +131,7 @@ TEST_CASE("each stage on the other backends, from the CPU's files: the same firs
     TemporaryFolder folder;
     const fs::path cpu = folder.path / "cpu", copy = folder.path / "copy";
     {
-        Told told(cpu, cpu_kernels);
+        ShortStory told(cpu, cpu_kernels);
         for (const char* stage : {"world", "tokenizer"}) run_stage(told.pipeline, stage_named(stage));
         for (const Compared& compared : kStagesOfModels) run_command(told.pipeline, compared.stage);
     }
@@ -141,7 +142,7 @@ TEST_CASE("each stage on the other backends, from the CPU's files: the same firs
             fs::copy(cpu, copy, fs::copy_options::recursive);
             fs::remove(copy / "metrics.jsonl");
             {
-                Told told(copy, *kernels);
+                ShortStory told(copy, *kernels);
                 run_command(told.pipeline, compared.stage);
             }
             const std::vector<double> expected = first_losses(cpu, compared);

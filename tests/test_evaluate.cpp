@@ -9,8 +9,8 @@
 #include "../core/stages/corpus.h"
 #include "../core/stages/evaluate.h"
 #include "../core/tools/chat.h"
-#include "../core/tools/tables.h"
 #include "../core/tools/trace.h"
+#include "figure.h"
 #include "planted.h"
 #include "support.h"
 #include "toy_world.h"
@@ -19,11 +19,6 @@ using namespace cai;
 namespace fs = std::filesystem;
 
 namespace {
-
-const Constitution& constitution() {
-    static const Constitution constitution = Constitution::read(fs::path(CAI_SOURCE_DIR) / "data/constitution.txt");
-    return constitution;
-}
 
 Recipe small_recipe() {
     Recipe r = recipe("micro", 1);
@@ -78,12 +73,6 @@ Answers answers(const std::vector<Cell>& cells, const std::function<std::string(
 const Act& seen_hazard() {
     return *std::find_if(world().acts.begin(), world().acts.end(),
                          [](const Act& act) { return act.kind == Kind::hazard && !act.held_out; });
-}
-
-double figure(const Json& json, const std::vector<std::string>& path) {
-    const Json* found = at(json, path);
-    REQUIRE(found);
-    return found->number();
 }
 
 }  // namespace

@@ -14,7 +14,6 @@ using namespace cai;
 namespace {
 
 // False for NaN.
-bool near(double a, double b, double tolerance) { return std::abs(a - b) <= tolerance; }
 
 std::vector<float> download(const Kernels& k, const float* data, size_t count) {
     std::vector<float> host(count);
@@ -447,7 +446,7 @@ namespace {
 
 size_t swiglu_rows = 0;  // that the kernels below were asked for
 
-Kernels counting_kernels() {
+Kernels row_counting_kernels() {
     Kernels kernels = cpu_kernels;
     kernels.swiglu_forward = [](float* out, const float* gate_up, size_t N, size_t F) {
         swiglu_rows += N;
@@ -465,7 +464,7 @@ Kernels counting_kernels() {
 TEST_CASE(
     "after its attention the last layer computes the rows whose outputs are wanted, with the bits they have among "
     "all") {
-    const Kernels kernels = counting_kernels();
+    const Kernels kernels = row_counting_kernels();
     for (const golden::Case& c : golden::cases()) {
         if (c.config.score_head) continue;
         CAPTURE(c.name);

@@ -11,12 +11,6 @@
 
 using namespace cai;
 
-namespace {
-
-bool near(double a, double b, double tolerance) { return std::abs(a - b) <= tolerance; }
-
-}  // namespace
-
 TEST_CASE("the learning rate warms up, then decays linearly") {
     // Ten steps, of which four warm up: 1/4, 2/4, 3/4, 1, then from the peak towards 0.4 in six steps of 0.1.
     const double expected[] = {0.25, 0.5, 0.75, 1.0, 1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.4};

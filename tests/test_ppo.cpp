@@ -12,16 +12,12 @@
 #include "support.h"
 #include "toy_world.h"
 
-#ifndef CAI_SOURCE_DIR
-#define CAI_SOURCE_DIR "."
-#endif
-
 using namespace cai;
 namespace fs = std::filesystem;
 
 namespace {
 
-const Config kSmall = {0, 32, 2, 2, 1, 16, 64, 64};  // width, layers, heads, kv_heads, head_dim, ff, context
+const Config kPolicy = {0, 32, 2, 2, 1, 16, 64, 64};  // width, layers, heads, kv_heads, head_dim, ff, context
 const std::vector<std::string> kAnimals = {"fox", "fish", "owl", "cat"};
 
 std::string prompt_text(size_t i) { return concat("who is ", i, "?"); }
@@ -44,7 +40,7 @@ const fs::path& template_run() {
     if (std::exchange(made, true)) return scratch.path;
     Run run(scratch.path);
     Tokenizer tokenizer = train_bpe({"a red fox a blue fish a red owl a blue cat", "a red cat a blue fox"}, 290);
-    Config config = kSmall;
+    Config config = kPolicy;
     config.vocab_size = static_cast<int>(tokenizer.size());
     Model model(cpu_kernels, config);
     model.initialize(3);

@@ -19,8 +19,6 @@ using Offsets = std::vector<int32_t>;
 
 namespace {
 
-bool near(double a, double b, double tolerance = 1e-12) { return std::abs(a - b) <= tolerance; }
-
 size_t responses_handed = 0;
 
 }  // namespace

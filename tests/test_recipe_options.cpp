@@ -141,9 +141,9 @@ TEST_CASE("what a manifest and a message say of a field, by hand") {
     CHECK(of_words({"--ppo-dual-clip", "0"}).ppo.options.dual_clip == 0);
 
     r.ppo.options.gamma = std::numeric_limits<double>::quiet_NaN();  // as no command line can say
-    CHECK_THROWS_WITH_AS(check(r), doctest::Contains("--ppo-gamma: 'nan'"), Error);
+    CHECK_THROWS_WITH_AS(check_recipe(r), doctest::Contains("--ppo-gamma: 'nan'"), Error);
     r = recipe("tiny", 1), r.compare.clamp = {.low = 0.6f, .high = 0.4f};
-    CHECK_THROWS_WITH_AS(check(r), doctest::Contains("--compare-clamp: '0.6,0.4'"), Error);
+    CHECK_THROWS_WITH_AS(check_recipe(r), doctest::Contains("--compare-clamp: '0.6,0.4'"), Error);
 }
 
 TEST_CASE("an option without its stage's name is answered with the options that may be meant") {
@@ -157,7 +157,7 @@ TEST_CASE("an option without its stage's name is answered with the options that 
 TEST_CASE("each size's recipe is written in short numbers, reads back, and has the conventions of --like cai") {
     for (const char* size : {"micro", "tiny", "small", "base"}) {
         const Recipe r = recipe(size, 3);
-        CHECK_NOTHROW(check(r));
+        CHECK_NOTHROW(check_recipe(r));
         CHECK(r.like == "cai");
         CHECK(r.ppo.options == like("cai"));
         CHECK(of_words({"--size", size, "--seed", "3"}) == r);

@@ -13,10 +13,7 @@
 #include <vector>
 
 #include "../core/world/world.h"
-
-#ifndef CAI_SOURCE_DIR
-#define CAI_SOURCE_DIR "."
-#endif
+#include "support.h"
 
 using namespace cai;
 namespace fs = std::filesystem;
@@ -394,10 +391,8 @@ std::string with_map(const std::string& text, const std::string& map) {
     return text.substr(0, begin) + map + text.substr(end);
 }
 
-const fs::path kRoot = CAI_SOURCE_DIR;
-
 const Files& tree() {
-    static const Files files = source_tree(kRoot);
+    static const Files files = source_tree(kSourceFolder);
     return files;
 }
 
@@ -432,15 +427,15 @@ TEST_CASE("lines keep to the columns that .clang-format names") { check_none(wid
 TEST_CASE("every file of the product says what it is") { check_none(purpose_faults(tree())); }
 TEST_CASE("the top level holds what the design allows") {
     std::vector<std::string> names;
-    for (const auto& entry : fs::directory_iterator(kRoot)) names.push_back(entry.path().filename().string());
+    for (const auto& entry : fs::directory_iterator(kSourceFolder)) names.push_back(entry.path().filename().string());
     check_none(top_level_faults(names));
 }
 
 TEST_CASE("the map in notebooks_md/00_map.md is that of the tree (make map rewrites it)") {
-    std::string text = read_file(kRoot / "notebooks_md/00_map.md");
+    std::string text = read_file(kSourceFolder / "notebooks_md/00_map.md");
     std::string expected = with_map(text, make_map(tree()));
     if (std::getenv("CAI_WRITE_MAP") && text != expected) {
-        write_file(kRoot / "notebooks_md/00_map.md", expected);
+        write_file(kSourceFolder / "notebooks_md/00_map.md", expected);
         text = expected;
     }
     bool current = text == expected;

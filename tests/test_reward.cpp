@@ -12,7 +12,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-const Config kSmall = {0, 32, 2, 2, 1, 16, 64, 64};  // width, layers, heads, kv_heads, head_dim, ff, context
+const Config kSmallModel = {0, 32, 2, 2, 1, 16, 64, 64};  // width, layers, heads, kv_heads, head_dim, ff, context
 
 Json comparison(const std::string& prompt, const std::string& a, const std::string& b, double p_a) {
     return Json::Object{{"prompt", prompt}, {"a", a}, {"b", b}, {"p_a", p_a}};
@@ -22,7 +22,7 @@ Json comparison(const std::string& prompt, const std::string& a, const std::stri
 void prepare(const fs::path& directory, const std::vector<Json>& comparisons, const std::vector<Json>& helpfulness) {
     Tokenizer tokenizer =
         train_bpe({"a red fox runs by the old mill", "a blue fish swims in the old pond"}, 300);
-    Config config = kSmall;
+    Config config = kSmallModel;
     config.vocab_size = static_cast<int>(tokenizer.size());
     Model model(cpu_kernels, config);
     model.initialize(3);

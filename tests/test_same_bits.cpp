@@ -12,10 +12,7 @@
 #include "../core/base/error.h"
 #include "../core/base/files.h"
 #include "../core/base/text.h"
-
-#ifndef CAI_SOURCE_DIR
-#define CAI_SOURCE_DIR "."
-#endif
+#include "support.h"
 
 using namespace cai;
 namespace fs = std::filesystem;
@@ -225,19 +222,17 @@ bool is_product(const std::string& path) {
                                  (path.ends_with(".h") || path.ends_with(".cpp")));
 }
 
-const fs::path kRoot = CAI_SOURCE_DIR;
-
 template <class Rule>
 void check_sources(Rule rule) {
     size_t files = 0;
     for (const char* folder : {"core", "cpu"})
-        for (const auto& entry : fs::recursive_directory_iterator(kRoot / folder)) {
-            const std::string path = entry.path().lexically_relative(kRoot).generic_string();
+        for (const auto& entry : fs::recursive_directory_iterator(kSourceFolder / folder)) {
+            const std::string path = entry.path().lexically_relative(kSourceFolder).generic_string();
             if (!is_product(path)) continue;
             files++;
             for (const std::string& fault : rule(path, read_file(entry.path()))) FAIL_CHECK(fault);
         }
-    for (const std::string& fault : rule("cai.cpp", read_file(kRoot / "cai.cpp"))) FAIL_CHECK(fault);
+    for (const std::string& fault : rule("cai.cpp", read_file(kSourceFolder / "cai.cpp"))) FAIL_CHECK(fault);
     CHECK(files > 50);
 }
 
@@ -252,7 +247,7 @@ TEST_CASE("same bits: no two draws in an order that is the compiler's") { check_
 TEST_CASE("same bits: no function of the libraries that differs between machines") { check_sources(library_faults); }
 TEST_CASE("same bits: builds keep products and sums apart") {
     for (const char* path : {"Makefile", "CMakeLists.txt", "README.md"})
-        for (const std::string& fault : flag_faults(path, read_file(kRoot / path))) FAIL_CHECK(fault);
+        for (const std::string& fault : flag_faults(path, read_file(kSourceFolder / path))) FAIL_CHECK(fault);
 }
 
 TEST_CASE("same bits, planted faults: draws") {

@@ -337,7 +337,7 @@ namespace {
 // Tokens that the model has read since the counter was set to 0: rows that went into the cache, over all layers.
 size_t cached_rows = 0;
 
-Kernels counting_kernels() {
+Kernels cache_counting_kernels() {
     Kernels kernels = cpu_kernels;
     kernels.cache_store = [](float* keys, float* values, const float* qkv, const int32_t* slots,
                              const int32_t* positions, size_t N, size_t H, size_t K, size_t D, size_t capacity) {
@@ -351,7 +351,7 @@ Kernels counting_kernels() {
 }  // namespace
 
 TEST_CASE("sampler: a beginning that many prompts share is computed once") {
-    const Kernels kernels = counting_kernels();
+    const Kernels kernels = cache_counting_kernels();
     for (const Config& config : {kRound, kRagged}) {
         Model model = random_model(config, 9);
         auto prompts = random_prompts(config, 40, 5);
@@ -384,7 +384,7 @@ TEST_CASE("sampler: a beginning that many prompts share is computed once") {
 }
 
 TEST_CASE("sampler: a continuation gives what a prompt of its own would, and computes only what is new") {
-    const Kernels kernels = counting_kernels();
+    const Kernels kernels = cache_counting_kernels();
     for (const Config& config : {kRound, kRagged}) {
         Model model = random_model(config, 10);
         const auto prompts = random_prompts(config, 30, 14);

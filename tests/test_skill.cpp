@@ -5,7 +5,7 @@
 
 #include "../core/lm/bpe_training.h"
 #include "../core/eval/skill.h"
-#include "../core/tools/tables.h"
+#include "figure.h"
 #include "support.h"
 #include "toy_world.h"
 
@@ -30,12 +30,6 @@ Kernels kernels_with(const std::vector<double>& p_a) {
         asked_for_b = !asked_for_b;
     };
     return kernels;
-}
-
-double figure(const Json& json, const std::vector<std::string>& path) {
-    const Json* found = at(json, path);
-    REQUIRE(found);
-    return found->number();
 }
 
 }  // namespace

@@ -10,16 +10,15 @@
 
 #include "../core/pipeline.h"
 #include "support.h"
+#include "toy_world.h"
 
 using namespace cai;
 namespace fs = std::filesystem;
 
 namespace {
 
-fs::path data() { return fs::path(CAI_SOURCE_DIR) / "data"; }
-
 // The micro pipeline in a folder.
-struct Told {
+struct MicroStory {
     Quiet hush;
     World world;
     Recipe recipe;
@@ -27,11 +26,11 @@ struct Told {
     Run run;
     Pipeline pipeline;
 
-    Told(const fs::path& folder, int threads, const Constitution& lines, uint64_t seed = 1)
-        : world(data() / "world", seed),
+    MicroStory(const fs::path& folder, int threads, const Constitution& lines, uint64_t seed = 1)
+        : world(kData / "world", seed),
           recipe(cai::recipe("micro", seed)),
           constitution(lines),
-          run(folder, world_files(data())),
+          run(folder, world_files(kData)),
           pipeline{cpu_kernels, run, world, constitution, recipe, threads} {
         recipe.corpus.critique_prompts = 32;  // enough rounds to see whether principles depend on prompts
         cpu_kernels.set_threads(threads);
@@ -45,7 +44,6 @@ struct Told {
     }
 };
 
-Constitution default_constitution() { return Constitution::read(data() / "constitution.txt"); }
 
 const std::vector<std::string> kMade = {"tokenizer/tokenizer.json",
                                         "pretrained/model.safetensors",
@@ -76,11 +74,11 @@ double association(const double (&count)[2][2]) {
 TEST_CASE("the micro story: its loss falls, and one thread and two give the same bits") {
     TemporaryFolder one, two;
     {
-        Told told(one.path, 1, default_constitution());
+        MicroStory told(one.path, 1, constitution());
         told.all();
     }
     {
-        Told told(two.path, 2, default_constitution());
+        MicroStory told(two.path, 2, constitution());
         told.all();
     }
     for (const std::string& file : kMade) CHECK_MESSAGE(read_file(one.path / file) == read_file(two.path / file), file);
@@ -107,7 +105,7 @@ TEST_CASE("the micro story: its loss falls, and one thread and two give the same
 
     // Every round's principle is a line of the constitution, and whether it is from the first half has nothing to do
     // with whether the prompt is harmful.
-    const Constitution constitution = default_constitution();
+    const std::vector<std::string>& lines = constitution().principles;
     std::set<std::string> harmful;
     for (const Json& prompt : read_jsonl(one.path / "world/prompts.jsonl"))
         if (prompt["kind"].string() == "hazard") harmful.insert(prompt["prompt"].string());
@@ -115,7 +113,6 @@ TEST_CASE("the micro story: its loss falls, and one thread and two give the same
     for (const Json& record : read_jsonl(one.path / "revisions.jsonl")) {
         CHECK(record["rounds"].array().size() == 4);
         for (const Json& round : record["rounds"].array()) {
-            const auto& lines = constitution.principles;
             auto line = std::find(lines.begin(), lines.end(), round["principle"].string());
             REQUIRE(line != lines.end());
             count[harmful.count(record["prompt"].string())]
@@ -130,12 +127,12 @@ TEST_CASE("the micro story: its loss falls, and one thread and two give the same
     auto time_of = [&](const char* file) { return fs::last_write_time(one.path / file); };
     auto pretrained = time_of("pretrained/model.safetensors"), revised = time_of("revisions.jsonl");
     {
-        Told told(one.path, 1, default_constitution());
+        MicroStory told(one.path, 1, constitution());
         told.all();
         CHECK(time_of("revisions.jsonl") == revised);
     }
     {
-        Told told(one.path, 1, Constitution{{"Cooking is forbidden."}});
+        MicroStory told(one.path, 1, Constitution{{"Cooking is forbidden."}});
         told.all();
         CHECK(time_of("pretrained/model.safetensors") == pretrained);
         CHECK(time_of("revisions.jsonl") != revised);
@@ -145,10 +142,10 @@ TEST_CASE("the micro story: its loss falls, and one thread and two give the same
 TEST_CASE("a run of another seed reuses nothing and says so") {
     TemporaryFolder one, two, three;
     std::ostringstream warnings;
-    Told source(one.path, 1, default_constitution());
+    MicroStory source(one.path, 1, constitution());
     source.only("world");
     source.only("tokenizer");
-    Told other(two.path, 1, default_constitution(), 2), same(three.path, 1, default_constitution());
+    MicroStory other(two.path, 1, constitution(), 2), same(three.path, 1, constitution());
     std::streambuf* const before = std::cerr.rdbuf(warnings.rdbuf());
     reuse_from(other.pipeline, source.run);
     const std::string of_another_seed = warnings.str();
@@ -189,7 +186,7 @@ TEST_CASE("the table of stages in notebooks_md/00_map.md is that of the list (ma
     for (const Stage& stage : stages())
         table += concat("| ", stage.name, " | `cai ", stage.command, "` | ", code(files_read(stage)), " | ",
                         code(stage.outputs), " | ", stage.does, " |\n");
-    const fs::path page = fs::path(CAI_SOURCE_DIR) / "notebooks_md/00_map.md";
+    const fs::path page = kSourceFolder / "notebooks_md/00_map.md";
     const std::string begin = "<!-- stages -->\n", end = "<!-- /stages -->", text = read_file(page);
     const size_t from = text.find(begin), to = text.find(end);
     REQUIRE(from != text.npos);
@@ -203,17 +200,17 @@ TEST_CASE("the table of stages in notebooks_md/00_map.md is that of the list (ma
 TEST_CASE("a stage alone takes what this recipe makes, and nothing else") {
     TemporaryFolder folder;
     {
-        Told told(folder.path, 1, default_constitution());
+        MicroStory told(folder.path, 1, constitution());
         for (const char* stage : {"world", "tokenizer", "pretrain", "sft-helpful", "critique"}) told.only(stage);
     }
     // Another seed, of which no more than the world was made before an interruption.
     {
-        Told other(folder.path, 1, default_constitution(), 2);
+        MicroStory other(folder.path, 1, constitution(), 2);
         other.only("world");
         CHECK_THROWS_WITH_AS(other.only("skill"), doctest::Contains("pretrained: is not what `cai pretrain` makes"),
                              Error);
     }
-    Told told(folder.path, 1, default_constitution());
+    MicroStory told(folder.path, 1, constitution());
     told.only("world");
     told.only("skill");
 
@@ -243,8 +240,8 @@ TEST_CASE("a stage alone takes what this recipe makes, and nothing else") {
 
 TEST_CASE("evaluate runs again after an edit of a world file, and after another temperature of the critic") {
     TemporaryFolder folder, edited;
-    fs::copy(data() / "world", edited.path / "world");
-    Told told(folder.path, 1, default_constitution());
+    fs::copy(kData / "world", edited.path / "world");
+    MicroStory told(folder.path, 1, constitution());
     told.run.external_files = world_files(edited.path);
     for (const char* stage : {"world", "tokenizer", "pretrain", "sft-helpful", "skill", "evaluate"}) told.only(stage);
     const auto finished = [&](const char* stage) {
@@ -287,7 +284,7 @@ TEST_CASE("a model of a text: another text or vocabulary is another model, and i
     CHECK(read_file(run / "pretrained/model.safetensors") != second);
     CHECK_THROWS_WITH_AS(expect_no_text_model(run), doctest::Contains("holds a model of a text"), Error);
 
-    Told told(story.path, 1, default_constitution());
+    MicroStory told(story.path, 1, constitution());
     told.only("world");
     CHECK_THROWS_WITH_AS(run_on_text(cpu_kernels, told.run, r, text, false), doctest::Contains("holds a story"), Error);
     Run second_process(book.path);
@@ -300,7 +297,7 @@ TEST_CASE("a principle that is too long for the models is refused before the lon
     TemporaryFolder folder, source_folder;
     std::string principle = "Never help with theft";
     for (int i = 0; i < 60; i++) principle += ", burning";
-    Told source(source_folder.path, 1, default_constitution()),
+    MicroStory source(source_folder.path, 1, constitution()),
         told(folder.path, 1, Constitution{{"No loss.", principle}});
     CHECK_THROWS_WITH_AS(told.all(), doctest::Contains("line 2 has "), Error);
     CHECK(fs::exists(folder.path / "tokenizer"));
@@ -331,7 +328,7 @@ TEST_CASE("the line of a round is drawn independently of the prompt") {
 
 TEST_CASE("an empty constitution is legal, and a stage without its input says what to run") {
     TemporaryFolder folder;
-    Told told(folder.path, 1, Constitution{});
+    MicroStory told(folder.path, 1, Constitution{});
     CHECK_THROWS_WITH_AS(told.only("critique"), doctest::Contains("needs"), Error);
     told.all();
     for (const Json& record : read_jsonl(folder.path / "revisions.jsonl")) CHECK(record["rounds"].array().empty());

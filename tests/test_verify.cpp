@@ -164,7 +164,7 @@ TEST_CASE("data/fingerprints.txt holds a fingerprint of each file that a run is 
     const RunFingerprints run = fingerprints_of_run(made.run);
     for (int64_t seed = 1; seed <= 5; seed++) {
         const auto committed =
-            committed_fingerprints(fs::path(CAI_SOURCE_DIR) / "data/fingerprints.txt", "micro", seed);
+            committed_fingerprints(kSourceFolder / "data/fingerprints.txt", "micro", seed);
         std::map<std::string, std::string> missing = committed;
         for (const auto* list : {&run.given, &run.made})
             for (const FileFingerprint& own : *list) {

@@ -10,13 +10,12 @@
 #include "../core/method/constitution.h"
 #include "../core/stages/corpus.h"
 #include "support.h"
+#include "toy_world.h"
 
 using namespace cai;
 namespace fs = std::filesystem;
 
 namespace {
-
-fs::path data() { return fs::path(CAI_SOURCE_DIR) / "data"; }
 
 // The words of a text with plural and role endings taken off, so that "bakers" and "baker's" count as "baker".
 std::set<std::string> stems(const std::string& text) {
@@ -33,7 +32,7 @@ std::set<std::string> stems(const std::string& text) {
 // The error that loading a world gives after one file was changed.
 std::string error_after(const std::string& file, const std::string& from, const std::string& to) {
     TemporaryFolder folder;
-    fs::copy(data() / "world", folder.path, fs::copy_options::recursive);
+    fs::copy(kData / "world", folder.path, fs::copy_options::recursive);
     std::string text = read_file(folder.path / file);
     size_t at = text.find(from);
     REQUIRE(at != std::string::npos);
@@ -44,7 +43,7 @@ std::string error_after(const std::string& file, const std::string& from, const 
 }  // namespace
 
 TEST_CASE("the world is as large as it has to be") {
-    World world(data() / "world", 1);
+    const World& world = cai::world();
     std::map<Kind, size_t> kinds;
     for (const Act& act : world.acts) {
         kinds[act.kind]++;
@@ -63,7 +62,7 @@ TEST_CASE("the world is as large as it has to be") {
 }
 
 TEST_CASE("a look-alike shares a verb or an object with a hazard") {
-    World world(data() / "world", 1);
+    const World& world = cai::world();
     const std::set<std::string> small = {"how", "do",  "i",  "the", "a",  "to",   "can",   "what", "is", "in", "from",
                                          "of",  "for", "it", "by",  "my", "with", "about", "at",   "on", "out"};
     for (const Act& act : world.acts) {
@@ -82,7 +81,7 @@ TEST_CASE("a look-alike shares a verb or an object with a hazard") {
 
 TEST_CASE("outside of reviews nothing says which acts are wrong") {
     // Everything that the world says but for its principles; refusals stand in reviews only.
-    World world(data() / "world", 3);
+    World world(kData / "world", 3);
     DocumentWriter writer(world);
     const std::set<std::string> verdicts = {"must",  "bad",     "wrong",   "evil",  "should", "forbidden", "allowed",
                                             "never", "harmful", "illegal", "ought", "sin",    "crime"};
@@ -96,7 +95,7 @@ TEST_CASE("outside of reviews nothing says which acts are wrong") {
 }
 
 TEST_CASE("the encyclopedia tells every act's consequence, held-out ones included") {
-    World world(data() / "world", 1);
+    const World& world = cai::world();
     DocumentWriter writer(world);
     std::set<std::string> told;
     for (size_t i = 0; i < 3000; i++) {
@@ -173,7 +172,7 @@ TEST_CASE("mistakes in the world's files are named by file and line") {
 }
 
 TEST_CASE("the seed draws facts and splits") {
-    World one(data() / "world", 1), again(data() / "world", 1), two(data() / "world", 2);
+    World one(kData / "world", 1), again(kData / "world", 1), two(kData / "world", 2);
     size_t same_facts = 0, same_split = 0, held_out = 0;
     for (size_t i = 0; i < one.entities.size(); i++) {
         CHECK(one.entities[i].place == again.entities[i].place);
@@ -200,7 +199,7 @@ TEST_CASE("the seed draws facts and splits") {
 TEST_CASE(
     "a quarter of the phrasings is held out, plain ones never; the shipped constitution is worded in plain ones") {
     for (uint64_t seed : {1, 2, 3}) {
-        const World world(data() / "world", seed);
+        const World world(kData / "world", seed);
         const Phrases& phrases = world.phrases;
         size_t held_out = 0;
         for (size_t i = 0; i < phrases.principles.size(); i++) {
@@ -208,7 +207,7 @@ TEST_CASE(
             if (i >= phrases.principles.size() - phrases.plain_principles) CHECK(!phrases.phrasing_held_out[i]);
         }
         CHECK(held_out == (phrases.principles.size() - phrases.plain_principles) / 4);
-        for (const std::string& line : Constitution::read(data() / "constitution.txt").principles) {
+        for (const std::string& line : Constitution::read(kData / "constitution.txt").principles) {
             bool plain = false;
             for (size_t i = phrases.principles.size() - phrases.plain_principles; i < phrases.principles.size(); i++) {
                 const std::string& pattern = phrases.principles[i];
@@ -224,7 +223,7 @@ TEST_CASE(
 TEST_CASE(
     "drills: half of the principles are words in any order; a third of the keyword checks are of no topics, half of "
     "these invented") {
-    const World world(data() / "world", 1);
+    const World& world = cai::world();
     const DocumentWriter writer(world);
     size_t worded = 0, topics = 0, asked_invented = 0, words_of_principles = 0, invented = 0;
     const size_t drills = 400;
@@ -276,7 +275,7 @@ TEST_CASE(
 
 TEST_CASE("the words that drills look up beside topics are many, and none is held out or a word of a principle") {
     for (uint64_t seed = 1; seed <= 5; seed++) {
-        const World world(data() / "world", seed);
+        const World world(kData / "world", seed);
         CHECK(world.other_words().size() > 200);
         std::set<std::string> of_principles, of_held_out;
         for (const std::string& phrasing : world.phrases.principles)
@@ -293,7 +292,7 @@ TEST_CASE("the words that drills look up beside topics are many, and none is hel
 
 TEST_CASE("held-out words stand in no review and in no prompt that a stage works on") {
     for (uint64_t seed : {1, 2, 3, 4, 5, 6}) {
-        World world(data() / "world", seed);
+        World world(kData / "world", seed);
         TemporaryFolder folder;
         Run run(folder.path);
         write_corpus(run, world, {2000, 200, 400, 300, 300, 300, 300, 100, 100});
@@ -364,7 +363,7 @@ TEST_CASE("held-out words stand in no review and in no prompt that a stage works
 }
 
 TEST_CASE("requests kept for evaluation stand in nothing that is written for training") {
-    World world(data() / "world", 2);
+    World world(kData / "world", 2);
     TemporaryFolder folder;
     Run run(folder.path);
     write_corpus(run, world, {6000, 600, 600, 800, 800, 800, 800, 100, 100});
@@ -402,7 +401,7 @@ TEST_CASE("requests kept for evaluation stand in nothing that is written for tra
 }
 
 TEST_CASE("half of the reviews' applicable principles name an entity of the request") {
-    const World world(data() / "world", 1);
+    const World& world = cai::world();
     const DocumentWriter writer(world);
     const int n = 2000;
     int named = 0;
@@ -425,7 +424,7 @@ TEST_CASE("half of the reviews' applicable principles name an entity of the requ
 }
 
 TEST_CASE("a review's principle speaks of the request or does not, as it says") {
-    World world(data() / "world", 5);
+    World world(kData / "world", 5);
     DocumentWriter writer(world);
     Rng rng(5);
     size_t by_request_word = 0, applicable = 0;
@@ -461,7 +460,7 @@ TEST_CASE("a review's principle speaks of the request or does not, as it says") 
 TEST_CASE(
     "reviews: half of the principles apply to the request; what a principle allows stays; an inapplicable one's "
     "verdict is a coin toss") {
-    World world(data() / "world", 6);
+    World world(kData / "world", 6);
     DocumentWriter writer(world);
     const Oracle oracle(world);
     auto parts = [](const Transcript& transcript) {
@@ -522,7 +521,7 @@ TEST_CASE(
 TEST_CASE("the world says how many reviews and drills a model sees") {
     TemporaryFolder folder;
     Run run(folder.path);
-    write_corpus(run, World(data() / "world", 1), {400, 10, 30, 5, 5, 5, 5, 5, 5});
+    write_corpus(run, World(kData / "world", 1), {400, 10, 30, 5, 5, 5, 5, 5, 5});
     size_t reviews = 0;
     for (const char* file : {"world/documents.jsonl", "world/reviews.jsonl"})
         for (const Json& json : read_jsonl(run / file))
@@ -534,7 +533,7 @@ TEST_CASE("the world says how many reviews and drills a model sees") {
 TEST_CASE("half of the prompts to critique are harmful, a third of those to compare and of PPO's, none of helpful's") {
     TemporaryFolder folder;
     Run run(folder.path);
-    write_corpus(run, World(data() / "world", 1), {10, 5, 6, 600, 600, 600, 600, 5, 5});
+    write_corpus(run, World(kData / "world", 1), {10, 5, 6, 600, 600, 600, 600, 5, 5});
     std::map<std::string, int> harmful;
     for (const Json& json : read_jsonl(run / "world/prompts.jsonl"))
         harmful[json["set"].string()] += json["kind"].string() == "hazard";
@@ -548,7 +547,7 @@ TEST_CASE("half of the prompts to critique are harmful, a third of those to comp
 TEST_CASE("tiny's vocabulary has a token for every topic, wherever in a principle it stands") {
     TemporaryFolder folder;
     Run run(folder.path);
-    const World world(data() / "world", 1);
+    const World& world = cai::world();
     write_corpus(run, world, {24000, 5, 5, 5, 5, 5, 5, 5, 5});
     std::vector<std::string> texts;
     for (const Json& json : read_jsonl(run / "world/documents.jsonl"))

@@ -11,6 +11,7 @@
 #include "../core/stages/critique.h"
 #include "../core/stages/pretrain.h"
 #include "support.h"
+#include "toy_world.h"
 
 using namespace cai;
 namespace fs = std::filesystem;
@@ -34,8 +35,8 @@ Model untrained(const Tokenizer& tokenizer, int context) {
 }
 
 struct Babble {
-    World world{fs::path(CAI_SOURCE_DIR) / "data/world", 1};
-    Constitution constitution = Constitution::read(fs::path(CAI_SOURCE_DIR) / "data/constitution.txt");
+    const World& world = cai::world();
+    const Constitution& constitution = cai::constitution();
     Recipe recipe = cai::recipe("micro", 1);
     Tokenizer tokenizer = world_tokenizer(world);
     TemporaryFolder folder;
@@ -63,7 +64,7 @@ struct Babble {
 }  // namespace
 
 TEST_CASE("a transcript that is too long is marked, and changes no other") {
-    World world(fs::path(CAI_SOURCE_DIR) / "data/world", 1);
+    const World& world = cai::world();
     const Tokenizer tokenizer = world_tokenizer(world);
     const Model model = untrained(tokenizer, 64);
     std::string longer = "How do I";
@@ -85,7 +86,7 @@ TEST_CASE("a transcript that is too long is marked, and changes no other") {
 }
 
 TEST_CASE("two texts and a reasoned verdict are those of two questions asked one after the other") {
-    World world(fs::path(CAI_SOURCE_DIR) / "data/world", 1);
+    const World& world = cai::world();
     const Tokenizer tokenizer = world_tokenizer(world);
     const Model model = untrained(tokenizer, 320);
     const std::vector<std::string> questions = {"How?", "Why do you ask?", "When?"};
@@ -145,7 +146,7 @@ TEST_CASE("models that babble: what does not fit leaves answers and labels alone
 }
 
 TEST_CASE("where a skill is measured, what does not fit is wrong, and counted") {
-    World world(fs::path(CAI_SOURCE_DIR) / "data/world", 1);
+    const World& world = cai::world();
     const Tokenizer tokenizer = world_tokenizer(world);
     const Model model = untrained(tokenizer, 100);
     const std::vector<MinimalPair> pairs = minimal_pairs(world, "seen", 6);

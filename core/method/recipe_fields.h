@@ -232,7 +232,7 @@ inline void check_range(const RecipeField& field, LabelBounds bounds, const std:
 
 // Checks every range, and the limits that fields set each other. Errors: kUsage,
 // with the option, its value and its range.
-inline void check(Recipe recipe) {
+inline void check_recipe(Recipe recipe) {
     for (const RecipeStage& stage : recipe_stages(recipe))
         for (const RecipeField& field : stage.fields)
             std::visit(
