@@ -11,7 +11,7 @@ namespace cai::cpu {
 constexpr size_t kBlock = 8192;
 
 void accumulate_and_clear(float* sum, float* terms, size_t n) {
-    parallel_blocks(n, kBlock, n > kParallelFloats, [&](size_t first, size_t last) {
+    parallel_blocks(n, kBlock, n > parallel_limits.floats, [&](size_t first, size_t last) {
         for (size_t i = first; i < last; ++i) {
             sum[i] += terms[i];
             terms[i] = 0;
@@ -22,7 +22,7 @@ void accumulate_and_clear(float* sum, float* terms, size_t n) {
 double sum_of_squares(const float* x, size_t n) {
     // Each block is summed on its own, then the blocks in order.
     std::vector<double> sums(divide_up(n, kBlock));
-    parallel_blocks(n, kBlock, n > kParallelFloats, [&](size_t first, size_t last) {
+    parallel_blocks(n, kBlock, n > parallel_limits.floats, [&](size_t first, size_t last) {
         double lane[8] = {};
         size_t i = first;
         for (; i + 8 <= last; i += 8)
@@ -41,7 +41,7 @@ void adamw(float* parameters, float* m, float* v, const float* gradients, size_t
     const float correction1 = static_cast<float>(1 - elementary::pow(static_cast<double>(beta1), step));
     const float correction2 = static_cast<float>(std::sqrt(1 - elementary::pow(static_cast<double>(beta2), step)));
     const float rate = learning_rate / correction1, keep = 1 - learning_rate * weight_decay;
-    parallel_blocks(n, kBlock, n > kParallelFloats, [&](size_t first, size_t last) {
+    parallel_blocks(n, kBlock, n > parallel_limits.floats, [&](size_t first, size_t last) {
         // Vectorised only if the build says -fno-math-errno: otherwise a square root may have to set errno.
 #pragma omp simd
         for (size_t i = first; i < last; ++i) {

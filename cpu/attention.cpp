@@ -69,10 +69,20 @@ void attend(float* out, size_t out_row, float* logsumexp, size_t logsumexp_row, 
     return top * scale + elementary::log(total);
 }
 
+// Of the scores of S sequences, H heads of D: products, counted as if every token looked at its whole sequence.
+static size_t score_products(const int32_t* offsets, size_t S, size_t H, size_t D) {
+    size_t pairs = 0;
+    for (size_t s = 0; s < S; ++s) {
+        const size_t n = offsets[s + 1] - offsets[s];
+        pairs += n * n;
+    }
+    return pairs * H * D;
+}
+
 void attention_forward(float* out, float* logsumexp, const float* qkv, const int32_t* offsets, size_t S, size_t H,
                        size_t K, size_t D) {
     const size_t row = (H + 2 * K) * D, group = H / K;
-    parallel_for(S * K, true, [&](size_t task) {
+    parallel_for(S * K, score_products(offsets, S, H, D) > parallel_limits.products, [&](size_t task) {
         const size_t begin = offsets[task / K], n = offsets[task / K + 1] - begin, k = task % K;
         const size_t padded = round_up(n, kLanes);
         const float* keys = qkv + begin * row + (H + k) * D;
@@ -97,7 +107,7 @@ void attention_backward(float* dqkv, const float* dout, const float* out, const 
                         const int32_t* offsets, size_t S, size_t H, size_t K, size_t D) {
     const size_t row = (H + 2 * K) * D, group = H / K, width = round_up(D, kLanes);
     const float scale = 1 / std::sqrt(static_cast<float>(D));
-    parallel_for(S * K, true, [&](size_t task) {
+    parallel_for(S * K, score_products(offsets, S, H, D) > parallel_limits.products, [&](size_t task) {
         const size_t begin = offsets[task / K], n = offsets[task / K + 1] - begin, k = task % K;
         const size_t padded = round_up(n, kLanes);
         const float *keys = qkv + begin * row + (H + k) * D, *values = keys + K * D;
@@ -163,7 +173,9 @@ void cache_store(float* keys, float* values, const float* qkv, const int32_t* sl
 void attention_decode(float* out, const float* qkv, const float* keys, const float* values, const int32_t* slots,
                       const int32_t* positions, size_t N, size_t H, size_t K, size_t D, size_t capacity) {
     const size_t row = (H + 2 * K) * D, group = H / K;
-    parallel_for(N * K, N * K > 8, [&](size_t task) {
+    size_t seen_by_all = 0;
+    for (size_t n = 0; n < N; ++n) seen_by_all += positions[n] + 1;
+    parallel_for(N * K, seen_by_all * H * D > parallel_limits.products, [&](size_t task) {
         const size_t n = task / K, k = task % K, seen = positions[n] + 1, padded = round_up(seen, kLanes);
         const size_t head = (slots[n] * K + k) * D * capacity;
         float* scores = scratch<2>(group * padded);

@@ -110,7 +110,7 @@ void truncate(std::vector<float>& p, const SamplingOptions& options) {
 void logprob_forward(float* logprob, float* entropy, const float* logits, const Token* targets, size_t N, size_t V,
                      float temperature) {
     expects(temperature > 0, "log-probabilities need a temperature above 0, not ", temperature);
-    parallel_for(N, N * V > kParallelFloats, [&](size_t n) {
+    parallel_for(N, N * V > parallel_limits.floats, [&](size_t n) {
         const float* at = logits + n * V;
         const Row row = read_row(nullptr, at, V, temperature);
         logprob[n] = targets[n] < 0 ? 0 : row_logprob(row, at[targets[n]]);
@@ -121,7 +121,7 @@ void logprob_forward(float* logprob, float* entropy, const float* logits, const 
 void logprob_backward(float* dlogits, const float* dlogprob, const float* logits, const Token* targets, size_t N,
                       size_t V, float temperature) {
     expects(temperature > 0, "log-probabilities need a temperature above 0, not ", temperature);
-    parallel_for(N, N * V > kParallelFloats, [&](size_t n) {
+    parallel_for(N, N * V > parallel_limits.floats, [&](size_t n) {
         const float* at = logits + n * V;
         float* to = dlogits + n * V;
         if (targets[n] < 0) {
@@ -138,7 +138,7 @@ void logprob_backward(float* dlogits, const float* dlogprob, const float* logits
 void sample(Token* tokens, float* logprob, const float* logits, const uint64_t* keys, size_t N, size_t V,
             SamplingOptions options) {
     expects(options.temperature >= 0, "the temperature of sampling cannot be ", options.temperature);
-    parallel_for(N, N * V > kParallelFloats, [&](size_t n) {
+    parallel_for(N, N * V > parallel_limits.floats, [&](size_t n) {
         const float* at = logits + n * V;
         const bool greedy = options.temperature == 0;
         static thread_local std::vector<float> p;

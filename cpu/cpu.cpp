@@ -38,8 +38,9 @@ void download(void* host, const void* from, size_t bytes) {
 }
 
 void set_zero(void* memory, size_t bytes) {
-    constexpr size_t kBlock = cpu::kParallelFloats * sizeof(float);
-    cpu::parallel_blocks(bytes, kBlock, bytes > kBlock, [&](size_t first, size_t last) {
+    constexpr size_t kBlock = 1 << 16;
+    const bool worth_it = bytes > cpu::parallel_limits.floats * sizeof(float);
+    cpu::parallel_blocks(bytes, kBlock, worth_it, [&](size_t first, size_t last) {
         std::memset(static_cast<char*>(memory) + first, 0, last - first);
     });
 }

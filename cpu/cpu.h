@@ -48,8 +48,12 @@ Kernel<decltype(Kernels::preference_loss)> preference_loss;
 Kernel<decltype(Kernels::multiply_adds)> multiply_adds;
 Kernel<decltype(Kernels::copy)> copy;
 
-// Below this many floats touched, starting the other threads costs more than they save.
-constexpr size_t kParallelFloats = 16384;
+// Up to this many floats touched, or products added up, the other threads are not asked: about a tenth of a millisecond
+// of one thread's work, since a sleeping thread takes half of that to wake. A test of threads sets both to 0.
+struct ParallelLimits {
+    size_t floats = 1 << 17, products = 1 << 22;
+};
+inline ParallelLimits parallel_limits;
 
 // Is this thread already in a parallel region?
 inline bool in_parallel() {

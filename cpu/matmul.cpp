@@ -18,9 +18,6 @@ constexpr size_t kPanel = kTileVectors * kLanes;  // columns of a tile
 constexpr size_t kDepthBlock = 256;
 constexpr size_t kRowBlock = 8 * kTileRows;
 
-// Multiply-adds below which one thread is faster than two.
-constexpr size_t kParallelProducts = 128 * 1024;
-
 // The ragged right edge of a result.
 [[gnu::noinline]] static void store_part(float* out, const float* base, Vector sum, size_t n) {
     store(out, base ? load(base, n) + sum : sum, n);
@@ -117,7 +114,7 @@ struct Panels {
 static void gemm_parallel(float* out, const float* base, Left left, Panels right, size_t rows, size_t columns,
                           size_t depth) {
     const size_t panels = divide_up(columns, kPanel), tasks = divide_up(rows, kRowBlock) * panels;
-    parallel_for(tasks, rows * columns * depth > kParallelProducts, [&](size_t task) {
+    parallel_for(tasks, rows * columns * depth > parallel_limits.products, [&](size_t task) {
         const size_t r = task / panels * kRowBlock, p = task % panels, at = r * columns + p * kPanel;
         const size_t height = smaller(kRowBlock, rows - r), width = smaller(kPanel, columns - p * kPanel);
         const Right panel = right.panel_at(p, panels);
@@ -139,7 +136,7 @@ static void gemm_transposed_parallel(float* out, const float* left, Panels right
     constexpr size_t kStrips = 11;  // 66 rows: the widths of models, multiples of 64, divide evenly among threads
     constexpr size_t kRows = kStrips * kTileRows, kAhead = 16, kLine = 16;
     const size_t panels = divide_up(columns, kPanel);
-    parallel_for(divide_up(rows, kRows), rows * columns * depth > kParallelProducts, [&](size_t block) {
+    parallel_for(divide_up(rows, kRows), rows * columns * depth > parallel_limits.products, [&](size_t block) {
         static thread_local std::array<float, kRows * kDepthBlock> strips;
         const size_t r = block * kRows, height = smaller(kRows, rows - r);
         for (size_t k = 0; k < depth; k += kDepthBlock) {
@@ -190,7 +187,7 @@ size_t packed_size(size_t O, size_t I) { return round_up(O, kPanel) * I; }
 
 void matmul_pack(float* packed, const float* weight, size_t O, size_t I) {
     const size_t panels = divide_up(O, kPanel);
-    parallel_for(panels, O * I > kParallelFloats, [&](size_t p) {
+    parallel_for(panels, O * I > parallel_limits.floats, [&](size_t p) {
         for (size_t c = 0; c < kPanel; ++c) {
             const size_t o = p * kPanel + c;
             for (size_t i = 0; i < I; ++i) packed[(p * I + i) * kPanel + c] = o < O ? weight[o * I + i] : 0;

@@ -28,7 +28,8 @@ double multiply_adds(size_t rounds) {
 }
 
 void copy(float* to, const float* from, size_t n) {
-    parallel_blocks(n, kParallelFloats, n > kParallelFloats, [&](size_t first, size_t last) {
+    constexpr size_t kBlock = 1 << 14;
+    parallel_blocks(n, kBlock, n > parallel_limits.floats, [&](size_t first, size_t last) {
         std::memcpy(to + first, from + first, (last - first) * sizeof(float));
     });
 }

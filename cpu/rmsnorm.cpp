@@ -7,7 +7,7 @@
 namespace cai::cpu {
 
 void rmsnorm_forward(float* out, float* rstd, const float* x, const float* weight, size_t N, size_t C, float eps) {
-    parallel_for(N, N * C > kParallelFloats, [&](size_t n) {
+    parallel_for(N, N * C > parallel_limits.floats, [&](size_t n) {
         const float* row = x + n * C;
         LaneSum squares;
         for (size_t c = 0; c < C; c += kLanes) {
@@ -28,7 +28,7 @@ void rmsnorm_backward(float* dx, float* dweight, const float* dout, const float*
     constexpr size_t kBlock = 64;
     const size_t blocks = divide_up(N, kBlock), width = round_up(C, kLanes);
     std::vector<float> sums(blocks * width);
-    parallel_blocks(N, kBlock, N * C > kParallelFloats, [&](size_t first, size_t last) {
+    parallel_blocks(N, kBlock, N * C > parallel_limits.floats, [&](size_t first, size_t last) {
         float* sum = &sums[first / kBlock * width];
         for (size_t n = first; n < last; ++n) {
             const float *row = x + n * C, *drow = dout + n * C;

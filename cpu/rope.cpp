@@ -7,7 +7,7 @@ namespace cai::cpu {
 static void rotate(float* x, const int32_t* positions, const float* table, size_t N, size_t heads, size_t D,
                    size_t stride, float sign) {
     const size_t half = D / 2;
-    parallel_for(N, N * heads * D > kParallelFloats, [&](size_t n) {
+    parallel_for(N, N * heads * D > parallel_limits.floats, [&](size_t n) {
         const float *cosine = table + positions[n] * D, *sine = cosine + half;
         for (size_t h = 0; h < heads; ++h) {
             float *first = x + n * stride + h * D, *second = first + half;

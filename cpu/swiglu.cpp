@@ -6,7 +6,7 @@ namespace cai::cpu {
 static Vector sigmoid(Vector x) { return 1 / (1 + exp(-x)); }
 
 void swiglu_forward(float* out, const float* gate_up, size_t N, size_t F) {
-    parallel_for(N, N * F > kParallelFloats, [&](size_t n) {
+    parallel_for(N, N * F > parallel_limits.floats, [&](size_t n) {
         for (size_t f = 0; f < F; f += kLanes) {
             const float* at = gate_up + n * 2 * F + f;
             const Vector gate = load(at, F - f), up = load(at + F, F - f);
@@ -17,7 +17,7 @@ void swiglu_forward(float* out, const float* gate_up, size_t N, size_t F) {
 
 // silu'(x) = σ(x) (1 + x (1 - σ(x))).
 void swiglu_backward(float* dgate_up, const float* dout, const float* gate_up, size_t N, size_t F) {
-    parallel_for(N, N * F > kParallelFloats, [&](size_t n) {
+    parallel_for(N, N * F > parallel_limits.floats, [&](size_t n) {
         for (size_t f = 0; f < F; f += kLanes) {
             const size_t left = F - f, at = n * 2 * F + f;
             const Vector gate = load(gate_up + at, left), up = load(gate_up + at + F, left);

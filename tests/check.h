@@ -13,6 +13,7 @@
 #include "../core/base/error.h"
 #include "../core/base/rng.h"
 #include "../core/nn/kernels.h"
+#include "support.h"
 
 namespace cai::check {
 
@@ -181,6 +182,7 @@ inline std::vector<double> central_differences(const std::function<double(const 
 
 // Runs f with 1, 2 and 3 threads; empty when all results have the same bits.
 inline std::string thread_difference(const Kernels& kernels, const std::function<std::vector<float>()>& f) {
+    const AllThreads all_take_part;
     kernels.set_threads(1);
     const std::vector<float> one = f();
     std::string different;

@@ -14,6 +14,7 @@
 
 #include "../core/base/progress.h"
 #include "../core/nn/kernels.h"
+#include "../cpu/cpu.h"
 
 #ifndef CAI_SOURCE_DIR
 #define CAI_SOURCE_DIR "."
@@ -45,6 +46,14 @@ struct Quiet {
     Quiet() = default;
     Quiet(const Quiet&) = delete;
     ~Quiet() { quiet = before; }
+};
+
+// While it lives, the CPU's kernels use all threads however little there is to do.
+struct AllThreads {
+    const cpu::ParallelLimits before = std::exchange(cpu::parallel_limits, {0, 0});
+    AllThreads() = default;
+    AllThreads(const AllThreads&) = delete;
+    ~AllThreads() { cpu::parallel_limits = before; }
 };
 
 // The message of the error, of this exit status, that the action has to end in.

@@ -78,6 +78,7 @@ TEST_CASE("accumulate_and_clear adds and leaves zero") {
 }
 
 TEST_CASE("sum_of_squares") {
+    const AllThreads all_take_part;
     for (const Kernels* k : backends()) {
         Floats by_hand(*k, {3, -4, 12});
         CHECK(k->sum_of_squares(by_hand, 3) == 169);

@@ -37,12 +37,13 @@ TEST_CASE("memory is zeroed, aligned and copied") {
 }
 
 TEST_CASE("each does every piece of work once, and its kernels run within it") {
+    const AllThreads all_take_part;
     for (const Kernels* k : backends())
         for (int threads : {1, 3}) {
             k->set_threads(threads);
             CHECK(k->threads() >= 1);
             CHECK(k->rows_at_once() >= 1);
-            constexpr size_t n = 40000;  // enough for a kernel to want several threads
+            constexpr size_t n = 40000;  // two blocks and more
             const Floats x(*k, std::vector<float>(n, 2));
             std::vector<double> sums(7);
             k->parallel_for(sums.size(), [&](size_t i) { sums[i] += k->sum_of_squares(x, n - i); });

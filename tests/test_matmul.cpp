@@ -132,7 +132,7 @@ TEST_CASE("a row of matmul_forward does not know how many rows there are") {
 }
 
 TEST_CASE("matmul gives the same bits for any number of threads") {
-    const Shape s = {333, 130, 200};  // large enough to start the threads
+    const Shape s = {333, 130, 200};
     const auto x = normals(s.N * s.I, 14), weight = normals(s.O * s.I, 15), dout = normals(s.N * s.O, 16);
     for (const Kernels* k : matmuls()) {
         CHECK_THREADS(*k, { return forward(*k, x, weight, {}, s); });

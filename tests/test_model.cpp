@@ -321,6 +321,7 @@ TEST_CASE("a sequence has the same bits alone, in a batch, for training and not"
 }
 
 TEST_CASE("the number of threads changes no bit; a second backward doubles the gradients") {
+    const AllThreads all_take_part;
     for (const golden::Case& c : golden::cases()) {
         CAPTURE(c.name);
         const Model model = golden::make_model(cpu_kernels, c.config);
@@ -388,6 +389,7 @@ TEST_CASE("shards of generation share rows and output rows out evenly; the large
 
 TEST_CASE(
     "a batch of many micro-batches: neither threads nor the schedule change a bit, and its gradients are the sums") {
+    const AllThreads all_take_part;
     const Config config = preset("micro", 300);
     Model model(cpu_kernels, config);
     model.initialize(1);

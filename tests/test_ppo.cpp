@@ -160,6 +160,7 @@ TEST_CASE("ppo: a sampler that disagrees with the trainer by one rounding is cau
 }
 
 TEST_CASE("ppo: the same bits with one thread and with two, and after an interruption") {
+    const AllThreads all_take_part;
     Quiet hush;
     TemporaryFolder scratch;
     for (const char* name : {"one", "two", "killed"}) copy_template(scratch.path / name);

@@ -158,6 +158,7 @@ TEST_CASE("reward: about a tenth of the prompts is held out, by their text") {
 }
 
 TEST_CASE("reward: the same bits with one thread and with two, and after an interruption") {
+    const AllThreads all_take_part;
     Quiet hush;
     TemporaryFolder scratch;
     std::vector<Json> comparisons, helpfulness;

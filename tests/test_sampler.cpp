@@ -138,6 +138,7 @@ TEST_CASE("sampler: log-probabilities equal the trainer's to the last bit") {
 }
 
 TEST_CASE("sampler: neither slots nor threads change a result") {
+    const AllThreads all_take_part;
     for (const Config& config : {kRound, kRagged}) {
         Model model = random_model(config, 3);
         auto prompts = random_prompts(config, 100, 40);  // about 2,000 tokens: more than one step admits

@@ -78,6 +78,7 @@ TEST_CASE("the micro story: its loss falls, and one thread and two give the same
         told.all();
     }
     {
+        const AllThreads all_take_part;
         MicroStory told(two.path, 2, constitution());
         told.all();
     }
