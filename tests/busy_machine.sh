@@ -4,7 +4,7 @@
 # spin; and beside other programs at work, against one thread alone.
 #
 #   tests/busy_machine.sh CAI    the program (make busy-machine); about ten minutes
-#   ROUNDS=3 SECONDS_EACH=15     of every measurement, taken in turn; the medians count
+#   ROUNDS=3 SECONDS_EACH=15     stories of each setting, of which the median counts; seconds of pretraining a round
 #   LOAD=4                       busy processes of the second part; otherwise two for each processor
 #   PART=idle or PART=busy       only this part
 #
@@ -19,6 +19,7 @@ load=${LOAD:-$((2 * $(nproc)))}
 part=${PART:-both}
 status=0
 loaders=()
+running=()
 declare -A unit=([pretraining]="tokens/s" [story]="stories/hour")
 scratch=$(mktemp -d) || exit 2
 
@@ -26,8 +27,13 @@ unload() {
     [ ${#loaders[@]} -gt 0 ] && kill "${loaders[@]}" 2>/dev/null && wait "${loaders[@]}" 2>/dev/null
     loaders=()
 }
+stop_running() {
+    [ ${#running[@]} -gt 0 ] && kill -KILL "${running[@]}" 2>/dev/null && wait "${running[@]}" 2>/dev/null
+    running=()
+}
 finish() {
     unload
+    stop_running
     rm -rf "$scratch"
 }
 trap finish EXIT
@@ -48,31 +54,54 @@ run() {  # run "SETTING=... ..." COMMAND...: becomes the command, with these var
     exec env -u OMP_WAIT_POLICY -u GOMP_SPINCOUNT -u KMP_BLOCKTIME -u OMP_NUM_THREADS $settings "$@"
 }
 
-pretraining() {  # pretraining SETTINGS: tokens a second, from the times in metrics.jsonl
-    local program wait
-    rm -rf "$scratch/run"
-    cp -r "$scratch/world" "$scratch/run"
-    run "$1" timeout 300 "$cai" pretrain --out "$scratch/run" --quiet >"$scratch/log" 2>&1 &
-    program=$!
-    for ((wait = 0; wait < 200; wait++)); do
-        [ -s "$scratch/run/metrics.jsonl" ] && break
-        sleep 1
-    done
-    sleep "$seconds"
-    kill "$program" 2>/dev/null  # unless it has finished
-    wait "$program"
-    sed -n 's/.*"time":\([0-9.]*\).*"num_tokens":\([0-9.]*\).*/\1 \2/p' "$scratch/run/metrics.jsonl" 2>/dev/null |
-        awk 'NR == 1 { time = $1; tokens = $2 } { last = $1; all = $2 }
-             END { if (last > time) print (all - tokens) / (last - time) }'
+tokens() {  # tokens RUN: how many it has learned from
+    tail -n 1 "$1/metrics.jsonl" | sed -n 's/.*"num_tokens":\([0-9.]*\).*/\1/p'
 }
 
-story() {  # story SETTINGS: micro stories an hour, so that more is better
-    rm -rf "$scratch/story"
-    local start end
-    start=$(date +%s.%N)
-    (run "$1" timeout 300 "$cai" all --size micro --out "$scratch/story" --quiet) >"$scratch/log" 2>&1 || return
-    end=$(date +%s.%N)
-    echo "$start $end" | awk '{ print 3600 / ($2 - $1) }'
+pretraining() {  # pretraining NAME|SETTINGS...: the tokens a second of each, as lines "NAME|SPEED"
+    # All are started, and then each runs for a second while the others are stopped, in turn: what other programs take
+    # from the machine, they take from all.
+    local entry i slice start programs=() before=() spent=()
+    for entry in "$@"; do
+        i=${#programs[@]}
+        rm -rf "$scratch/run$i"
+        cp -r "$scratch/world" "$scratch/run$i"
+        (run "${entry#*|}" "$cai" pretrain --out "$scratch/run$i" --quiet) >"$scratch/log" 2>&1 &
+        programs+=($!)
+        running+=($!)
+        for ((slice = 0; slice < 600; slice++)); do [ -s "$scratch/run$i/metrics.jsonl" ] && break; sleep 0.2; done
+        kill -STOP "${programs[i]}"
+        before+=("$(tokens "$scratch/run$i")")
+        spent+=(0)
+    done
+    for ((slice = 0; slice < rounds * seconds; slice++)); do
+        for i in "${!programs[@]}"; do
+            start=$(date +%s%N)
+            kill -CONT "${programs[i]}"
+            sleep 1
+            kill -STOP "${programs[i]}" || return  # it has ended: too little text
+            spent[i]=$((spent[i] + $(date +%s%N) - start))
+        done
+    done
+    i=0
+    for entry in "$@"; do
+        echo "${entry%%|*}|$(echo "$(tokens "$scratch/run$i") ${before[i]} ${spent[i]}" | awk '{ print 1e9 * ($1 - $2) / $3 }')"
+        i=$((i + 1))
+    done
+    stop_running
+}
+
+story() {  # story NAME|SETTINGS...: micro stories an hour, so that more is better, as lines "NAME|SPEED"
+    local entry round start end
+    for ((round = 0; round < rounds; round++)); do
+        for entry in "$@"; do
+            rm -rf "$scratch/story"
+            start=$(date +%s.%N)
+            (run "${entry#*|}" timeout 300 "$cai" all --size micro --out "$scratch/story" --quiet) >"$scratch/log" 2>&1 || return
+            end=$(date +%s.%N)
+            echo "${entry%%|*}|$(echo "$start $end" | awk '{ print 3600 / ($2 - $1) }')"
+        done
+    done
 }
 
 idle() {  # is less than a twentieth of the machine taken by others?
@@ -88,15 +117,12 @@ median() {
 }
 
 compare() {  # compare WORK MUST NAME|SETTINGS...: the first must have MUST of the others' best speed
-    local work=$1 must=$2 round entry name own best=0 middle
+    local work=$1 must=$2 entry name own best=0 middle
     shift 2
-    for ((round = 0; round < rounds; round++)); do
-        for entry in "$@"; do "$work" "${entry#*|}" >>"$scratch/$work ${entry%%|*}"; done
-    done
+    "$work" "$@" >"$scratch/speeds"
     for entry in "$@"; do
         name=${entry%%|*}
-        middle=$(median <"$scratch/$work $name")
-        rm "$scratch/$work $name"
+        middle=$(sed -n "s/^$name|//p" "$scratch/speeds" | median)
         printf '  %-12s %-24s %8.0f %s\n' "$work" "$name" "${middle:-0}" "${unit[$work]}"
         if [ "$entry" = "$1" ]; then own=${middle:-0}; continue; fi
         best=$(echo "$best ${middle:-0}" | awk '{ print ($2 > $1) ? $2 : $1 }')
@@ -109,7 +135,7 @@ compare() {  # compare WORK MUST NAME|SETTINGS...: the first must have MUST of t
     case $? in 1) status=1 ;; 2) [ $status = 0 ] && status=2 ;; esac
 }
 
-"$cai" world --out "$scratch/world" --world-documents 12000 --world-dialogues 9 --world-reviews 99 --samples 0 --quiet >"$scratch/log" &&
+"$cai" world --out "$scratch/world" --world-documents 60000 --world-dialogues 9 --world-reviews 99 --samples 0 --quiet >"$scratch/log" &&
     "$cai" tokenizer --out "$scratch/world" --quiet || exit 2
 
 if [ "$part" != busy ]; then
