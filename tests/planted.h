@@ -1,4 +1,4 @@
-// Models made by hand, for tests of what the stages do with what models say. Nobody trained them.
+// Models made by hand, for tests of what the stages do with what models say, and the shape of a model soon trained.
 #pragma once
 #include <cctype>
 #include <map>
@@ -10,6 +10,9 @@
 #include "../core/nn/weights.h"
 
 namespace cai {
+
+// width, layers, heads, kv_heads, head_dim, ff, context
+inline const Config kSmallModel = {0, 32, 2, 2, 1, 16, 64, 64};
 
 // Says each of the sentences equally often, whatever it is asked. The last token alone decides the next: a token that
 // stands in two places must be followed by the same in both.

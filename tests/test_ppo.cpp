@@ -9,6 +9,7 @@
 #include "../core/stages/compare_helpfulness.h"
 #include "../core/pipeline.h"
 #include "../core/stages/reward.h"
+#include "planted.h"
 #include "support.h"
 #include "toy_world.h"
 
@@ -17,7 +18,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-const Config kPolicy = {0, 32, 2, 2, 1, 16, 64, 64};  // width, layers, heads, kv_heads, head_dim, ff, context
 const std::vector<std::string> kAnimals = {"fox", "fish", "owl", "cat"};
 
 std::string prompt_text(size_t i) { return concat("who is ", i, "?"); }
@@ -40,7 +40,7 @@ const fs::path& template_run() {
     if (std::exchange(made, true)) return scratch.path;
     Run run(scratch.path);
     Tokenizer tokenizer = train_bpe({"a red fox a blue fish a red owl a blue cat", "a red cat a blue fox"}, 290);
-    Config config = kPolicy;
+    Config config = kSmallModel;
     config.vocab_size = static_cast<int>(tokenizer.size());
     Model model(cpu_kernels, config);
     model.initialize(3);

@@ -5,14 +5,13 @@
 #include "../core/lm/bpe_training.h"
 #include "../core/stages/compare_helpfulness.h"
 #include "../core/stages/reward.h"
+#include "planted.h"
 #include "support.h"
 
 using namespace cai;
 namespace fs = std::filesystem;
 
 namespace {
-
-const Config kSmallModel = {0, 32, 2, 2, 1, 16, 64, 64};  // width, layers, heads, kv_heads, head_dim, ff, context
 
 Json comparison(const std::string& prompt, const std::string& a, const std::string& b, double p_a) {
     return Json::Object{{"prompt", prompt}, {"a", a}, {"b", b}, {"p_a", p_a}};

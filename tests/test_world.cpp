@@ -295,7 +295,7 @@ TEST_CASE("held-out words stand in no review and in no prompt that a stage works
         World world(kData / "world", seed);
         TemporaryFolder folder;
         Run run(folder.path);
-        write_corpus(run, world, {2000, 200, 400, 300, 300, 300, 300, 100, 100});
+        write_corpus(run, world, {3000, 200, 600, 400, 400, 400, 400, 100, 100});
         std::set<std::string> held_out_acts, held_out_entities;
         for (const Entity& entity : world.entities)
             if (entity.held_out) held_out_entities.insert(entity.name);
