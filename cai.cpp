@@ -49,10 +49,10 @@ std::string side_by_side(const Session& s, const fs::path& before, const fs::pat
 // Runs all stages in `out` under a constitution, reusing what it can from the run `from`, if given.
 Json run_all(const Session& s, const fs::path& out, const Constitution& constitution, const fs::path& from,
              const std::string& configuration) {
-    expects(from.empty() || fs::exists(from / "manifests"), from.string(),
-            ": not a run directory; make one with `cai all --out ", from.string(), "`");
+    expects(from.empty() || fs::exists(from / "manifests"), from,
+            ": not a run directory; make one with `cai all --out ", from, "`");
     expects(from.empty() || fs::weakly_canonical(from) != fs::weakly_canonical(out),
-            "--from and --out are the same folder, ", out.string(), "; choose another --out");
+            "--from and --out are the same folder, ", out, "; choose another --out");
     Run run = s.open_run(out);
     run.pending_files = {{"config.cfg", configuration}, {"constitution.txt", constitution.text()}};
     const Pipeline pipeline = s.pipeline(run, constitution);
@@ -204,8 +204,8 @@ int report(Arguments& arguments, const fs::path&) {
     if (runs.empty()) fail(kUsage, "cai report needs the folders of runs, such as runs/seed-1 runs/seed-2");
     std::vector<Json> results;
     for (const fs::path run : runs) {
-        expects(fs::exists(run / "results.json"), run.string(),
-                ": holds no results.json; make one with `cai evaluate --out ", run.string(), "`");
+        expects(fs::exists(run / "results.json"), run,
+                ": holds no results.json; make one with `cai evaluate --out ", run, "`");
         results.push_back(read_json(run / "results.json"));
     }
     expect_seeds_of_one_recipe({runs.begin(), runs.end()}, results);

@@ -214,15 +214,15 @@ inline void expect_inputs_of_recipe(const Pipeline& pipeline, const Stage& stage
             const bool is_new = !checked.count(maker);
             if (is_new) {
                 const Task task = task_of(*maker, pipeline.recipe);
-                expects(run.is_finished(task), (run / input).string(), ": is not what `cai ", maker->command,
+                expects(run.is_finished(task), (run / input), ": is not what `cai ", maker->command,
                         "` makes with these options from the files of this run; run that first, or all stages with "
                         "`cai all --out ",
-                        run.directory.string(), "`");
+                        run.directory, "`");
                 checked[maker] = run.changed_outputs(task);
             }
             const std::vector<std::string>& replaced = checked[maker];
             if (std::find(replaced.begin(), replaced.end(), input) != replaced.end())
-                warn(concat((run / input).string(), ": is not what ", maker->name, " wrote; ", stage.name,
+                warn(concat((run / input), ": is not what ", maker->name, " wrote; ", stage.name,
                             " takes it as it is"));
             if (is_new) expect_inputs_of_recipe(pipeline, *maker, checked);
         }
@@ -261,7 +261,7 @@ inline void reuse_from(const Pipeline& pipeline, const Run& other) {
         if (!pipeline.run.reuse(other, task_of(stage, pipeline.recipe)) && !depends_on_constitution(stage))
             missing.push_back(stage.name);
     if (!missing.empty())
-        warn(concat(other.directory.string(), ": holds no ", join_list(missing, "and"), " of seed ",
+        warn(concat(other.directory, ": holds no ", join_list(missing, "and"), " of seed ",
                     pipeline.recipe.seed, ", size ", pipeline.recipe.size,
                     ", this world and these options; what is missing is made afresh"));
 }
@@ -281,7 +281,7 @@ inline void expect_no_text_model(const Run& run) {
             const Json manifest = read_json(run.manifest_path(stage));
             const Json* inputs = manifest.find("inputs");
             expects(
-                !inputs || !inputs->find("text"), run.directory.string(),
+                !inputs || !inputs->find("text"), run.directory,
                 ": holds a model of a text, which the stages of a story would replace; name another folder with --out");
         }
 }
@@ -290,10 +290,10 @@ inline void expect_no_text_model(const Run& run) {
 // directory of its own: one that holds a story is refused.
 inline void run_on_text(const Kernels& kernels, Run& run, const Recipe& recipe, const std::filesystem::path& text,
                         bool tokenizer_only) {
-    expects(!run.has_manifest("world"), run.directory.string(),
+    expects(!run.has_manifest("world"), run.directory,
             ": holds a story, whose models this would replace; name another folder with --out");
     const std::string content = read_file(text);
-    expects(!content.empty(), text.string(), ": the file is empty; there is nothing to learn");
+    expects(!content.empty(), text, ": the file is empty; there is nothing to learn");
     run.external_files["text"] = text;
     run.perform(text_task("tokenizer", recipe), [&](const std::string&) {
         write_tokenizer(run / "tokenizer", train_bpe({content}, static_cast<size_t>(recipe.vocab_size)));

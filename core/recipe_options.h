@@ -99,7 +99,7 @@ inline void expect_same_recipe(const Recipe& recipe, const std::filesystem::path
     Arguments saved({"--config", (run / "config.cfg").string()}, {});
     auto expect_same = [&](const std::string& name, const std::string& own, const std::string& asked) {
         if (own != asked)
-            fail(kUsage, run.string(), ": is a run of ", name, " ", own, ", not ", asked, "; leave --", name,
+            fail(kUsage, run, ": is a run of ", name, " ", own, ", not ", asked, "; leave --", name,
                  " out, or make another run with `cai all --", name, " ", asked, " --out DIR`");
     };
     expect_same("seed", concat(saved.integer("seed", 1)), concat(recipe.seed));

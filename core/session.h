@@ -42,7 +42,7 @@ inline std::filesystem::path data_folder(Arguments& arguments, const std::filesy
             ? std::filesystem::path("data")
             : beside;
     std::filesystem::path data = arguments.string("data", fallback.string());
-    expects(std::filesystem::exists(data / "world"), data.string(),
+    expects(std::filesystem::exists(data / "world"), data,
             ": no folder world/ in it; run cai from its source folder, or say --data DIR");
     return data;
 }
@@ -90,10 +90,10 @@ inline Constitution read_constitution(const std::filesystem::path& path, const W
     for (const std::string& line : constitution.principles) {
         std::vector<std::string> unknown = unknown_words(world, line);
         if (!unknown.empty())
-            warn(concat(path.string(), ": the models know no ", join_list(unknown, "or"), " (in \"", line,
+            warn(concat(path, ": the models know no ", join_list(unknown, "or"), " (in \"", line,
                         "\"); `cai world` lists the words that principles can use"));
         else if (world.topics_in(line).empty())
-            warn(concat(path.string(), ": \"", line,
+            warn(concat(path, ": \"", line,
                         "\" names nothing that a principle can speak of, so it will change nothing"));
     }
     return constitution;

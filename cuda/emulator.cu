@@ -123,11 +123,13 @@ int number_from(const char* variable, int fallback) {
 }
 
 size_t most_shared_bytes(int chip) {
-    static const std::map<int, size_t> kKilobytes = {{75, 64}, {80, 163}, {86, 99}, {90, 227}};
-    const auto found = kKilobytes.find(chip);
-    expects(found != kKilobytes.end(), "CAI_EMU_ARCH is ", chip,
-            "; it takes 75 (T4), 80 (A100), 86 (RTX 30) or 90 (H100)");
-    return found->second * 1024;
+    switch (chip) {
+        case 75: return 64 * 1024;
+        case 80: return 163 * 1024;
+        case 86: return 99 * 1024;
+        case 90: return 227 * 1024;
+        default: fail(kBadInput, "CAI_EMU_ARCH is ", chip, "; it takes 75 (T4), 80 (A100), 86 (RTX 30) or 90 (H100)");
+    }
 }
 
 // Where a fiber begins: runs unstarted threads one after the other, and leaves when the next one has a stack already.
@@ -339,7 +341,8 @@ void run_grid(dim3 grid, dim3 block, size_t dynamic_shared_bytes, const std::fun
     if (dynamic_shared_bytes > most_shared)
         fail(kBadInput, name(launch), ": ", dynamic_shared_bytes, " bytes of shared memory, but a block of sm_", chip,
              " has at most ", most_shared);
-    std::map<size_t, std::string> reports;
+    size_t first_fault = blocks;
+    std::string report;  // of that block
 #pragma omp parallel for schedule(dynamic) if (blocks > 1 && blocks * threads > 2048)
     for (size_t i = 0; i < blocks; ++i) {
         const size_t b = seed ? blocks - 1 - i : i;
@@ -349,12 +352,12 @@ void run_grid(dim3 grid, dim3 block, size_t dynamic_shared_bytes, const std::fun
         gridDim = grid;
         const uint3 index = {static_cast<unsigned>(b % grid.x), static_cast<unsigned>(b / grid.x % grid.y),
                              static_cast<unsigned>(b / grid.x / grid.y)};
-        const std::string report = multiprocessor->run(block, index, seed);
-        if (!report.empty())
+        const std::string its_report = multiprocessor->run(block, index, seed);
+        if (!its_report.empty())
 #pragma omp critical
-            reports[b] = report;
+            if (b < first_fault) first_fault = b, report = its_report;
     }
-    if (!reports.empty()) fail(kBadInput, reports.begin()->second);
+    if (!report.empty()) fail(kBadInput, report);
 }
 
 void fault_here(Site at, const std::string& what) {

@@ -109,9 +109,9 @@ TEST_CASE("metrics: flat objects, step, time and stage first, appended to what i
     REQUIRE(lines.size() == 2);
     const Json::Object& first = lines[0].object();
     REQUIRE(first.size() == 5);
-    CHECK(first[0].first == "step");
-    CHECK(first[1].first == "time");
-    CHECK(first[2].first == "stage");
+    CHECK(first[0].name == "step");
+    CHECK(first[1].name == "time");
+    CHECK(first[2].name == "stage");
     CHECK(lines[0]["step"].integer() == 10);
     CHECK(lines[0]["time"].number() > 1.6e9);
     CHECK(lines[0]["stage"].string() == "sft");

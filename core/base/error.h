@@ -30,12 +30,15 @@ class Error : public std::runtime_error {
     int status;
 };
 
-// One part of a text: a string, a character or a number, which becomes text only where concat() needs it.
+// One part of a text: a string, a path, a character or a number, which becomes text only where concat() needs it.
 class Part {
   public:
     Part(std::string_view value) : text_(value), kind_(Kind::text) {}
     Part(const std::string& value) : Part(std::string_view(value)) {}
     Part(const char* value) : Part(std::string_view(value)) {}
+    template <class Path>
+        requires requires(const Path& path) { path.native().data(); }
+    Part(const Path& path) : Part(std::string_view(path.native())) {}
     Part(char value) : integer_(value), kind_(Kind::character) {}
     template <class Number>
         requires std::is_arithmetic_v<Number> || std::is_enum_v<Number>
@@ -93,7 +96,7 @@ template <class... Parts>
 
 // expects(condition, "file ", path, ": line ", n, " ...") throws kBadInput when the condition does not hold.
 template <class... Parts>
-void expects(bool condition, const Parts&... parts) {
+[[gnu::always_inline]] inline void expects(bool condition, const Parts&... parts) {
     if (!condition) fail_with(kBadInput, {Part(parts)...});
 }
 

@@ -19,11 +19,11 @@ namespace cai {
 // All bytes of a file, unchanged.
 inline std::string read_file(const std::filesystem::path& path) {
     std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"), std::fclose);
-    expects(file != nullptr, "cannot open ", path.string(), ": ", std::strerror(errno));
+    expects(file != nullptr, "cannot open ", path, ": ", std::strerror(errno));
     std::string bytes;
     char chunk[1 << 16];
     while (size_t n = std::fread(chunk, 1, sizeof chunk, file.get())) bytes.append(chunk, n);
-    expects(!std::ferror(file.get()), "cannot read ", path.string(), ": ", std::strerror(errno));
+    expects(!std::ferror(file.get()), "cannot read ", path, ": ", std::strerror(errno));
     return bytes;
 }
 
@@ -31,7 +31,7 @@ inline std::string read_file(const std::filesystem::path& path) {
 inline void make_folder(const std::filesystem::path& folder) {
     std::error_code error;
     std::filesystem::create_directories(folder, error);
-    expects(!error, "cannot make the folder ", folder.string(), ": ", error.message());
+    expects(!error, "cannot make the folder ", folder, ": ", error.message());
 }
 
 // Replaces the file in one step: the bytes are written to <path>.tmp, which is then renamed. A reader never sees half a
@@ -43,7 +43,7 @@ inline void write_file(const std::filesystem::path& path, std::string_view bytes
     if (!in_place) target += ".tmp";
     if (path.has_parent_path()) make_folder(path.parent_path());
     std::FILE* file = std::fopen(target.c_str(), "wb");
-    expects(file != nullptr, "cannot write ", target.string(), ": ", std::strerror(errno));
+    expects(file != nullptr, "cannot write ", target, ": ", std::strerror(errno));
     // A full disk may become apparent only when the buffer is flushed or the file is closed.
     bool written = std::fwrite(bytes.data(), 1, bytes.size(), file) == bytes.size() && std::fflush(file) == 0;
     int reason = errno;
@@ -53,12 +53,12 @@ inline void write_file(const std::filesystem::path& path, std::string_view bytes
     }
     if (!written) {
         if (!in_place) std::filesystem::remove(target, error);
-        fail(kBadInput, "cannot write ", path.string(), ": ", std::strerror(reason),
+        fail(kBadInput, "cannot write ", path, ": ", std::strerror(reason),
              reason == ENOSPC ? "; free some room, then run the same command again" : "");
     }
     if (in_place) return;
     std::filesystem::rename(target, path, error);
-    expects(!error, "cannot rename ", target.string(), " to ", path.string(), ": ", error.message());
+    expects(!error, "cannot rename ", target, " to ", path, ": ", error.message());
 }
 
 // The lines of a text file edited by people, checked to be UTF-8 without NUL. A byte order mark is skipped, and a lone
@@ -71,10 +71,10 @@ inline std::vector<std::string> read_text(const std::filesystem::path& path) {
     for (size_t i = 0; i < lines.size(); i++) {
         size_t bad = 0;
         const bool valid = valid_utf8(lines[i], &bad);
-        expects(valid, path.string(), ": line ", i + 1, ", byte ", bad + 1,
+        expects(valid, path, ": line ", i + 1, ", byte ", bad + 1,
                 ": not UTF-8; save the file as UTF-8 text");
         const size_t nul = lines[i].find('\0');
-        expects(nul == std::string::npos, path.string(), ": line ", i + 1, ", byte ", nul + 1,
+        expects(nul == std::string::npos, path, ": line ", i + 1, ", byte ", nul + 1,
                 ": a NUL byte; save the file as UTF-8 text");
     }
     return lines;

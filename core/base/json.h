@@ -18,13 +18,21 @@
 
 namespace cai {
 
+// A member of an object. A template, so that Json can hold members before it is complete.
+template <class Value>
+struct NamedValue {
+    std::string name;
+    Value value;
+    bool operator==(const NamedValue&) const = default;
+};
+
 // A value. Build: Json(1.5), Json("text"), Json::Array{1, 2}, Json::Object{{"key", 1}}, or start
 // from Json() and use set or push. Read: json["key"].number() and so on, which throw cai::Error
 // when the key is missing or the value has another type.
 class Json {
   public:
     using Array = std::vector<Json>;
-    using Object = std::vector<std::pair<std::string, Json>>;  // in the order of the file
+    using Object = std::vector<NamedValue<Json>>;  // in the order of the file
 
     Json() = default;  // null
     template <class T>
@@ -68,7 +76,7 @@ class Json {
     // An integer of magnitude below 2^53; a double cannot represent every integer beyond that.
     int64_t integer() const {
         double n = number();
-        expects(n == std::trunc(n) && std::abs(n) < kTooLarge, "expected an integer, found ", excerpt());
+        if (n != std::trunc(n) || std::abs(n) >= kTooLarge) fail(kBadInput, "expected an integer, found ", excerpt());
         return static_cast<int64_t>(n);
     }
 
@@ -80,7 +88,7 @@ class Json {
     }
     const Json& operator[](std::string_view key) const {
         const Json* value = find(key);
-        expects(value != nullptr, "the key \"", key, "\" is missing in ", excerpt());
+        if (!value) fail(kBadInput, "the key \"", key, "\" is missing in ", excerpt());
         return *value;
     }
 
@@ -89,7 +97,7 @@ class Json {
         if (is_null()) value_ = Object();
         for (auto& [name, old] : object())
             if (name == key) return old = std::move(value), *this;
-        object().emplace_back(key, std::move(value));
+        object().push_back({std::string(key), std::move(value)});
         return *this;
     }
     // Appends an element; null becomes an array first.
@@ -137,9 +145,9 @@ struct JsonWriter {
         if (json.is_object())
             write_list(
                 json.object(), '{', '}', depth, [this](const auto& member) -> auto& {
-                    write_string(member.first);
+                    write_string(member.name);
                     out += indent ? ": " : ":";
-                    return member.second;
+                    return member.value;
                 });
     }
 
@@ -303,19 +311,19 @@ struct JsonParser {
             skip_space();
             if (!accept(':')) error(i, "expected : after a key, " + found());
             Json member = value(depth + 1);
-            members.emplace_back(std::move(key), std::move(member));
+            members.push_back({std::move(key), std::move(member)});
             skip_space();
         } while (accept(','));
         if (!accept('}')) error(i, "expected , or } in an object, " + found());
         std::vector<size_t> order(members.size());
         for (size_t k = 0; k < order.size(); k++) order[k] = k;
         std::sort(order.begin(), order.end(), [&](size_t a, size_t b) {
-            int c = members[a].first.compare(members[b].first);
+            int c = members[a].name.compare(members[b].name);
             return c < 0 || (c == 0 && a < b);
         });
         for (size_t k = 1; k < order.size(); k++)
-            if (members[order[k]].first == members[order[k - 1]].first)
-                error(starts[order[k]], concat("the key \"", members[order[k]].first, "\" occurs twice"));
+            if (members[order[k]].name == members[order[k - 1]].name)
+                error(starts[order[k]], concat("the key \"", members[order[k]].name, "\" occurs twice"));
         return members;
     }
 

@@ -34,7 +34,7 @@ class Metrics {
         std::string line = dump(json) + '\n';
         bool written =
             std::fwrite(line.data(), 1, line.size(), file_.get()) == line.size() && !std::fflush(file_.get());
-        expects(written, "cannot append to ", path_.string(), ": ", std::strerror(errno));
+        expects(written, "cannot append to ", path_, ": ", std::strerror(errno));
     }
 
     // Deletes the rows of a stage after this step: those that a loop is about to write again, because it resumes there
@@ -54,9 +54,9 @@ class Metrics {
     void open() {
         std::error_code error;
         if (path_.has_parent_path()) std::filesystem::create_directories(path_.parent_path(), error);
-        expects(!error, "cannot make the folder of ", path_.string(), ": ", error.message());
+        expects(!error, "cannot make the folder of ", path_, ": ", error.message());
         file_.reset(std::fopen(path_.c_str(), "ab"));
-        expects(file_ != nullptr, "cannot append to ", path_.string(), ": ", std::strerror(errno));
+        expects(file_ != nullptr, "cannot append to ", path_, ": ", std::strerror(errno));
     }
 
     struct Close {

@@ -68,10 +68,10 @@ inline void write_model(const std::filesystem::path& directory, const Model& mod
 // The configuration alone, without the weights.
 inline Config load_config(std::filesystem::path directory) {
     directory = find_checkpoint(directory);
-    expects(std::filesystem::is_directory(directory), directory.string(), ": there is no such model directory");
+    expects(std::filesystem::is_directory(directory), directory, ": there is no such model directory");
     const std::filesystem::path path = directory / "config.json";
     const std::filesystem::path newest = directory / "rl-cai";  // if the directory is a run
-    expects(std::filesystem::exists(path), directory.string(), ": not a model directory: it has no config.json",
+    expects(std::filesystem::exists(path), directory, ": not a model directory: it has no config.json",
             std::filesystem::exists(newest) ? "; did you mean " + newest.string() + "?" : "");
     return parse_config(read_file(path), path.string());
 }
@@ -83,10 +83,10 @@ inline Model load_model(const Kernels& kernels, std::filesystem::path directory)
     const Config config = load_config(directory);
     const fs::path path = directory / "model.safetensors", index = directory / "model.safetensors.index.json";
     expects(
-        fs::exists(path) || !fs::exists(index), index.string(),
+        fs::exists(path) || !fs::exists(index), index,
         ": the weights are split over several files, which cai does not read; save them as one, in transformers with "
         "save_pretrained(directory, max_shard_size=\"100GB\")");
-    expects(fs::exists(path), directory.string(),
+    expects(fs::exists(path), directory,
             ": holds no model.safetensors; run the stage that makes it with --force");
     const Safetensors file = read_safetensors(path);
     check_shapes(file, config, "");
@@ -95,7 +95,7 @@ inline Model load_model(const Kernels& kernels, std::filesystem::path directory)
     for (const auto& [name, entry] : file.entries) {
         // Old files include the RoPE frequencies, and some a second copy of a tied table.
         bool redundant = name.ends_with("rotary_emb.inv_freq") || (config.tied && name == "lm_head.weight");
-        expects(known.count(name) || redundant, path.string(), ": tensor ", name, " of shape ", shape_text(entry.shape),
+        expects(known.count(name) || redundant, path, ": tensor ", name, " of shape ", shape_text(entry.shape),
                 " has no place in the model that config.json describes");
     }
     Model model(kernels, config);
@@ -109,7 +109,7 @@ inline Tokenizer load_tokenizer(std::filesystem::path directory) {
     directory = find_checkpoint(directory);
     const Config config = load_config(directory);
     Tokenizer tokenizer = read_tokenizer(directory);
-    expects(tokenizer.size() <= static_cast<size_t>(config.vocab_size), directory.string(), ": tokenizer.json has ",
+    expects(tokenizer.size() <= static_cast<size_t>(config.vocab_size), directory, ": tokenizer.json has ",
             tokenizer.size(), " tokens, but config.json a vocab_size of ", config.vocab_size,
             "; they are from different models");
     return tokenizer;

@@ -23,7 +23,7 @@ class DirectoryLock {
 
     void take(const std::filesystem::path& directory) {
         if (descriptor_ < 0) descriptor_ = open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        expects(flock(descriptor_, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK, directory.string(),
+        expects(flock(descriptor_, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK, directory,
                 ": another cai is at work in this run; wait until it is done, or name another directory with --out");
     }
 

@@ -33,7 +33,7 @@ inline void replace_directory(std::filesystem::path directory,
         if (!fs::exists(directory) && fs::exists(old)) fs::rename(old, directory);
         expects(!fs::exists(directory) ||
                     (fs::is_directory(directory) && (fs::is_empty(directory) || fs::exists(directory / "config.json"))),
-                directory.string(), ": exists and is not a checkpoint; name another place, or remove it first");
+                directory, ": exists and is not a checkpoint; name another place, or remove it first");
         temporary = with_suffix(directory, ".tmp");
         fs::remove_all(temporary);
         fs::create_directories(temporary);
@@ -45,7 +45,7 @@ inline void replace_directory(std::filesystem::path directory,
     } catch (const fs::filesystem_error& error) {
         std::error_code ignored;
         if (!temporary.empty()) fs::remove_all(temporary, ignored);
-        fail(kBadInput, directory.string(), ": cannot be written: ", error.code().message());
+        fail(kBadInput, directory, ": cannot be written: ", error.code().message());
     } catch (...) {
         std::error_code ignored;
         if (!temporary.empty()) fs::remove_all(temporary, ignored);

@@ -47,13 +47,13 @@ class Run {
     // before it starts. The fingerprint covers options and inputs: a saved state with a different one is not resumed.
     void perform(const Task& task, const std::function<void(const std::string& fingerprint)>& body) {
         for (const std::string& input : task.inputs)
-            expects(has(input), task.stage, " needs ", path_of(input).string(),
+            expects(has(input), task.stage, " needs ", path_of(input),
                     ", which is not there yet; run the stages before it first, or all of them with `cai all --out ",
-                    directory.string(), "`");
+                    directory, "`");
         const Json inputs = fingerprints(task);
         if (!force && is_finished(task, inputs)) {
             for (const std::string& output : changed_outputs(task))
-                fail(kBadInput, (directory / output).string(), ": was changed since ", task.stage, " wrote it; ",
+                fail(kBadInput, (directory / output), ": was changed since ", task.stage, " wrote it; ",
                      task.stage,
                      " with --force makes it anew, and the stages after it, each run alone, take it as it is");
             note(task.stage, "is finished already");

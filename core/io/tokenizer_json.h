@@ -20,7 +20,7 @@ inline void write_tokenizer(const std::filesystem::path& directory, const Tokeni
     Json::Object vocabulary;
     for (Token id = 0; static_cast<size_t>(id) < tokenizer.size(); id++) {
         const std::string& piece = tokenizer.piece(id);
-        vocabulary.emplace_back(tokenizer.is_special(id) ? piece : to_alphabet(piece), id);
+        vocabulary.push_back({tokenizer.is_special(id) ? piece : to_alphabet(piece), id});
         if (tokenizer.is_special(id))
             added.push_back(Json::Object{{"id", id},
                                          {"content", piece},
@@ -167,7 +167,7 @@ inline Tokenizer read_tokenizer(const std::filesystem::path& directory) {
     try {
         return parse_tokenizer(file);
     } catch (const Error& error) {
-        fail(error.status, path.string(), ": ", error.what());
+        fail(error.status, path, ": ", error.what());
     }
 }
 

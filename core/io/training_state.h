@@ -28,7 +28,7 @@ inline bool has_training_state(const std::filesystem::path& directory) {
 // Restores the optimizer and returns the `state` passed to write_training_state.
 inline Json load_training_state(std::filesystem::path directory, const Model& model, Optimizer& optimizer) {
     directory = find_checkpoint(directory);
-    expects(has_training_state(directory), directory.string(),
+    expects(has_training_state(directory), directory,
             ": holds no training state (state.json), so there is nothing to resume; start the stage again");
     Json state = read_json(directory / "state.json");
     const Safetensors file = read_safetensors(directory / "state.safetensors");

@@ -25,7 +25,7 @@ inline std::vector<ComparisonPair> read_comparisons(const std::filesystem::path&
     std::vector<ComparisonPair> pairs;
     for (const Json& json : read_jsonl(path)) {
         const double p_a = json["p_a"].number();
-        expects(p_a >= 0 && p_a <= 1, path.string(), ": comparison ", pairs.size() + 1, " has p_a ", p_a,
+        expects(p_a >= 0 && p_a <= 1, path, ": comparison ", pairs.size() + 1, " has p_a ", p_a,
                 ", which is not a probability; run `cai compare` again");
         pairs.push_back({json["prompt"].string(), json["a"].string(), json["b"].string(), p_a, by_ai});
     }

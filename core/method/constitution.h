@@ -27,7 +27,7 @@ struct Constitution {
             std::string line(trim(raw.substr(0, raw.find('#'))));
             if (line.empty()) continue;
             const size_t words = words_of(line).size();
-            expects(words <= kMostWords && line.size() <= kMostBytes, path.string(), ": line ", number, " has ", words,
+            expects(words <= kMostWords && line.size() <= kMostBytes, path, ": line ", number, " has ", words,
                     " words and ", line.size(), " bytes, but at most ", kMostWords, " and ", kMostBytes,
                     " can be applied; split it into several lines");
             constitution.principles.push_back(line);

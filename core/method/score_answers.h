@@ -53,7 +53,7 @@ inline std::vector<float> score_answers(const Model& model, const Tokenizer& tok
 // subtract: from score.json beside the weights.
 inline double load_score_mean(const std::filesystem::path& directory) {
     const std::filesystem::path path = find_checkpoint(directory) / "score.json";
-    expects(std::filesystem::exists(path), path.string(),
+    expects(std::filesystem::exists(path), path,
             ": there is no such file, so the scores of this model cannot ", "be centred; run `cai reward` again");
     return read_json(path)["mean"].number();
 }

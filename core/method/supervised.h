@@ -89,7 +89,7 @@ inline std::vector<Document> read_documents(const std::filesystem::path& path, c
     size_t line = 0;
     for (const Json& json : read_jsonl(path)) {
         documents.push_back(
-            encode_document(tokenizer, segments_from_json(json, concat(path.string(), ": line ", ++line))));
+            encode_document(tokenizer, segments_from_json(json, concat(path, ": line ", ++line))));
     }
     return documents;
 }

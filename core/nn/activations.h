@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstdint>
+#include <functional>
 #include <numeric>
 #include <utility>
 #include <vector>
@@ -114,8 +115,7 @@ struct Activations {
     }
 
     // Calls work(shard) for every shard in parallel, the largest first, so that threads finish at about the same time.
-    template <class Work>
-    void each_shard(const Kernels& kernels, Work work) const {
+    void each_shard(const Kernels& kernels, const std::function<void(size_t)>& work) const {
         std::vector<size_t> order(shards.size()), size(shards.size(), 0);
         std::iota(order.begin(), order.end(), size_t{0});
         for (size_t shard = 0; shard < shards.size(); shard++)
@@ -183,7 +183,8 @@ struct Activations {
         view(logits, schedule == Schedule::interleaved ? 0 : R * O);
         view(logprob, R), view(entropy, R), view(derivative, R);
         // Gives the micro-batches of a shard memory one after the other or, if shared, the same memory.
-        const auto each_micro_batch = [&](std::vector<MicroBatch>& shard, bool shared, auto place) {
+        const auto each_micro_batch = [&](std::vector<MicroBatch>& shard, bool shared,
+                                          const std::function<void(MicroBatch&, size_t, size_t)>& place) {
             const size_t begin = next;
             size_t end = next;
             for (MicroBatch& micro_batch : shard) {

@@ -12,8 +12,8 @@ namespace cai {
 
 // Calls work(micro_batch, dweights) for every micro-batch, where dweights are its shard's gradients, then adds up the
 // gradients of all shards in order.
-template <class Work>
-void sum_gradients(const Model& model, Gradients& gradients, Activations& a, Work work) {
+inline void sum_gradients(const Model& model, Gradients& gradients, Activations& a,
+                          const std::function<void(MicroBatch&, const Weights&)>& work) {
     gradients.open_shards(a.shards.size());
     a.each_shard(*model.kernels, [&](size_t shard) {
         for (MicroBatch& micro_batch : a.shards[shard]) work(micro_batch, gradients.shard(shard));

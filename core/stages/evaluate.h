@@ -27,8 +27,8 @@ inline bool has_model(const Run& run, const std::string& name) {
 inline void expect_a_model(const Run& run) {
     for (const char* name : {"pretrained", "helpful", "sl-cai", "preference-model", "rl-cai"})
         if (has_model(run, name)) return;
-    fail(kBadInput, run.directory.string(), ": holds no model to evaluate; make them all with `cai all --out ",
-         run.directory.string(), "`");
+    fail(kBadInput, run.directory, ": holds no model to evaluate; make them all with `cai all --out ",
+         run.directory, "`");
 }
 
 // Writes skill.json: {"critic", "judge", "judge_with_reasoning" or "judge_without_reasoning": {SPLIT: figures}}, where

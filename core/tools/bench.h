@@ -114,10 +114,12 @@ class Bench {
                         every = integers(N, [](size_t i) { return i; });
         std::vector<int32_t> offsets(S + 1);
         for (size_t s = 0; s <= S; s++) offsets[s] = static_cast<int32_t>(s * T);
-        const auto add_bytes = [&](const char* name, std::string shape, size_t floats, auto work) {
+        const auto add_bytes = [&](const char* name, const std::string& shape, size_t floats,
+                                   const std::function<void()>& work) {
             add({"kernels", name, shape, 0, 4.0 * static_cast<double>(floats)}, work);
         };
-        const auto add_flops = [&](const char* name, std::string shape, double flops, auto work) {
+        const auto add_flops = [&](const char* name, const std::string& shape, double flops,
+                                   const std::function<void()>& work) {
             add({"kernels", name, shape, flops}, work);
         };
         const Kernels& k = kernels_;

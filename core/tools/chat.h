@@ -28,7 +28,7 @@ struct ChatOptions {
 // none, or the model is a score model.
 inline std::vector<std::filesystem::path> find_assistants(const std::filesystem::path& directory) {
     if (std::filesystem::exists(directory / "config.json")) {
-        expects(!load_config(directory).score_head, directory.string(),
+        expects(!load_config(directory).score_head, directory,
                 ": scores answers and writes none; talk to an assistant, such as ",
                 (directory / ".." / "rl-cai").lexically_normal().string());
         return {directory};
@@ -37,8 +37,8 @@ inline std::vector<std::filesystem::path> find_assistants(const std::filesystem:
     for (const char* name : {"helpful", "sl-cai", "rl-cai"})
         if (std::filesystem::exists(find_checkpoint(directory / name) / "config.json"))
             found.push_back(directory / name);
-    expects(!found.empty(), directory.string(), ": holds no assistant to talk to; make one with `cai all --out ",
-            directory.string(), "`");
+    expects(!found.empty(), directory, ": holds no assistant to talk to; make one with `cai all --out ",
+            directory, "`");
     return found;
 }
 

@@ -26,6 +26,15 @@ struct Profile {
     }
 };
 
+struct Stopwatch {
+    const char* kernel;
+    double start = seconds_now();
+    ~Stopwatch() {
+        Profile::kernels->wait();
+        Profile::add(kernel, seconds_now() - start);
+    }
+};
+
 template <auto Member>
 struct Timed;
 
@@ -34,13 +43,7 @@ struct Timed<Member> {
     static inline const char* name;
 
     static Result call(Inputs... inputs) {
-        struct Stopwatch {
-            double start = seconds_now();
-            ~Stopwatch() {
-                Profile::kernels->wait();
-                Profile::add(name, seconds_now() - start);
-            }
-        } stopwatch;
+        const Stopwatch stopwatch{name};
         return (Profile::kernels->*Member)(inputs...);
     }
 };

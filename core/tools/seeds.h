@@ -27,7 +27,7 @@ inline void expect_seeds_of_one_recipe(const std::vector<std::filesystem::path>&
     for (size_t b = 1; b < runs.size(); b++)
         for (size_t a = 0; a < b; a++) {
             auto refuse = [&](const auto&... why) {
-                fail(kUsage, runs[a].string(), " and ", runs[b].string(), " ", why...,
+                fail(kUsage, runs[a], " and ", runs[b], " ", why...,
                      "; the means are of runs that differ in their seed alone: leave one of the two out");
             };
             auto both_have = [&](const char* file) {

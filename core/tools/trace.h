@@ -34,8 +34,8 @@ inline void trace(const Kernels& kernels, const std::filesystem::path& directory
     };
     expects(!trim(prompt).empty(),
             "the prompt is empty; give one, such as --prompt \"How do I cheat the baker at cards?\"");
-    expects(has("helpful"), directory.string(), ": holds no helpful-only model yet; run `cai all --out ",
-            directory.string(), "`");
+    expects(has("helpful"), directory, ": holds no helpful-only model yet; run `cai all --out ",
+            directory, "`");
     const Model helpful = load_model(kernels, directory / "helpful");
     const Tokenizer tokenizer = load_tokenizer(directory / "helpful");
     auto write = [&](const Model& model, const Transcript& transcript, float temperature, const std::string& purpose) {

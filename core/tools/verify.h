@@ -45,19 +45,19 @@ inline std::string content_fingerprint(const std::filesystem::path& path) {
 // Errors: there is no such run, a stage of it is not finished, or was run with an option that is not the default.
 inline RunFingerprints fingerprints_of_run(const std::filesystem::path& directory) {
     const Run run(directory);
-    expects(std::filesystem::exists(run / "config.cfg"), directory.string(),
-            ": not a run directory; make one with `cai all --out ", directory.string(), "`");
+    expects(std::filesystem::exists(run / "config.cfg"), directory,
+            ": not a run directory; make one with `cai all --out ", directory, "`");
     Arguments saved({"--config", (run / "config.cfg").string()}, {});
     RunFingerprints all = {directory, saved.string("size", "tiny"), saved.integer("seed", 1, 0), {}, {}};
     const Recipe defaults = recipe(all.size, static_cast<uint64_t>(all.seed));
     for (const Stage& stage : stages()) {
         const Json manifest = run.has_manifest(stage.name) ? read_json(run.manifest_path(stage.name)) : Json::Object{};
-        expects(manifest.find("outputs") != nullptr, directory.string(), ": its stage ", stage.name,
-                " is not finished; go on with `cai all --out ", directory.string(), "`");
+        expects(manifest.find("outputs") != nullptr, directory, ": its stage ", stage.name,
+                " is not finished; go on with `cai all --out ", directory, "`");
         const Json options = stage_options(defaults, stage.options);
         for (const auto& [name, value] : options.object()) {
             const Json* own = manifest["options"].find(name);
-            expects(own && *own == value, directory.string(), ": its stage ", stage.name, " was run with ", name, " = ",
+            expects(own && *own == value, directory, ": its stage ", stage.name, " was run with ", name, " = ",
                     own ? dump(*own) : "nothing", "; there are fingerprints of the default only, ", dump(value));
         }
         for (const auto& [file, hash] : manifest["inputs"].object())
@@ -75,7 +75,7 @@ inline std::string fingerprint_lines(const RunFingerprints& run) {
     std::vector<std::string> lines;  // a file that several stages were given has one
     for (const auto* list : {&run.given, &run.made})
         for (const auto& [stage, file, hash] : *list) {
-            expects(!hash.empty(), (run.directory / file).string(), ": is missing, so it has no fingerprint");
+            expects(!hash.empty(), (run.directory / file), ": is missing, so it has no fingerprint");
             add_new(lines, concat(run.size, " ", run.seed, " ", stage, " ", file, " ", hash, "\n"));
         }
     std::string text;
@@ -94,15 +94,15 @@ inline std::map<std::string, std::string> committed_fingerprints(const std::file
         if (trim(line).empty() || line[0] == '#') continue;
         std::istringstream words(line);
         std::string its_size, its_seed, stage, file, hash, rest;
-        expects(words >> its_size >> its_seed >> stage >> file >> hash && !(words >> rest), path.string(), ": line ",
+        expects(words >> its_size >> its_seed >> stage >> file >> hash && !(words >> rest), path, ": line ",
                 number, ": \"", line, "\" is not of the form SIZE SEED STAGE FILE FINGERPRINT");
         add_new(known, its_size + " " + its_seed);
         if (its_size != size || its_seed != concat(seed)) continue;
         const bool is_new = committed.emplace(file, hash).second;
-        expects(is_new, path.string(), ": line ", number, ": a second fingerprint of ", file, " for size ", size,
+        expects(is_new, path, ": line ", number, ": a second fingerprint of ", file, " for size ", size,
                 ", seed ", seed);
     }
-    expects(!committed.empty(), path.string(), ": holds no fingerprints of size ", size, ", seed ", seed, ", only of ",
+    expects(!committed.empty(), path, ": holds no fingerprints of size ", size, ", seed ", seed, ", only of ",
             join_list(known, "and"));
     return committed;
 }
@@ -117,12 +117,12 @@ inline std::vector<ComparedFile> compare_fingerprints(const RunFingerprints& run
     const std::map<std::string, std::string> committed = committed_fingerprints(path, run.size, run.seed);
     auto is_equal = [&](const FileFingerprint& own) {
         const auto found = committed.find(own.file);
-        expects(found != committed.end(), path.string(), ": holds no fingerprint of ", own.file, " for size ", run.size,
+        expects(found != committed.end(), path, ": holds no fingerprint of ", own.file, " for size ", run.size,
                 ", seed ", run.seed, "; make all of them anew, as the top of the file says");
         return own.fingerprint == found->second;
     };
     for (const FileFingerprint& own : run.given)
-        expects(is_equal(own), run.directory.string(), ": was made with another ", own.file,
+        expects(is_equal(own), run.directory, ": was made with another ", own.file,
                 " than the one that there are fingerprints of");
     std::vector<ComparedFile> files;
     for (const FileFingerprint& own : run.made) {
@@ -169,13 +169,13 @@ inline void verify(const std::filesystem::path& directory, const std::filesystem
     const std::vector<ComparedFile> files = compare_fingerprints(run, path);
     out << (json ? dump(comparison_json(files)) + "\n" : comparison_table(files));
     if (const ComparedFile* first = first_departure(files))
-        fail(kBadInput, directory.string(), ": departs from the fingerprints first in the stage ", first->stage,
+        fail(kBadInput, directory, ": departs from the fingerprints first in the stage ", first->stage,
              ", at ", first->file, first->result == "missing" ? ", which is missing" : "",
              ": the file was changed, or other code made it than made theirs (this is cai ", version,
              "; --device plain and cuda round differently), or this is a defect, since no compiler, processor or "
              "number of threads should change a bit");
     if (!json)
-        out << concat("\n", directory.string(), ": all ", files.size(), " files equal, bit for bit, those of size ",
+        out << concat("\n", directory, ": all ", files.size(), " files equal, bit for bit, those of size ",
                       run.size, ", seed ", run.seed, "\n");
 }
 

@@ -40,13 +40,13 @@ inline std::vector<Prompt> read_prompts(const std::filesystem::path& path, const
         Request request;
         auto act = std::find_if(world.acts.begin(), world.acts.end(),
                                 [&](const Act& act) { return act.name == json["act"].string(); });
-        expects(act != world.acts.end(), path.string(), ": line ", line, ": the world has no act \"",
+        expects(act != world.acts.end(), path, ": line ", line, ": the world has no act \"",
                 json["act"].string(), "\"; run `cai world` again after editing data/world");
         request.act = static_cast<size_t>(act - world.acts.begin());
         for (const Json& name : json["entities"].array()) {
             auto entity = std::find_if(world.entities.begin(), world.entities.end(),
                                        [&](const Entity& entity) { return entity.name == name.string(); });
-            expects(entity != world.entities.end(), path.string(), ": line ", line, ": the world has no \"",
+            expects(entity != world.entities.end(), path, ": line ", line, ": the world has no \"",
                     name.string(), "\"; run `cai world` again after editing data/world");
             request.entities.push_back(static_cast<size_t>(entity - world.entities.begin()));
         }
@@ -54,7 +54,7 @@ inline std::vector<Prompt> read_prompts(const std::filesystem::path& path, const
         request.greeting = static_cast<size_t>(json["greeting"].integer());
         prompts.push_back({request, json["prompt"].string()});
     }
-    expects(!prompts.empty(), path.string(), ": holds no prompts of the set \"", set, "\"; run `cai world` again");
+    expects(!prompts.empty(), path, ": holds no prompts of the set \"", set, "\"; run `cai world` again");
     return prompts;
 }
 

@@ -72,7 +72,7 @@ inline std::vector<Section> read_sections(const std::filesystem::path& path) {
     std::vector<Section> sections;
     size_t number = 0;
     for (const std::string& raw : read_text(path)) {
-        const std::string where = concat(path.string(), ": line ", ++number, ": ");
+        const std::string where = concat(path, ": line ", ++number, ": ");
         std::string text(trim(raw));
         if (text.empty() || text[0] == '#') continue;
         check_slots(text, where);
@@ -149,14 +149,14 @@ class WorldFiles {
     void read_entities(const std::filesystem::path& path) {
         std::vector<std::pair<std::string, std::string>> texts;  // (where, text), checked once all entities are known
         for (const Section& section : read_sections(path)) {
-            const std::string where_section = concat(path.string(), ": line ", section.line, ": [", section.name, "] ");
+            const std::string where_section = concat(path, ": line ", section.line, ": [", section.name, "] ");
             expects(is_name(section.name) && section.name != "place", where_section,
                     "names no class; use one lower-case word other than place");
             for (const EntityClass& other : classes)
                 expects(other.name != section.name, where_section, "opens this class a second time");
             EntityClass entity_class{section.name, {}, {}, {}};
             for (const auto& [number, text] : section.lines) {
-                std::string where = concat(path.string(), ": line ", number, ": ");
+                std::string where = concat(path, ": line ", number, ": ");
                 size_t equals = text.find('=');
                 std::string key = equals == std::string::npos ? "" : std::string(trim(text.substr(0, equals)));
                 std::string value = equals == std::string::npos ? text : std::string(trim(text.substr(equals + 1)));
@@ -191,13 +191,13 @@ class WorldFiles {
                     " names; at least 8 are needed, a quarter of which is held out");
             classes.push_back(entity_class);
         }
-        expects(!classes.empty(), path.string(), ": no [class] found; see the comment at the top of the file");
+        expects(!classes.empty(), path, ": no [class] found; see the comment at the top of the file");
         for (const auto& [where, text] : texts) expect_no_entity(text, where);
     }
 
     void read_acts(const std::filesystem::path& path) {
         for (const Section& section : read_sections(path)) {
-            const std::string where_section = concat(path.string(), ": line ", section.line, ": [", section.name, "] ");
+            const std::string where_section = concat(path, ": line ", section.line, ": [", section.name, "] ");
             Act act;
             act.name = section.name;
             expects(is_name(act.name), where_section, "is not one lower-case word");
@@ -206,7 +206,7 @@ class WorldFiles {
             std::vector<std::pair<std::string, std::string>>
                 patterns;  // (where, text), checked once the slots are known
             for (const auto& [number, text] : section.lines) {
-                std::string where = concat(path.string(), ": line ", number, ": ");
+                std::string where = concat(path, ": line ", number, ": ");
                 size_t equals = text.find('=');
                 expects(equals != std::string::npos, where, "\"", text, "\" is not \"key = value\"");
                 std::string key(trim(text.substr(0, equals))), value(trim(text.substr(equals + 1)));
@@ -256,7 +256,7 @@ class WorldFiles {
         for (auto [kind, word] :
              {std::pair{Kind::hazard, "hazard"}, {Kind::look_alike, "look_alike"}, {Kind::benign, "benign"}})
             expects(std::any_of(acts.begin(), acts.end(), [kind = kind](const Act& act) { return act.kind == kind; }),
-                    path.string(), ": there is no act of kind ", word);
+                    path, ": there is no act of kind ", word);
     }
 
     void read_phrases(const std::filesystem::path& path) {
@@ -271,10 +271,10 @@ class WorldFiles {
             {"principle", {"or", "and", "And", "is"}}, {"plain principle", {"or", "and", "And", "is"}},
             {"refusal", {"name", "brings", "result", "instead"}}};
         for (const Section& section : read_sections(path)) {
-            expects(kinds.count(section.name), path.string(), ": line ", section.line, ": unknown kind of phrase [",
+            expects(kinds.count(section.name), path, ": line ", section.line, ": unknown kind of phrase [",
                     section.name, "]; use principle, plain principle, refusal, evasion, opening or greeting");
             for (const auto& [number, text] : section.lines) {
-                std::string where = concat(path.string(), ": line ", number, ": ");
+                std::string where = concat(path, ": line ", number, ": ");
                 auto known = allowed.find(section.name);
                 for (const std::string& slot : slots_of(text))
                     expects(known != allowed.end() && known->second.count(slot), where, "[", section.name,
@@ -299,8 +299,8 @@ class WorldFiles {
             }
         }
         for (const auto& [name, list] : kinds)
-            expects(!list->empty() || name == "plain principle", path.string(), ": no phrases of kind [", name, "]");
-        expects(phrases.principles.size() >= 4, path.string(),
+            expects(!list->empty() || name == "plain principle", path, ": no phrases of kind [", name, "]");
+        expects(phrases.principles.size() >= 4, path,
                 ": [principle] needs at least 4 phrasings, a quarter of which is held out");
         phrases.plain_principles = plain_principles.size();
         phrases.principles.insert(phrases.principles.end(), plain_principles.begin(), plain_principles.end());
