@@ -15,8 +15,8 @@
 # Any variable can be set on the command line: make CXX=clang++, make MACHINE=-march=x86-64-v3, make OPENMP= (a serial
 # build). A processor without fused multiply-adds, and a build that does not say it has them, is slow, with the same bits.
 
-# Keeps a compiler flag if a small program builds with it, so that a missing OpenMP only means one thread.
-probe = $(shell echo 'int main() {}' | $(CXX) $(1) -x c++ - -o /dev/null 2>/dev/null && echo $(firstword $(1)))
+# Keeps flags that the compiler knows, and -fopenmp if a small program builds with it: without, there is one thread.
+probe = $(shell echo | $(CXX) -Werror $(1) -fsyntax-only -x c++ - 2>/dev/null && echo '$(1)')
 
 # Kernels are optimised fully; what calls them need not be, and compiles in half of the time; tests are not at all.
 MACHINE  ?= $(call probe,-march=native)
@@ -25,13 +25,15 @@ KERNEL_OPTIMIZATION ?= -O3
 OPTIMIZATION ?= -Og
 TEST_OPTIMIZATION ?= -O0
 ifeq ($(origin OPENMP), undefined)
-OPENMP   := $(call probe,-fopenmp -include omp.h)
+OPENMP   := $(shell echo 'int main() {}' | $(CXX) -fopenmp -include omp.h -x c++ - -o /dev/null 2>/dev/null && echo -fopenmp)
 endif
 BUILD    ?= build
 # g++ 12 copies constants of 32 and 64 bytes wrongly for AVX-512, {2, 2, 2, 0} as four twos; pieces of 16 bytes are right.
-PIECES   := $(call probe,-mmove-max=128) $(call probe,-mstore-max=128)
+PIECES   := $(call probe,-mmove-max=128 -mstore-max=128)
+# A large unit compiles in a tenth less time where g++ does not collect its garbage below half a gigabyte.
+GARBAGE  := $(call probe,--param=ggc-min-heapsize=524288)
 # A product and a sum are rounded once only where the source says so: then every machine and compiler gives the same bits.
-FLAGS    := -std=c++20 $(CXXFLAGS) -ffp-contract=off $(PIECES) -Wall -Wextra $(or $(OPENMP),-Wno-unknown-pragmas)
+FLAGS    := -std=c++20 $(CXXFLAGS) -ffp-contract=off $(PIECES) $(GARBAGE) -Wall -Wextra $(or $(OPENMP),-Wno-unknown-pragmas)
 
 CUDA_OBJECTS := $(patsubst %.cu,$(BUILD)/objects/%.o,$(wildcard cuda/*.cu))
 KERNELS := $(patsubst %.cpp,$(BUILD)/objects/%.o,$(wildcard cpu/*.cpp)) $(CUDA_OBJECTS)
@@ -117,7 +119,7 @@ mutants:
 	@$(DOCTEST) || $(MAKE) deps
 	@$(MAKE) CUDA= CXXFLAGS='-D_GLIBCXX_ASSERTIONS $(MACHINE)' OPTIMIZATION=-O0 KERNEL_OPTIMIZATION=-O1 BUILD=build/mutants/mathematics \
 	  TESTS='$(patsubst %,build/mutants/mathematics/objects/tests/%.o,main $(addprefix test_,$(MATHEMATICS_TESTS)))' \
-	  build/mutants/mathematics/tests build/mutants/mathematics/product.h.gch
+	  build/mutants/mathematics/tests
 	@SAMPLE='$(SAMPLE)' SEED='$(SEED)' ONLY='$(ONLY)' tests/mutants.py build/mutants/mathematics
 
 # The session of notebooks_md/02_gdb_attention.md, compared with what gdb says today.
@@ -189,17 +191,13 @@ $(BUILD)/test_%: $(BUILD)/objects/tests/test_%.o $(BUILD)/objects/tests/main.o $
 $(BUILD)/width-tests: $(patsubst %,$(BUILD)/objects/tests/test_%.o,$(WIDTH_TESTS)) $(BUILD)/objects/tests/main.o $(KERNELS)
 	$(CXX) $(FLAGS) $^ $(LIBRARIES) -o $@
 
-# The headers of the standard library and of doctest are read once, not by each of a hundred files: where g++ or clang++ is to
-# -include X.h, it takes X.h.gch beside it.
-$(BUILD)/product.h: $(BUILD)/flags
-	@printf '#include <%s>\n' algorithm cmath filesystem functional iostream map set sstream string vector >$@
-$(BUILD)/tests.h: $(BUILD)/product.h
-	@(cat $<; echo '#include <doctest/doctest.h>') >$@
+# The headers of the standard library and of doctest are read once, not by each kernel and each test: where g++ or clang++ is
+# to -include X.h, it takes X.h.gch beside it.
+$(BUILD)/tests.h: $(BUILD)/flags
+	@printf '#include <%s>\n' algorithm cmath filesystem functional iostream map set sstream string vector doctest/doctest.h >$@
 $(BUILD)/kernels.h: $(BUILD)/flags
 	@printf '#include <%s>\n' algorithm cmath functional string >$@
 	@printf '#ifdef __FMA__\n#include <immintrin.h>\n#endif\n' >>$@
-$(BUILD)/product.h.gch: %.gch: %
-	$(CXX) $(FLAGS) $(OPTIMIZATION) -x c++-header $< -o $@
 $(BUILD)/tests.h.gch: %.gch: %
 	$(CXX) $(FLAGS) $(TEST_OPTIMIZATION) -x c++-header $< -o $@
 $(BUILD)/kernels.h.gch: %.gch: %
@@ -228,9 +226,9 @@ $(filter-out %/plain.o,$(patsubst %.cpp,$(BUILD)/objects/%.o,$(wildcard cpu/*.cp
 	@mkdir -p $(@D)
 	$(CXX) $(FLAGS) $(KERNEL_OPTIMIZATION) -include $(BUILD)/kernels.h -MMD -MP -c $< -o $@
 
-$(BUILD)/objects/%.o: %.cpp $(BUILD)/product.h.gch
+$(BUILD)/objects/%.o: %.cpp $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(CXX) $(FLAGS) $(OPTIMIZATION) -include $(BUILD)/product.h -MMD -MP -c $< -o $@
+	$(CXX) $(FLAGS) $(OPTIMIZATION) -MMD -MP -c $< -o $@
 
 $(BUILD)/objects/%.o: %.cu $(BUILD)/kernels.h.gch
 	@mkdir -p $(@D)

@@ -274,7 +274,7 @@ class Builder:
         while True:
             mutants = {number: mutant for number, mutant in mutants.items() if number not in broken}
             done = subprocess.run(
-                self.compiler + ["-w", "-include", os.path.abspath(f"{self.build}/product.h"), "-x", "c++", "-c", "-",
+                self.compiler + ["-w", "-include", os.path.abspath(f"{self.build}/tests.h"), "-x", "c++", "-c", "-",
                                  "-o", os.path.abspath(stem + ".o")], input=with_mutants(source, mutants).encode(),
                 capture_output=True, check=False, cwd=os.path.dirname(source.path))  # so that its includes are found
             if done.returncode == 0:
