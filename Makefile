@@ -15,7 +15,7 @@
 # Any variable can be set on the command line: make CXX=clang++, make MACHINE=-march=x86-64-v3, make OPENMP= (a serial
 # build). A processor without fused multiply-adds, and a build that does not say it has them, is slow, with the same bits.
 
-# Keeps flags that the compiler knows, and -fopenmp if a small program builds with it: without, there is one thread.
+# Keeps flags if the compiler knows all of them.
 probe = $(shell echo | $(CXX) -Werror $(1) -fsyntax-only -x c++ - 2>/dev/null && echo '$(1)')
 
 # Kernels are optimised fully; what calls them need not be, and compiles in half of the time; tests are not at all.
@@ -24,6 +24,7 @@ CXXFLAGS ?= -fno-math-errno $(MACHINE)
 KERNEL_OPTIMIZATION ?= -O3
 OPTIMIZATION ?= -Og
 TEST_OPTIMIZATION ?= -O0
+# Kept if a small program builds with it: without OpenMP there is one thread.
 ifeq ($(origin OPENMP), undefined)
 OPENMP   := $(shell echo 'int main() {}' | $(CXX) -fopenmp -include omp.h -x c++ - -o /dev/null 2>/dev/null && echo -fopenmp)
 endif

@@ -214,7 +214,7 @@ inline void expect_inputs_of_recipe(const Pipeline& pipeline, const Stage& stage
             const bool is_new = !checked.count(maker);
             if (is_new) {
                 const Task task = task_of(*maker, pipeline.recipe);
-                expects(run.is_finished(task), (run / input), ": is not what `cai ", maker->command,
+                expects(run.is_finished(task), run / input, ": is not what `cai ", maker->command,
                         "` makes with these options from the files of this run; run that first, or all stages with "
                         "`cai all --out ",
                         run.directory, "`");
@@ -222,7 +222,7 @@ inline void expect_inputs_of_recipe(const Pipeline& pipeline, const Stage& stage
             }
             const std::vector<std::string>& replaced = checked[maker];
             if (std::find(replaced.begin(), replaced.end(), input) != replaced.end())
-                warn(concat((run / input), ": is not what ", maker->name, " wrote; ", stage.name,
+                warn(concat(run / input, ": is not what ", maker->name, " wrote; ", stage.name,
                             " takes it as it is"));
             if (is_new) expect_inputs_of_recipe(pipeline, *maker, checked);
         }

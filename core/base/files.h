@@ -71,8 +71,7 @@ inline std::vector<std::string> read_text(const std::filesystem::path& path) {
     for (size_t i = 0; i < lines.size(); i++) {
         size_t bad = 0;
         const bool valid = valid_utf8(lines[i], &bad);
-        expects(valid, path, ": line ", i + 1, ", byte ", bad + 1,
-                ": not UTF-8; save the file as UTF-8 text");
+        expects(valid, path, ": line ", i + 1, ", byte ", bad + 1, ": not UTF-8; save the file as UTF-8 text");
         const size_t nul = lines[i].find('\0');
         expects(nul == std::string::npos, path, ": line ", i + 1, ", byte ", nul + 1,
                 ": a NUL byte; save the file as UTF-8 text");

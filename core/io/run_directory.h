@@ -53,7 +53,7 @@ class Run {
         const Json inputs = fingerprints(task);
         if (!force && is_finished(task, inputs)) {
             for (const std::string& output : changed_outputs(task))
-                fail(kBadInput, (directory / output), ": was changed since ", task.stage, " wrote it; ",
+                fail(kBadInput, directory / output, ": was changed since ", task.stage, " wrote it; ",
                      task.stage,
                      " with --force makes it anew, and the stages after it, each run alone, take it as it is");
             note(task.stage, "is finished already");

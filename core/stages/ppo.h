@@ -131,14 +131,14 @@ inline void ppo(const Kernels& kernels, Run& run, const World& world, const Reci
     const PpoRecipe& o = recipe.ppo;
     for (auto [input, verb] :
          {std::pair{"sl-cai", "sft"}, {"preference-model", "reward"}, {"world/prompts.jsonl", "world"}})
-        expects(fs::exists(find_checkpoint(run / input)), stage, " needs ", (run / input),
+        expects(fs::exists(find_checkpoint(run / input)), stage, " needs ", run / input,
                 ", which is not there yet; run `cai ", verb, "` first");
 
     const Tokenizer tokenizer = load_tokenizer(run / "sl-cai");
     const Model reference = load_model(kernels, run / "sl-cai");
     const Model preference = load_model(kernels, run / "preference-model");
     const double score_mean = load_score_mean(run / "preference-model");
-    expects(!reference.config.score_head && preference.config.score_head, (run / "sl-cai"),
+    expects(!reference.config.score_head && preference.config.score_head, run / "sl-cai",
             " must be a language model and preference-model a score model; run `cai reward` again");
     std::vector<std::string> prompts;
     for (Prompt& prompt : read_prompts(run / "world/prompts.jsonl", world, "ppo"))

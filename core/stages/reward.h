@@ -77,7 +77,7 @@ inline void train_preference_model(const Kernels& kernels, Run& run, const Recip
     const char* stage = "reward";
     for (auto [input, verb] :
          {std::pair{"sl-cai", "sft"}, {"comparisons.jsonl", "compare"}, {"helpfulness.jsonl", "compare"}})
-        expects(std::filesystem::exists(find_checkpoint(run / input)), stage, " needs ", (run / input),
+        expects(std::filesystem::exists(find_checkpoint(run / input)), stage, " needs ", run / input,
                 ", which is not there yet; run `cai ", verb, "` first");
     const size_t batch_size = recipe.reward.pairs_per_batch;
 
@@ -87,7 +87,7 @@ inline void train_preference_model(const Kernels& kernels, Run& run, const Recip
     std::vector<const ComparisonPair*> training, held_out;
     for (const ComparisonPair& pair : pairs) (is_held_out(pair.prompt) ? held_out : training).push_back(&pair);
     if (training.empty())
-        note(stage, concat((run / "comparisons.jsonl"),
+        note(stage, concat(run / "comparisons.jsonl",
                            " and helpfulness.jsonl hold no pair to train on: the preference model prefers nothing"));
     const size_t total = static_cast<size_t>(std::llround(static_cast<double>(training.size()) * recipe.reward.epochs));
     const size_t steps = (total + batch_size - 1) / batch_size;

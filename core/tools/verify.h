@@ -75,7 +75,7 @@ inline std::string fingerprint_lines(const RunFingerprints& run) {
     std::vector<std::string> lines;  // a file that several stages were given has one
     for (const auto* list : {&run.given, &run.made})
         for (const auto& [stage, file, hash] : *list) {
-            expects(!hash.empty(), (run.directory / file), ": is missing, so it has no fingerprint");
+            expects(!hash.empty(), run.directory / file, ": is missing, so it has no fingerprint");
             add_new(lines, concat(run.size, " ", run.seed, " ", stage, " ", file, " ", hash, "\n"));
         }
     std::string text;
