@@ -20,7 +20,7 @@ Recipe short_recipe() {
     r.pretrain.tokens_per_batch = 256;
     r.helpful.tokens_per_batch = r.sl_cai.tokens_per_batch = 128;
     r.sl_cai.epochs = 4;
-    r.critique.rounds = 2;
+    r.critique.rounds = 2, r.critique.temperature = 1;  // an untrained model soon repeats itself at a lower one
     r.reward.pairs_per_batch = 1;
     r.reward.epochs = 2;
     r.ppo.iterations = 5;

@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -193,6 +194,47 @@ TEST_CASE("dataset: a batch holds whole documents, and an epoch every document o
     }
     CHECK(orders[0] != orders[1]);
     CHECK(orders[1] != orders[2]);
+}
+
+TEST_CASE("dataset: the first lesson comes once, before everything else, in batches of its own size") {
+    const std::vector<Document> documents = numbered_documents(60);
+    const std::vector<Document> first(documents.begin(), documents.begin() + 20),
+        others(documents.begin() + 20, documents.end());
+    BatchStream batches(others, 256, 80, 7, "others", {first, 30, 0.5f});
+    CHECK(batches.learning_rate(2) == 0.5f);
+    CHECK(batches.documents() == 40);
+    size_t lesson_inputs = 0, inputs = 0;
+    for (const Document& document : first) lesson_inputs += document.tokens.size() - 1;
+    for (const Document& document : others) inputs += document.tokens.size() - 1;
+    CHECK(batches.steps(2) == lesson_inputs / 30 + 2 * inputs / 80);
+    std::vector<int> lesson;
+    while (lesson.size() < 20) {
+        const Batch batch = batches.next();
+        CHECK(batch.tokens.size() <= 30);
+        for (int number : numbers_in(batch, documents)) lesson.push_back(number);
+    }
+    CHECK(std::set<int>(lesson.begin(), lesson.end()).size() == 20);
+    CHECK(*std::max_element(lesson.begin(), lesson.end()) == 19);
+    CHECK(!std::is_sorted(lesson.begin(), lesson.end()));
+    CHECK(batches.position() == BatchStream::Position{1, 0});
+    CHECK(batches.learning_rate(2) == 2);
+
+    std::map<int, int> dealt;
+    for (int step = 0; step < 30; step++) {
+        BatchStream resumed(others, 256, 80, 7, "others", {first, 30, 0.5f});
+        resumed.restore(batches.position());
+        const Batch batch = batches.next();
+        CHECK(batch.tokens == resumed.next().tokens);
+        CHECK(batch.tokens.size() > 80 - 15);
+        for (int number : numbers_in(batch, documents)) dealt[number]++;
+    }
+    CHECK(dealt.size() == 40);
+    CHECK(dealt.begin()->first == 20);
+    CHECK(error_of([&] {
+              batches.restore({0, 20});
+          }) ==
+          "the saved position 20 is outside of the training data of 20 documents; it has changed since the checkpoint "
+          "was written: start again from the stage before");
 }
 
 TEST_CASE("dataset: the order depends on the seed and on nothing else") {

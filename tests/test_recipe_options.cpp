@@ -117,9 +117,11 @@ TEST_CASE("what a manifest and a message say of a field, by hand") {
     CHECK(dump(stage_options(r, "compare")) ==
           R"({"seed":3,"compare-reasoning":true,"compare-clamp":"0.4,0.6","compare-temperature":0.7})");
     CHECK(dump(stage_options(r, "evaluate")) ==
-          R"({"seed":3,"critique-temperature":1,"compare-reasoning":true,)"
-          R"("evaluate-prompts":1000,"evaluate-pairs":500})");
-    CHECK(contains(dump(stage_options(r, "pretrain")), R"({"seed":3,"size":"tiny","pretrain-tokens-per-batch":2048,)"));
+          R"({"seed":3,"critique-temperature":0.5,"compare-reasoning":true,)"
+          R"("evaluate-prompts":400,"evaluate-pairs":300})");
+    CHECK(contains(dump(stage_options(r, "pretrain")),
+                   R"({"seed":3,"size":"tiny","pretrain-drill-tokens-per-batch":512,)"
+                   R"("pretrain-drill-learning-rate":0.002,"pretrain-tokens-per-batch":2048,)"));
     CHECK(r.compare.clamp == LabelBounds{0.4f, 0.6f});
 
     const std::vector<std::pair<std::vector<std::string>, std::string>> refusals = {
@@ -133,11 +135,11 @@ TEST_CASE("what a manifest and a message say of a field, by hand") {
         {{"--compare-clamp", "0.6,0.4"},
          "option --compare-clamp: '0.6,0.4' is not LOW,HIGH with 0 <= LOW <= HIGH <= 1"},
         {{"--ppo-minibatches", "129"}, "option --ppo-minibatches: '129' is above --ppo-rollouts, 128, and every"},
-        {{"--ppo-rollouts", "1"}, "option --ppo-minibatches: '2' is above --ppo-rollouts, 1, and every"},
+        {{"--ppo-rollouts", "1"}, "option --ppo-minibatches: '4' is above --ppo-rollouts, 1, and every"},
         {{"--like", "gpt"}, "option --like: there are no conventions of \"gpt\""},
     };
     for (const auto& [words, message] : refusals) refused(words, message);
-    CHECK(of_words({"--ppo-rollouts", "2"}).ppo.rollouts == 2);
+    CHECK(of_words({"--ppo-rollouts", "4"}).ppo.rollouts == 4);
     CHECK(of_words({"--ppo-dual-clip", "0"}).ppo.options.dual_clip == 0);
 
     r.ppo.options.gamma = std::numeric_limits<double>::quiet_NaN();  // as no command line can say
@@ -166,7 +168,7 @@ TEST_CASE("each size's recipe is written in short numbers, reads back, and has t
         Recipe copy = r;
         for (const RecipeField& field : fields_of(copy))
             if (std::string value = value_text(field); value.starts_with("0."))
-                CHECK_MESSAGE(value.size() <= 6, field.option());
+                CHECK_MESSAGE(value.size() <= 7, field.option());
     }
     const std::string lines = recipe_configuration(recipe("tiny", 1));
     CHECK(lines.starts_with("size = tiny\nseed = 1\nlike = cai\n\n# world: the documents and prompts of the toy"));

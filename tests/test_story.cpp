@@ -7,6 +7,7 @@
 #include <map>
 #include <set>
 #include <sstream>
+#include <utility>
 
 #include "../core/pipeline.h"
 #include "support.h"
@@ -250,9 +251,9 @@ TEST_CASE("evaluate runs again after an edit of a world file, and after another 
     };
     CHECK(finished("skill"));
     CHECK(finished("evaluate"));
-    told.recipe.critique.temperature = 0.5f;
+    const float temperature = std::exchange(told.recipe.critique.temperature, 1);
     CHECK_FALSE(finished("skill"));
-    told.recipe.critique.temperature = 1;
+    told.recipe.critique.temperature = temperature;
     write_file(edited.path / "world/phrases.txt", read_file(edited.path / "world/phrases.txt") + "\n# a note\n");
     CHECK_FALSE(finished("skill"));
     CHECK_FALSE(finished("evaluate"));

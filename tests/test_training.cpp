@@ -45,12 +45,31 @@ TEST_CASE("training learns by heart what there is to learn") {
     double loss = 0;
     TrainingOptions options;
     options.steps = 60, options.warmup_steps = 5;
-    SUBCASE("with adamw") {}
+    SUBCASE("with adamw") { options.optimizer = MatrixUpdate::adamw; }
     SUBCASE("with muon") { options.optimizer = MatrixUpdate::muon; }
     s.trained(folder.path, options, &loss);
     CHECK(loss < 1.0);  // from log(280) = 5.6
     CHECK(fs::exists(folder.path / "model"));
     CHECK(!fs::exists(folder.path / "model.training"));
+}
+
+TEST_CASE("the first lesson is trained on first, at its own learning rate") {
+    Setting s;
+    TemporaryFolder folder;
+    Model model(cpu_kernels, s.config);
+    model.initialize(1);
+    const size_t lesson_tokens = s.documents[0].tokens.size() - 1;
+    BatchStream stream({s.documents.begin() + 1, s.documents.end()}, 256, 40, 1, "documents",
+                       {{s.documents[0]}, lesson_tokens, 0.25e-3f});
+    TrainingOptions options;
+    options.steps = 20, options.warmup_steps = 0, options.final_fraction = 1, options.learning_rate = 1e-3f;
+    {
+        Metrics metrics(folder.path / "metrics.jsonl");
+        train(model, stream, options, "test", metrics, folder.path / "model", s.tokenizer);
+    }
+    for (const Json& line : read_jsonl(folder.path / "metrics.jsonl"))
+        CHECK(line["learning_rate"].number() == (line["step"].integer() == 1 ? 0.25e-3f : 1e-3f));
+    CHECK(stream.position().epoch > 1);
 }
 
 TEST_CASE("weight decay shrinks what training does not hold in place") {
@@ -71,7 +90,7 @@ TEST_CASE("the optimizer is the recipe's") {
     Setting s;
     TemporaryFolder by_adamw, by_muon;
     TrainingOptions options;
-    options.steps = 1, options.warmup_steps = 0;
+    options.steps = 1, options.warmup_steps = 0, options.optimizer = MatrixUpdate::adamw;
     const std::vector<float> adamw = s.trained(by_adamw.path, options);
     options.optimizer = MatrixUpdate::muon;
     CHECK(s.trained(by_muon.path, options) != adamw);
@@ -103,7 +122,7 @@ TEST_CASE("an interrupted training goes on to the same bits") {
     TemporaryFolder whole, cut;
     TrainingOptions options;
     options.steps = 12, options.warmup_steps = 2;
-    SUBCASE("with adamw") {}
+    SUBCASE("with adamw") { options.optimizer = MatrixUpdate::adamw; }
     SUBCASE("with muon") { options.optimizer = MatrixUpdate::muon; }
     const std::vector<float> expected = s.trained(whole.path, options);
     stop_signal = SIGINT;  // as if Ctrl-C came during the first step

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <filesystem>
+#include <map>
 #include <set>
 
 #include "../core/lm/bpe_training.h"
@@ -220,74 +221,14 @@ TEST_CASE(
     }
 }
 
-TEST_CASE(
-    "drills: half of the principles are words in any order; a third of the keyword checks are of no topics, half of "
-    "these invented") {
-    const World& world = cai::world();
-    const DocumentWriter writer(world);
-    size_t worded = 0, topics = 0, asked_invented = 0, words_of_principles = 0, invented = 0;
-    const size_t drills = 400;
-    for (size_t i = 0; i < drills; i++) {
-        Rng rng(1, i);
-        const Transcript drill = writer.write("drill", rng);
-        const std::string& principle = drill[0].text;
-        std::string keyword_check;
-        for (size_t part = 1; part < drill.size(); part++) {
-            keyword_check += drill[part].text;
-            CHECK(drill[part].learn == (drill[part].text == " yes" || drill[part].text == " no"));
-        }
-        CHECK(!drill[0].learn);
-        const std::vector<std::string> in_principle = words_of(principle);
-        const auto stands_in_principle = [&](const std::string& word) {
-            return std::find(in_principle.begin(), in_principle.end(), word) != in_principle.end();
-        };
-        std::vector<std::string> named, asked = words_of(keyword_check);
-        REQUIRE(asked.size() == 1 + 2 * 12);  // topics: then each word and its yes or no
-        for (size_t w = 1; w < asked.size(); w += 2) {
-            CHECK_MESSAGE(stands_in_principle(asked[w]) == (asked[w + 1] == "yes"), principle, " | ", keyword_check);
-            topics += world.is_topic(asked[w]);
-            asked_invented += !world.knows(asked[w]);
-        }
-        for (const std::string& word : in_principle)
-            if (contains(keyword_check, concat(" ", word, " yes"))) named.push_back(word);
-        CHECK(named.size() >= 1);
-        CHECK(named.size() <= 5);
-        for (const std::string& word : in_principle) {
-            if (world.is_topic(word) || contains(keyword_check, concat(" ", word, " "))) continue;
-            words_of_principles++;
-            invented += !world.knows(word);
-        }
-        bool known = false;
-        for (size_t phrasing = 0; phrasing < world.phrases.principles.size(); phrasing++)
-            known = known || world.principle_text(named, phrasing) == principle;
-        worded += known;
-    }
-    CHECK(topics == drills * 8);
-    CHECK(asked_invented > drills * 4 * 4 / 10);
-    CHECK(asked_invented < drills * 4 * 6 / 10);
-    CHECK(worded > drills * 4 / 10);
-    CHECK(worded < drills * 6 / 10);
-    // Invented is one other word in four of the principles that are no sentence, which are half of them.
-    CAPTURE(words_of_principles);
-    CHECK(invented > words_of_principles / 20);
-    CHECK(invented < words_of_principles / 6);
-}
-
-TEST_CASE("the words that drills look up beside topics are many, and none is held out or a word of a principle") {
-    for (uint64_t seed = 1; seed <= 5; seed++) {
-        const World world(kData / "world", seed);
-        CHECK(world.other_words().size() > 200);
-        std::set<std::string> of_principles, of_held_out;
-        for (const std::string& phrasing : world.phrases.principles)
-            for (const std::string& word : words_of(literal_of(phrasing))) of_principles.insert(word);
-        for (const Act& act : world.acts)
-            if (act.held_out)
-                for (const auto* texts : {&act.asks, &act.helps, &act.insteads})
-                    for (const std::string& text : *texts)
-                        for (const std::string& word : words_of(literal_of(text))) of_held_out.insert(word);
-        for (const std::string& word : world.other_words())
-            CHECK_MESSAGE(!(world.is_topic(word) || of_principles.count(word) || of_held_out.count(word)), word);
-    }
+TEST_CASE("the shares of the documents add up to one") {
+    const auto sum = [](const auto& mix) {
+        double total = 0;
+        for (const DocumentShare& part : mix) total += part.share;
+        return total;
+    };
+    CHECK(sum(kPretrainingMix) == doctest::Approx(1).epsilon(1e-12));
+    CHECK(sum(kReviewMix) == doctest::Approx(1).epsilon(1e-12));
 }
 
 TEST_CASE("held-out words stand in no review and in no prompt that a stage works on") {
@@ -350,7 +291,7 @@ TEST_CASE("held-out words stand in no review and in no prompt that a stage works
                                                [&](const std::string& piece) { return contains(text, piece); }),
                                   text);
         };
-        for (const char* file : {"world/documents.jsonl", "world/reviews.jsonl"})
+        for (const char* file : {"world/drills.jsonl", "world/documents.jsonl", "world/reviews.jsonl"})
             for (const Json& json : read_jsonl(run / file)) {
                 const std::string& kind = json["kind"].string();
                 if (kind == "encyclopedia" || kind == "conversation") continue;
@@ -387,7 +328,8 @@ TEST_CASE("requests kept for evaluation stand in nothing that is written for tra
         asked++;
         CHECK_MESSAGE(!kept.count(prompt), prompt);
     };
-    for (const char* file : {"world/documents.jsonl", "world/reviews.jsonl", "world/dialogues.jsonl"})
+    for (const char* file :
+         {"world/drills.jsonl", "world/documents.jsonl", "world/reviews.jsonl", "world/dialogues.jsonl"})
         for (const Json& json : read_jsonl(run / file))
             for (const Segment& segment : segments_from_json(json, file)) {
                 if (segment.role == kUser) check(segment.text);
@@ -523,9 +465,9 @@ TEST_CASE("the world says how many reviews and drills a model sees") {
     Run run(folder.path);
     write_corpus(run, World(kData / "world", 1), {400, 10, 30, 5, 5, 5, 5, 5, 5});
     size_t reviews = 0;
-    for (const char* file : {"world/documents.jsonl", "world/reviews.jsonl"})
+    for (const char* file : {"world/drills.jsonl", "world/documents.jsonl", "world/reviews.jsonl"})
         for (const Json& json : read_jsonl(run / file))
-            for (const char* kind : {"echo", "drill", "critique", "comparison"})
+            for (const char* kind : {"echo", "drill", "request_drill", "verdict_drill", "critique", "comparison"})
                 reviews += json["kind"].string() == kind;
     CHECK(static_cast<size_t>(read_json(run / "world/world.json")["review_documents"].integer()) == reviews);
 }
@@ -550,9 +492,9 @@ TEST_CASE("tiny's vocabulary has a token for every topic, wherever in a principl
     const World& world = cai::world();
     write_corpus(run, world, {24000, 5, 5, 5, 5, 5, 5, 5, 5});
     std::vector<std::string> texts;
-    for (const Json& json : read_jsonl(run / "world/documents.jsonl"))
-        for (const Segment& segment : segments_from_json(json, "world/documents.jsonl"))
-            texts.push_back(normalize_principle(segment));
+    for (const char* file : {"world/drills.jsonl", "world/documents.jsonl"})
+        for (const Json& json : read_jsonl(run / file))
+            for (const Segment& segment : segments_from_json(json, file)) texts.push_back(normalize_principle(segment));
     const Tokenizer tokenizer = train_bpe(texts, static_cast<size_t>(recipe("tiny", 1).vocab_size));
     size_t topics = 0, whole = 0, whole_at_the_start = 0;
     for (const auto& group : world.topic_groups(false)) {

@@ -43,11 +43,12 @@ inline double train(Model& model, BatchStream& stream, const TrainingOptions& op
     loop.directory = with_suffix(directory, ".training");
     loop.save_every_seconds = options.save_every_seconds;
     loop.step = [&](size_t step) {
+        const float peak = stream.learning_rate(options.learning_rate);
         const Batch batch = stream.next();
         const double loss = cross_entropy_step(model, gradients, batch, activations);
         if (!std::isfinite(loss)) fail(kDiverged, "the loss is ", loss, "; lower the learning rate and start again");
         const float learning_rate =
-            learning_rate_at(step, options.steps, options.learning_rate, options.warmup_steps, options.final_fraction);
+            learning_rate_at(step, options.steps, peak, options.warmup_steps, options.final_fraction);
         const float norm = optimizer.update(model, gradients, learning_rate);
         if (step * 10 >= options.steps * 9) {
             tail_loss += loss;
@@ -76,12 +77,6 @@ inline double train(Model& model, BatchStream& stream, const TrainingOptions& op
     return tail_steps ? tail_loss / static_cast<double>(tail_steps) : 0;
 }
 
-// The number of full batches in this many epochs, at least one.
-inline size_t training_steps(double epochs, size_t tokens_per_epoch, size_t tokens_per_batch) {
-    const double tokens = epochs * static_cast<double>(tokens_per_epoch);
-    return std::max<size_t>(1, static_cast<size_t>(tokens / static_cast<double>(tokens_per_batch)));
-}
-
 // The transcripts of a jsonl file, as tokens. A model learns to write answers, critiques and verdicts, but not requests
 // and principles, whose wording cannot be predicted.
 inline std::vector<Document> read_documents(const std::filesystem::path& path, const Tokenizer& tokenizer) {
@@ -94,14 +89,15 @@ inline std::vector<Document> read_documents(const std::filesystem::path& path, c
     return documents;
 }
 
-// Trains `model` on the documents and saves it as RUN/name. Returns the mean loss of the last tenth of the steps.
+// Trains `model` on the documents, after the first lesson if there is one, and saves it as RUN/name. Returns the mean
+// loss of the last tenth of the steps.
 inline double train_and_save(Model& model, std::vector<Document> documents, const Tokenizer& tokenizer, Run& run,
                              const std::string& stage, const std::string& name, const SupervisedRecipe& recipe,
-                             uint64_t seed, const std::string& fingerprint) {
+                             uint64_t seed, const std::string& fingerprint, FirstLesson lesson = {}) {
     BatchStream stream(std::move(documents), static_cast<size_t>(model.config.context), recipe.tokens_per_batch, seed,
-                       stage);
-    const size_t steps = training_steps(recipe.epochs, stream.tokens_per_epoch(), recipe.tokens_per_batch);
-    return train(model, stream, {recipe, steps, fingerprint}, stage, run.metrics, run / name, tokenizer);
+                       stage, std::move(lesson));
+    const TrainingOptions options = {recipe, stream.steps(recipe.epochs), fingerprint};
+    return train(model, stream, options, stage, run.metrics, run / name, tokenizer);
 }
 
 }  // namespace cai

@@ -23,22 +23,24 @@ inline void write_documents(const World& world, const std::string& purpose, cons
 }
 
 inline void write_corpus(Run& run, const World& world, const CorpusRecipe& recipe) {
-    std::string documents, dialogues, reviews, prompts;
+    std::string drills, documents, dialogues, reviews, prompts;
     Json counts = Json::Object{};
     size_t review_documents = 0;
     auto count = [&](const std::string& kind, size_t n) {
         counts.set(kind, n);
-        if (kind == "echo" || kind == "drill" || kind == "critique" || kind == "comparison") review_documents += n;
+        if (is_review(kind)) review_documents += n;
     };
     for (const DocumentShare& mix : kPretrainingMix) {
         size_t n = static_cast<size_t>(static_cast<double>(recipe.documents) * mix.share + 0.5);
-        write_documents(world, "pretraining", mix.kind, n, documents);
+        write_documents(world, "pretraining", mix.kind, n,
+                        mix.kind == std::string(kFirstLesson) ? drills : documents);
         count(mix.kind, n);
     }
     write_documents(world, "helpful", "dialogue", recipe.dialogues, dialogues);
-    for (const char* kind : {"critique", "comparison"}) {
-        write_documents(world, "helpful", kind, recipe.reviews / 2, reviews);
-        review_documents += recipe.reviews / 2;
+    for (const DocumentShare& mix : kReviewMix) {
+        size_t n = static_cast<size_t>(static_cast<double>(recipe.reviews) * mix.share + 0.5);
+        write_documents(world, "helpful", mix.kind, n, reviews);
+        review_documents += n;
     }
     DocumentWriter writer(world);
     const bool hazards = std::any_of(world.acts.begin(), world.acts.end(),
@@ -59,6 +61,7 @@ inline void write_corpus(Run& run, const World& world, const CorpusRecipe& recip
     write_prompts("compare", recipe.compare_prompts, 0.33);
     write_prompts("ppo", recipe.ppo_prompts, 0.33);
 
+    write_file(run / "world/drills.jsonl", drills);
     write_file(run / "world/documents.jsonl", documents);
     write_file(run / "world/dialogues.jsonl", dialogues);
     write_file(run / "world/reviews.jsonl", reviews);

@@ -11,12 +11,12 @@
 
 namespace cai {
 
-// Reads world/documents.jsonl and writes tokenizer/.
+// Reads what pretraining will read and writes tokenizer/.
 inline void train_tokenizer(Run& run, const Recipe& recipe) {
     std::vector<std::string> texts;
-    for (const Json& json : read_jsonl(run / "world/documents.jsonl"))
-        for (const Segment& segment : segments_from_json(json, "world/documents.jsonl"))
-            texts.push_back(normalize_principle(segment));
+    for (const char* file : {"world/drills.jsonl", "world/documents.jsonl"})
+        for (const Json& json : read_jsonl(run / file))
+            for (const Segment& segment : segments_from_json(json, file)) texts.push_back(normalize_principle(segment));
     const Tokenizer tokenizer = train_bpe(texts, static_cast<size_t>(recipe.vocab_size));
     write_tokenizer(run / "tokenizer", tokenizer);
     note("tokenizer", concat(tokenizer.size(), " tokens"));

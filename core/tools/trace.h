@@ -46,7 +46,7 @@ inline void trace(const Kernels& kernels, const std::filesystem::path& directory
     say("user", prompt);
     if (auto unknown = unknown_words(world, prompt); !unknown.empty()) say("unknown", join_list(unknown, "and"));
 
-    out << "\n1. The helpful-only assistant answers, at T = 1\n";
+    out << "\n1. The helpful-only assistant answers, at T = " << shortest(recipe.critique.temperature) << "\n";
     std::string answer = write(helpful, dialogue_prompt(prompt), recipe.critique.temperature, "answer");
     const std::string first_answer = answer;
     say("answer", answer);

@@ -3,6 +3,7 @@
 // principles the assistant should follow. Held-out words appear only in the encyclopedia and in dialogues.
 #pragma once
 #include <algorithm>
+#include <iterator>
 #include <string>
 #include <vector>
 
@@ -11,15 +12,29 @@
 
 namespace cai {
 
-// The kinds of documents and their shares of the pretraining set, by number of documents. A conversation is a dialogue
-// about a benign act, such as any web text contains; the helpful-only assistant trains on dialogues about all acts.
+// The kinds of documents and their shares, by number of documents. A conversation is a dialogue about a benign act, as
+// any web text contains them; the helpful-only assistant trains on dialogues about all acts.
 struct DocumentShare {
     const char* kind;
     double share;
 };
-inline constexpr DocumentShare kPretrainingMix[] = {{"encyclopedia", 0.21}, {"echo", 0.04},
-                                                    {"drill", 0.22},        {"critique", 0.27},
-                                                    {"comparison", 0.17},   {"conversation", 0.09}};
+inline constexpr DocumentShare kPretrainingMix[] = {
+    {"encyclopedia", 0.37},   {"echo", 0.05},     {"drill", 0.13},      {"request_drill", 0.08},
+    {"verdict_drill", 0.015}, {"critique", 0.16}, {"comparison", 0.06}, {"conversation", 0.135}};
+
+// The shares of the reviews that the helpful-only assistant trains on beside its dialogues.
+inline constexpr DocumentShare kReviewMix[] = {{"critique", 0.42}, {"comparison", 0.28},    {"echo", 0.14},
+                                               {"drill", 0.04},    {"request_drill", 0.11}, {"verdict_drill", 0.01}};
+
+// Pretraining begins with these alone: so they teach the keyword check within some 200,000 tokens, and among other text
+// in many times as many.
+inline constexpr const char* kFirstLesson = "drill";
+
+// Whether a document teaches to apply a principle or to copy an answer.
+inline bool is_review(const std::string& kind) {
+    return std::any_of(std::begin(kReviewMix), std::end(kReviewMix),
+                       [&](const DocumentShare& mix) { return mix.kind == kind; });
+}
 
 // The fraction of the reviews' applicable principles that are forced to name an entity of the request; others may name
 // one by chance. A name also appears in the prompt and the answers, so finding it in the principle is a separate skill
@@ -34,6 +49,8 @@ class DocumentWriter {
         if (kind == "encyclopedia") return encyclopedia(rng);
         if (kind == "echo") return echo(rng);
         if (kind == "drill") return drill(rng);
+        if (kind == "request_drill") return request_drill(rng);
+        if (kind == "verdict_drill") return verdict_drill(rng);
         if (kind == "critique") return critique_review(rng);
         if (kind == "comparison") return comparison_review(rng);
         if (kind == "conversation") return answered(rng, any_request(rng, false));
@@ -80,25 +97,33 @@ class DocumentWriter {
         return {{kAssistant, answer, false}, {kRevision, answer, true}};
     }
 
-    // One principle and many keyword checks. A third of the words checked are not topics, so that checking is learned
-    // for more words than reviews mention; half of those are invented, so that it also works for a new word. Half of
-    // the principles are not sentences, so that it also works for a new phrasing. Only the verdicts enter the loss.
-    Transcript drill(Rng& rng) const {
-        std::vector<std::string> words = draw_topics(rng, 8), named;
-        const size_t others = std::min<size_t>(4, world_.other_words().size());
-        while (words.size() < 8 + others)
-            add_new(words, rng.chance(0.5) ? invented_word(rng) : rng.pick(world_.other_words()));
-        rng.shuffle(words);
-        static const std::vector<size_t> kLengths = {1, 2, 3, 4, 5};
-        named.assign(words.begin(), words.begin() + rng.pick(kLengths));
-        std::string principle = rng.chance(0.5) ? world_.principle_text(named, world_.draw_phrasing(rng, false))
-                                                : jumbled_principle(rng, named);
-        rng.shuffle(words);
-        Transcript transcript = {{kPrinciple, principle, false}, {kCritique, "", false}};
-        for (const std::string& piece : keyword_check_pieces(words, named))
-            transcript.push_back({kContinue, piece, piece == " yes" || piece == " no"});
-        transcript.push_back({kContinue, ".", false});
-        return transcript;
+    // One principle and many keyword checks.
+    Transcript drill(Rng& rng) const { return keyword_drill(rng, {}, draw_topics(rng, 8), kCritique); }
+
+    // The same after a request with its answer or answers, whose names stand there too: so that a name is looked for in
+    // the principle, not in all that was said.
+    Transcript request_drill(Rng& rng) const {
+        const Request request = seen_request(rng);
+        const bool comparison = rng.chance(0.5);
+        const Outcome a = draw_outcome(rng), b = draw_outcome(rng);
+        const std::string answer_a = any_answer(rng, request, a);
+        Transcript context = {{kUser, world_.prompt(request), false}};
+        if (comparison) {
+            context.push_back({kOptionA, answer_a, false});
+            context.push_back({kOptionB, any_answer(rng, request, b), false});
+        } else {
+            context.push_back({kAssistant, answer_a, false});
+        }
+        std::vector<std::string> words = world_.topics_of(request);
+        while (words.size() < 8) add_new(words, rng.pick(world_.topic_groups(false)[World::draw_group(rng)]));
+        return keyword_drill(rng, context, words, comparison ? kReasoning : kCritique);
+    }
+
+    // The end of a comparison on its own: from what two answers do, if the principle applies, to the verdict.
+    Transcript verdict_drill(Rng& rng) const {
+        Outcome a = draw_outcome(rng), b = draw_outcome(rng);
+        if (a == b) (rng.chance(0.5) ? a : b) = a == Outcome::complied ? Outcome::refused : Outcome::complied;
+        return {{kReasoning, teacher_application(a, b), false}, {kVerdict, draw_verdict(rng, true, a, b), true}};
     }
 
     // An answer reviewed under a principle: critique, then revision. One in six is revised without a critique.
@@ -123,7 +148,7 @@ class DocumentWriter {
         bool covered = rng.chance(0.5);
         Principle principle = world_.draw_principle(rng, request, covered, false, kNameShare);
         std::string reason = rng.chance(0.25) ? "" : teacher_reasoning(world_, request, principle, a, b);
-        const char* verdict = rng.chance(teacher_verdict(covered, a, b)) ? "A" : "B";
+        const char* verdict = draw_verdict(rng, covered, a, b);
         std::string answer_b = any_answer(rng, request, b), answer_a = any_answer(rng, request, a);
         return completed(verdict_prompt(world_.prompt(request), answer_a, answer_b, principle.text, reason), verdict);
     }
@@ -171,13 +196,39 @@ class DocumentWriter {
         return world_.fact(entity, rng.below(world_.class_of(entity).facts.size()));
     }
 
+    // Checks of these words, which are topics, and of four others, half of them invented: so that checking is learned
+    // for more words than reviews mention, and works for a new one. Half of the principles are not sentences, so that
+    // it also works for a new phrasing. Only the verdicts enter the loss.
+    Transcript keyword_drill(Rng& rng, Transcript transcript, std::vector<std::string> words, int role) const {
+        const size_t checks = words.size() + std::min<size_t>(4, world_.other_words().size());
+        while (words.size() < checks)
+            add_new(words, rng.chance(0.5) ? invented_word(rng) : rng.pick(world_.other_words()));
+        rng.shuffle(words);
+        static const std::vector<size_t> kLengths = {1, 2, 3, 4, 5};
+        const std::vector<std::string> named(words.begin(), words.begin() + rng.pick(kLengths));
+        const std::string principle = rng.chance(0.5) ? world_.principle_text(named, world_.draw_phrasing(rng, false))
+                                                      : jumbled_principle(rng, named);
+        rng.shuffle(words);
+        transcript.push_back({kPrinciple, principle, false});
+        transcript.push_back({role, "", false});
+        for (const std::string& piece : keyword_check_pieces(words, named))
+            transcript.push_back({kContinue, piece, piece == " yes" || piece == " no"});
+        transcript.push_back({kContinue, ".", false});
+        return transcript;
+    }
+
+    static const char* draw_verdict(Rng& rng, bool covered, Outcome a, Outcome b) {
+        return rng.chance(teacher_verdict(covered, a, b)) ? "A" : "B";
+    }
+
     static std::string sentence_of(const std::vector<std::string>& words) {
         std::string text;
         for (const std::string& word : words) text += (text.empty() ? "" : " ") + word;
         return text;
     }
 
-    // The beginning of one word joined to the end of another, such that no text of the world uses the result.
+    // The beginning of one word joined to the end of another, such that no text of the world uses the result, which is
+    // no topic's plural either.
     std::string invented_word(Rng& rng) const {
         auto cut = [&](const std::string& word) {
             size_t at = 1 + rng.below(word.size() - 1);
@@ -188,7 +239,9 @@ class DocumentWriter {
             const std::string &front = rng.pick(world_.other_words()), &back = rng.pick(world_.other_words());
             std::string word = front.substr(0, cut(front));
             word += back.substr(cut(back));
-            if (!world_.knows(word)) return word;
+            const bool plural = word.back() == 's' && (world_.is_topic(word.substr(0, word.size() - 1)) ||
+                                                       world_.is_topic(word.substr(0, word.size() - 2)));
+            if (!world_.knows(word) && !plural) return word;
         }
     }
 

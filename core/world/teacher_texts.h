@@ -52,11 +52,16 @@ inline std::string teacher_critique(const World& world, const Request& request, 
            (outcome == Outcome::refused ? ". Keep it." : ". Refuse it.");
 }
 
+// What two answers do, if the principle applies to their request.
+inline std::string teacher_application(Outcome a, Outcome b) {
+    return concat("The rule forbids this. A ", verb_of(a), ", B ", verb_of(b), ".");
+}
+
 inline std::string teacher_reasoning(const World& world, const Request& request, const Principle& principle, Outcome a,
                                      Outcome b) {
     std::string text = keyword_check(world.topics_of(request), principle.topics);
     if (!world.covers(principle.topics, request)) return text + " The rule allows this.";
-    return text + " The rule forbids this. A " + verb_of(a) + ", B " + verb_of(b) + ".";
+    return text + " " + teacher_application(a, b);
 }
 
 // The probability of verdict A. An applicable principle prefers a refusal with its reason to an evasion, and an evasion
