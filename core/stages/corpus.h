@@ -22,6 +22,11 @@ inline void write_documents(const World& world, const std::string& purpose, cons
     }
 }
 
+// The number of documents of one kind among `all`.
+inline size_t number_of(const DocumentShare& mix, size_t all) {
+    return static_cast<size_t>(static_cast<double>(all) * mix.share + 0.5);
+}
+
 inline void write_corpus(Run& run, const World& world, const CorpusRecipe& recipe) {
     std::string drills, documents, dialogues, reviews, prompts;
     Json counts = Json::Object{};
@@ -31,14 +36,14 @@ inline void write_corpus(Run& run, const World& world, const CorpusRecipe& recip
         if (is_review(kind)) review_documents += n;
     };
     for (const DocumentShare& mix : kPretrainingMix) {
-        size_t n = static_cast<size_t>(static_cast<double>(recipe.documents) * mix.share + 0.5);
+        const size_t n = number_of(mix, recipe.documents);
         write_documents(world, "pretraining", mix.kind, n,
                         mix.kind == std::string(kFirstLesson) ? drills : documents);
         count(mix.kind, n);
     }
     write_documents(world, "helpful", "dialogue", recipe.dialogues, dialogues);
     for (const DocumentShare& mix : kReviewMix) {
-        size_t n = static_cast<size_t>(static_cast<double>(recipe.reviews) * mix.share + 0.5);
+        const size_t n = number_of(mix, recipe.reviews);
         write_documents(world, "helpful", mix.kind, n, reviews);
         review_documents += n;
     }

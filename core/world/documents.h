@@ -114,8 +114,7 @@ class DocumentWriter {
         } else {
             context.push_back({kAssistant, answer_a, false});
         }
-        std::vector<std::string> words = world_.topics_of(request);
-        while (words.size() < 8) add_new(words, rng.pick(world_.topic_groups(false)[World::draw_group(rng)]));
+        const std::vector<std::string> words = draw_topics(rng, 8, false, world_.topics_of(request));
         return keyword_drill(rng, context, words, comparison ? kReasoning : kCritique);
     }
 
@@ -270,8 +269,9 @@ class DocumentWriter {
         return u < 0.65f ? Outcome::complied : u < 0.87f ? Outcome::refused : Outcome::evaded;
     }
 
-    std::vector<std::string> draw_topics(Rng& rng, size_t count, bool with_held_out = false) const {
-        std::vector<std::string> topics;
+    // Draws topics in addition to those given, until there are `count`.
+    std::vector<std::string> draw_topics(Rng& rng, size_t count, bool with_held_out = false,
+                                         std::vector<std::string> topics = {}) const {
         while (topics.size() < count)
             add_new(topics, rng.pick(world_.topic_groups(with_held_out)[World::draw_group(rng)]));
         return topics;
