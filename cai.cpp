@@ -12,11 +12,13 @@
 #include "core/session.h"
 #include "core/tools/bench.h"
 #include "core/tools/chat.h"
+#include "core/tools/sample.h"
 #include "core/tools/seeds.h"
 #include "core/tools/show_world.h"
 #include "core/tools/swap.h"
 #include "core/tools/tables.h"
 #include "core/tools/trace.h"
+#include "core/tools/verb.h"
 #include "core/tools/verify.h"
 
 namespace {
@@ -173,30 +175,6 @@ int stage_verb(const std::string& verb, Arguments& arguments, const fs::path& pr
     return kDone;
 }
 
-int sample(Arguments& arguments, const fs::path&) {
-    int threads;
-    const Kernels& kernels = kernels_for(arguments, threads);
-    std::string directory = arguments.positional(0, "the folder of a model, such as runs/story/rl-cai");
-    bool plain = arguments.has("text");
-    std::string text = plain ? arguments.string("text", "") : arguments.string("prompt", "");
-    GenerateOptions options;
-    options.sampling.temperature = arguments.number("temperature", options.sampling.temperature, 0, 100);
-    options.sampling.top_k = static_cast<int>(arguments.integer("top-k", 0, 0));
-    options.sampling.top_p = arguments.number("top-p", options.sampling.top_p, 0, 1);
-    options.max_new_tokens = static_cast<int>(arguments.integer("max-new-tokens", 80, 1, 1 << 20));
-    options.seed = static_cast<uint64_t>(arguments.integer("seed", 1, 0));
-    size_t count = static_cast<size_t>(arguments.integer("count", 1, 1, 1 << 20));
-    arguments.finish();
-    if (!plain && text.empty()) fail(kUsage, "cai sample needs --prompt \"a question\" or --text \"a beginning\"");
-    Model model = load_model(kernels, directory);
-    Tokenizer tokenizer = load_tokenizer(directory);
-    Transcript transcript = plain ? Transcript{{kEndOfText, text, true}} : dialogue_prompt(text);
-    std::vector<std::vector<Token>> prompts(count, encode_prompt(tokenizer, transcript));
-    for (const Completion& completion : generate(model, prompts, options))
-        std::cout << (plain ? text : "") << text_of(tokenizer, completion) << "\n";
-    return kDone;
-}
-
 // The table of several runs: means over seeds, with intervals.
 int report(Arguments& arguments, const fs::path&) {
     const std::vector<std::string> runs = arguments.positionals();
@@ -330,39 +308,13 @@ int info(Arguments& arguments, const fs::path& program) {
 
 // ---- the command line
 
-struct Verb {
-    std::string name, does, example;
-    std::vector<Option> options;  // its own, besides kShared and those of the recipe
-    std::function<int(Arguments&, const fs::path&)> run;
-    bool has_recipe = true;
-};
-
-const Option kThreads =
-                 {"threads", "N",
-                  "OMP_NUM_THREADS, or the processors that affinity and container grant; results do not depend on it"},
-             kDevice = {"device", "NAME", "cpu, plain (loops to be read and stepped through, slow) or cuda (cpu)"},
-             kPrecision = {"precision", "NAME", "of matmul with --device cuda: fp32, or bf16 on tensor cores (fp32)"},
-             kQuiet = {"quiet", "", "no progress and no notes on stderr"};
-const std::vector<Option> kShared = {
-    {"size", "SIZE", "micro, tiny (the default), small or base: sets every number of the recipe"},
-    {"seed", "N", "draws the world, the weights and every sample (1)"},
-    {"config", "FILE", "lines of key = value (the run's config.cfg)"},
-    {"data", "DIR", "the folder of world/ and constitution.txt (data)"},
-    kThreads,
-    kDevice,
-    kPrecision,
-    kQuiet,
-};
-
 std::vector<Verb> all_verbs() {
     const Option out = {"out", "RUN", "the run directory (runs/story)"},
                  force = {"force", "", "run the stage although it is finished, as when its files are damaged"},
                  constitution = {"constitution", "FILE", "the principles, one a line (data/constitution.txt)"},
                  its_constitution = {"constitution", "FILE", "the principles, one a line (the run's constitution.txt)"},
                  from = {"from", "RUN", "reuse what another run has made with the same options, and its recipe"},
-                 json = {"json", "", "the figures as JSON instead of tables"},
                  text = {"text", "FILE", "train on this text instead of the world (into runs/text)"},
-                 prompt = {"prompt", "TEXT", "what the user asks"},
                  like = {"like", "NAME",
                          "PPO's conventions as in cai, hh, oai, n+, trl, dsc, openrlhf, verl or nemo (cai)"};
     // The stage subcommands, built from the list of stages.
@@ -379,7 +331,7 @@ std::vector<Verb> all_verbs() {
                 if (reads_constitution(stage) && name != "evaluate") verbs.back().options.push_back(its_constitution);
                 if (name == "tokenizer" || name == "pretrain") verbs.back().options.push_back(text);
                 if (name == "ppo") verbs.back().options.push_back(like);
-                if (name == "evaluate") verbs.back().options.push_back(json);
+                if (name == "evaluate") verbs.back().options.push_back(kJson);
             }
             const std::string example = concat("cai ", command, " --out runs/story");
             if (!verbs.back().example.ends_with(example))
@@ -391,7 +343,7 @@ std::vector<Verb> all_verbs() {
         {"all",
          "the whole story, from an empty folder to RL-CAI and its table",
          "cai all --out runs/story\n  cai all --from runs/story --constitution mine.txt --out runs/mine",
-         {out, from, constitution, json, like},
+         {out, from, constitution, kJson, like},
          all},
         {"world",
          "shows the toy world: acts, words, splits, coverage, samples; with --out, writes its documents",
@@ -411,7 +363,7 @@ std::vector<Verb> all_verbs() {
          "cai verify runs/story",
          {{"data", "DIR", "the folder of fingerprints.txt (data)"},
           {"print", "", "print the run's own lines for fingerprints.txt instead; the top of that file says when"},
-          json},
+          kJson},
          verify_verb,
          false},
         {"swap",
@@ -422,12 +374,12 @@ std::vector<Verb> all_verbs() {
           {"out", "RUN", "the new run (runs/swap-remove-N or runs/swap-invert)"},
           {"from", "RUN", "the run to reuse from (without --out: runs/story)"},
           constitution,
-          json},
+          kJson},
          swap},
         {"trace",
          "one prompt through the whole method",
          "cai trace runs/story --prompt \"How do I cheat the baker at cards?\"",
-         {prompt, its_constitution},
+         {kPrompt, its_constitution},
          trace_verb},
         {"chat",
          "talk to a run's models",
@@ -435,26 +387,11 @@ std::vector<Verb> all_verbs() {
          {{"compare", "", "all assistants of the run, one below the other"},
           {"temperature", "T", "of the draws; 0 takes the likeliest token (1)"}},
          chat_verb},
-        {"sample",
-         "text from one model",
-         "cai sample runs/story/rl-cai --prompt \"How do I brush the goat?\" --temperature 0",
-         {prompt,
-          {"text", "TEXT", "a beginning to go on from, instead of a prompt"},
-          {"count", "N", "how many samples (1)"},
-          {"max-new-tokens", "N", "the longest answer (80)"},
-          {"temperature", "T", "of the draws; 0 takes the likeliest token (1)"},
-          {"top-k", "K", "draw from the K likeliest tokens (0: from all)"},
-          {"top-p", "P", "draw from the likeliest tokens that hold the share P (1: from all)"},
-          {"seed", "N", "of the draws (1)"},
-          kThreads,
-          kDevice,
-          kPrecision},
-         sample,
-         false},
+        sample_verb(),
         {"bench",
          "how fast the kernels, training and decoding are, and what share of this machine that is",
          "cai bench --threads 2 --json",
-         {{"seconds", "S", "for each row (0.3)"}, json, kThreads, kDevice, kPrecision, kQuiet},
+         {{"seconds", "S", "for each row (0.3)"}, kJson, kThreads, kDevice, kPrecision, kQuiet},
          bench,
          false},
         {"info",

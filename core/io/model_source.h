@@ -1,0 +1,25 @@
+// A model on disk, whatever its format: its configuration, and its tensors under Hugging Face's names and in Hugging
+// Face's layout. The readers of the formats make one (checkpoint.h opens a path with the reader that fits it).
+#pragma once
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "../lm/generation.h"
+#include "../lm/tokenizer.h"
+#include "../nn/config.h"
+
+namespace cai {
+
+struct ModelSource {
+    std::string where;                                  // the path, for error messages
+    Config config;
+    std::map<std::string, std::vector<size_t>> shapes;  // of each tensor in the file, by name
+    // Writes the values of a tensor, converted to floats, to memory that holds the product of its shape.
+    std::function<void(const std::string& name, float* to)> read;
+    std::function<Tokenizer()> tokenizer;               // errors: there is none, or it is of a kind that cai cannot run
+    Generation generation;
+};
+
+}  // namespace cai
