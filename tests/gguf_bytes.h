@@ -59,10 +59,11 @@ inline std::string bytes_of_floats(const std::vector<float>& values) {
     return {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float)};
 }
 
-using GgufKeys = std::vector<std::pair<std::string, std::string>>;
+using GgufKeyList = std::vector<std::pair<std::string, std::string>>;
 
 // The whole file; each tensor begins at a multiple of 32.
-inline std::string gguf_file(const GgufKeys& keys, const std::vector<GgufTensorBytes>& tensors, uint32_t version = 3) {
+inline std::string gguf_file(const GgufKeyList& keys, const std::vector<GgufTensorBytes>& tensors,
+                             uint32_t version = 3) {
     GgufBytes file;
     file.bytes = "GGUF";
     file.number(version).number(uint64_t{tensors.size()}).number(uint64_t{keys.size()});

@@ -30,21 +30,21 @@ std::string counting(float first, size_t count) {
 
 // A model of 3 tokens, width 8, 1 layer, 2 heads of 4, 1 key-value head and ff 2, in floats. The tests change one part.
 struct SmallModel {
-    GgufKeys keys = {{"general.architecture", gguf_text("llama")},
-                     {"llama.embedding_length", gguf_u32(8)},
-                     {"llama.block_count", gguf_u32(1)},
-                     {"llama.attention.head_count", gguf_u32(2)},
-                     {"llama.attention.head_count_kv", gguf_u32(1)},
-                     {"llama.feed_forward_length", gguf_u32(2)},
-                     {"llama.context_length", gguf_u32(16)},
-                     {"llama.attention.layer_norm_rms_epsilon", gguf_f32(1e-6f)},
-                     {"llama.rope.freq_base", gguf_f32(500000)},
-                     {"tokenizer.ggml.model", gguf_text("gpt2")},
-                     {"tokenizer.ggml.pre", gguf_text("gpt-2")},
-                     {"tokenizer.ggml.tokens", gguf_texts({"<end>", "a", "aa"})},
-                     {"tokenizer.ggml.token_type", gguf_integers({3, 1, 1})},
-                     {"tokenizer.ggml.merges", gguf_texts({"a a"})},
-                     {"tokenizer.ggml.eos_token_id", gguf_u32(0)}};
+    GgufKeyList keys = {{"general.architecture", gguf_text("llama")},
+                        {"llama.embedding_length", gguf_u32(8)},
+                        {"llama.block_count", gguf_u32(1)},
+                        {"llama.attention.head_count", gguf_u32(2)},
+                        {"llama.attention.head_count_kv", gguf_u32(1)},
+                        {"llama.feed_forward_length", gguf_u32(2)},
+                        {"llama.context_length", gguf_u32(16)},
+                        {"llama.attention.layer_norm_rms_epsilon", gguf_f32(1e-6f)},
+                        {"llama.rope.freq_base", gguf_f32(500000)},
+                        {"tokenizer.ggml.model", gguf_text("gpt2")},
+                        {"tokenizer.ggml.pre", gguf_text("gpt-2")},
+                        {"tokenizer.ggml.tokens", gguf_texts({"<end>", "a", "aa"})},
+                        {"tokenizer.ggml.token_type", gguf_integers({3, 1, 1})},
+                        {"tokenizer.ggml.merges", gguf_texts({"a a"})},
+                        {"tokenizer.ggml.eos_token_id", gguf_u32(0)}};
     std::vector<GgufTensorBytes> tensors = {{"token_embd.weight", {8, 3}, 0, counting(0, 24)},
                                             {"blk.0.attn_norm.weight", {8}, 0, counting(100, 8)},
                                             {"blk.0.attn_q.weight", {8, 8}, 0, counting(200, 64)},
@@ -173,6 +173,14 @@ TEST_CASE("a table of outputs makes the model untied, and a head may be wider th
     for (size_t row = 0; row < 6; row++) CHECK(k[row * 8] == order[row] * 8);
 }
 
+TEST_CASE("a factor among GGUF's keys stretches rotary positions, unless their type is none") {
+    SmallModel model;
+    model.set("llama.rope.scaling.factor", gguf_f32(4));
+    CHECK(open_bytes(model.bytes()).config.rope_scaling == RopeScaling{RopeScaling::Kind::linear, 4});
+    model.set("llama.rope.scaling.type", gguf_text("none"));
+    CHECK(open_bytes(model.bytes()).config.rope_scaling == RopeScaling{});
+}
+
 TEST_CASE("a quantised table in GGUF is read as floats") {
     // 32 values of Q8_0: d = 0.5, q = 0, 1, 2, ...
     std::string block(2, '\0');
@@ -249,7 +257,13 @@ TEST_CASE("what cai does not run in GGUF is refused by its name") {
           "the key tokenizer.ggml.eos_token_id is 3, outside of the vocabulary of 3");
     CHECK(error_in(SmallModel().remove("llama.attention.layer_norm_rms_epsilon").bytes()) ==
           "the key llama.attention.layer_norm_rms_epsilon is missing");
-    CHECK(with("llama.rope.scaling.factor", gguf_f32(4)) == "stretched rotary positions, which cai does not compute");
+    CHECK(with("llama.rope.scaling.type", gguf_text("yarn")) ==
+          "stretches rotary positions by the method \"yarn\", which cai does not compute");
+    SmallModel stretched;
+    stretched.tensors.push_back({"rope_freqs.weight", {3}, 0, counting(1, 3)});
+    CHECK(error_in(stretched.bytes()) ==
+          "tensor rope_freqs.weight of shape [3] does not fit heads of 4 whose positions are "
+          "not stretched otherwise");
     SmallModel biased;
     biased.tensors.push_back({"blk.0.attn_q.bias", {8}, 0, counting(0, 8)});
     CHECK(error_in(biased.bytes()) == "tensor blk.0.attn_q.bias of shape [8] has no place in a Llama of 1 layers");

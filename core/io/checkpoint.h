@@ -10,7 +10,9 @@
 
 #include "../base/progress.h"
 #include "../nn/weights.h"
+#include "gguf.h"
 #include "hf_config.h"
+#include "llama2c.h"
 #include "model_source.h"
 #include "replace_directory.h"
 #include "safetensors.h"
@@ -83,10 +85,11 @@ inline ModelSource open_folder(const std::filesystem::path& directory) {
     return source;
 }
 
-// Opens a file that is a whole model, by its first bytes or its name's ending: the place for further formats.
+// Opens a file that is a whole model: GGUF by its first bytes, llama2.c's format by its name's ending.
 // tokenizer: where the tokenizer is, for formats that keep it in a file of its own.
 inline ModelSource open_file(const std::filesystem::path& path, const std::filesystem::path& tokenizer) {
-    (void)tokenizer;
+    if (map_file(path).bytes.starts_with("GGUF")) return open_gguf(path);
+    if (path.extension() == ".bin") return open_llama2c(path, tokenizer);
     fail(kBadInput, path, ": a file, and not the folder of a model",
          path.extension() == ".safetensors" ? "; name the folder that it lies in, with config.json beside it" : "");
 }

@@ -1,6 +1,7 @@
 // Models in GGUF: those of the architecture "llama", quantised or not, with the tokenizers "gpt2" (byte-level BPE) and
 // "llama" (SentencePiece).
 #pragma once
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <filesystem>
@@ -17,6 +18,36 @@
 #include "rope_layout.h"
 
 namespace cai {
+
+// How rotary positions are stretched: by a factor among the keys, or by a tensor that divides each frequency. cai has
+// the tensor's values where they are Llama 3.1's, whose parameters but the factor the file does not repeat.
+inline RopeScaling rope_scaling_of_gguf(const Gguf& file, Config config) {
+    const std::string type = file.text("llama.rope.scaling.type");
+    const double factor = file.number("llama.rope.scaling.factor", 0);
+    expects(type.empty() || type == "none" || type == "linear", file.where,
+            ": stretches rotary positions by the method \"", type, "\", which cai does not compute");
+    RopeScaling& scaling = config.rope_scaling;
+    if (type != "none" && factor != 0 && factor != 1) scaling = {RopeScaling::Kind::linear, static_cast<float>(factor)};
+    const auto found = file.tensors.find("rope_freqs.weight");
+    if (found == file.tensors.end()) return scaling;
+
+    const GgufTensor& tensor = found->second;
+    const std::vector<float> plain = rope_frequencies(config);
+    expects(scaling.kind == RopeScaling::Kind::none && tensor.shape == std::vector<size_t>{plain.size()}, file.where,
+            ": tensor rope_freqs.weight of shape ", shape_text(tensor.shape), " does not fit heads of ",
+            config.head_dim, " whose positions are not stretched otherwise");
+    std::vector<float> divisors(plain.size());
+    read_blocks(*tensor.format, tensor.data.data(), divisors.data(), divisors.size());
+    scaling = {RopeScaling::Kind::llama3, *std::max_element(divisors.begin(), divisors.end()), 1, 4, 8192};
+    const std::vector<float> scaled = rope_frequencies(config);
+    for (size_t i = 0; i < plain.size(); i++)
+        expects(std::abs(plain[i] / scaled[i] - divisors[i]) <= 1e-4f * divisors[i], file.where,
+                ": tensor rope_freqs.weight divides frequency ", i, " by ", divisors[i],
+                ", where Llama 3.1's scaling with the "
+                "factor ",
+                scaling.factor, " divides it by ", plain[i] / scaled[i], "; cai computes no other");
+    return scaling;
+}
 
 // The configuration that the keys "llama.*" describe, and the shape of the embedding table. Errors: a missing key, or a
 // feature that this model does not have, by name.
@@ -66,9 +97,7 @@ inline Config config_of_gguf(const Gguf& file) {
         expects(width == c.head_dim, file.where, ": the key llama.", key, " is ", width,
                 ", but cai runs models only where it is the width of a head, ", c.head_dim);
     }
-    const double stretch = file.number("llama.rope.scaling.factor", 0);
-    expects(stretch == 0 || stretch == 1 || file.text("llama.rope.scaling.type") == "none", file.where,
-            ": stretched rotary positions, which cai does not compute");
+    c.rope_scaling = rope_scaling_of_gguf(file, c);
     expects(file.number("llama.expert_count", 0) == 0, file.where, ": a mixture of experts, which cai does not run");
     return c;
 }
@@ -129,12 +158,22 @@ inline Generation generation_of_gguf(const Gguf& file, int vocab_size) {
         return static_cast<Token>(id);
     };
     Generation generation;
+    const std::vector<std::string> no_tokens;
+    const GgufValue* tokens = file.find(tokenizer + "tokens");
+    const std::vector<std::string>& names = tokens && tokens->is_text ? tokens->texts : no_tokens;
+    const auto name = [&](Token id) {
+        return id >= 0 && static_cast<size_t>(id) < names.size() ? names[static_cast<size_t>(id)] : "";
+    };
     const Token bos = token("bos_token_id", sentencepiece ? 1 : -1);
     if (bos >= 0 && file.number(tokenizer + "add_bos_token", sentencepiece || pre == "llama-bpe") != 0)
         generation.bos = bos;
     for (const Token stop :
          {token("eos_token_id", sentencepiece ? 2 : -1), token("eot_token_id", -1), token("eom_token_id", -1)})
         if (stop >= 0) generation.stops.push_back(stop);
+    const Token pad = token("padding_token_id", -1);
+    if (pad >= 0) generation.pad = pad;
+    generation.bos_text = name(bos);
+    generation.eos_text = generation.stops.empty() ? "" : name(generation.stops[0]);
     generation.chat_template = file.text("tokenizer.chat_template");
     return generation;
 }
@@ -159,7 +198,7 @@ inline ModelSource open_gguf(const std::filesystem::path& path) {
                 found->second.shape[0], " rows, not whole heads of ", D);
     }
     for (const auto& [name, tensor] : file->tensors) {
-        bool known = false;
+        bool known = name == "rope_freqs.weight";
         for (const auto& [ours, other] : theirs) known = known || other == name;
         expects(known, path, ": tensor ", name, " of shape ", shape_text(tensor.shape), " has no place in a Llama of ",
                 source.config.layers, " layers");
