@@ -12,6 +12,7 @@
 #include "core/session.h"
 #include "core/tools/bench.h"
 #include "core/tools/chat.h"
+#include "core/tools/import.h"
 #include "core/tools/sample.h"
 #include "core/tools/seeds.h"
 #include "core/tools/show_world.h"
@@ -160,8 +161,13 @@ int evaluate_verb(Arguments& arguments, const fs::path& program) {
     Session s(arguments, program, {models[0], run_of(models[0])});
     arguments.finish();
     for (const std::string& directory : models) {
-        Model model = load_model(s.kernels, directory);
-        std::cout << dump(evaluate_model(model, load_tokenizer(directory), s.world, s.recipe), json ? 0 : 2) << "\n";
+        const ModelSource source = open_model(directory);
+        const Tokenizer tokenizer = load_tokenizer(source);
+        expects(tokenizer.has_roles(), directory,
+                ": its tokenizer lacks the roles of cai's own models, <|user|> and the "
+                "rest, so the prompts of the toy world cannot be put to it; `cai sample` and `cai chat` can ask it");
+        const Model model = load_model(s.kernels, source, Use::inference);
+        std::cout << dump(evaluate_model(model, tokenizer, s.world, s.recipe), json ? 0 : 2) << "\n";
     }
     return kDone;
 }
@@ -390,6 +396,7 @@ std::vector<Verb> all_verbs() {
           {"max-new-tokens", "N", "the longest answer (80)"}},
          chat_verb},
         sample_verb(),
+        import_verb(),
         {"bench",
          "how fast the kernels, training and decoding are, and what share of this machine that is",
          "cai bench --threads 2 --json",
