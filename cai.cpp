@@ -18,6 +18,7 @@
 #include "core/tools/show_world.h"
 #include "core/tools/swap.h"
 #include "core/tools/tables.h"
+#include "core/tools/tokenize.h"
 #include "core/tools/trace.h"
 #include "core/tools/verb.h"
 #include "core/tools/verify.h"
@@ -172,8 +173,9 @@ int evaluate_verb(Arguments& arguments, const fs::path& program) {
     return kDone;
 }
 
-// A stage subcommand. Two kinds need no story: `--text FILE`, and `evaluate MODEL`.
+// A stage subcommand. Three kinds need no story: `--text FILE`, `evaluate MODEL` and `tokenizer encode MODEL`.
 int stage_verb(const std::string& verb, Arguments& arguments, const fs::path& program) {
+    if (verb == "tokenizer" && !arguments.positionals().empty()) return run_tokenize(arguments);
     if (verb == "evaluate") return evaluate_verb(arguments, program);
     if ((verb == "tokenizer" || verb == "pretrain") && arguments.has("text"))
         return text_verb(verb, arguments, program);
@@ -337,6 +339,11 @@ std::vector<Verb> all_verbs() {
                      }});
                 if (reads_constitution(stage) && name != "evaluate") verbs.back().options.push_back(its_constitution);
                 if (name == "tokenizer" || name == "pretrain") verbs.back().options.push_back(text);
+                if (name == "tokenizer") {
+                    verbs.back().example += "cai tokenizer encode runs/story/rl-cai <prompts.txt";
+                    verbs.back().options.insert(verbs.back().options.end(), kTokenizeOptions.begin(),
+                                                kTokenizeOptions.end());
+                }
                 if (name == "ppo") verbs.back().options.push_back(like);
                 if (name == "evaluate") verbs.back().options.push_back(kJson);
             }
