@@ -108,9 +108,8 @@ inline Config load_config(std::filesystem::path path) {
     return std::filesystem::exists(file) ? parse_config(read_file(file), file.string()) : open_model(path).config;
 }
 
-// Loads a model, packed and ready for forward(). Errors: a tensor is missing, has another shape or no place in the
-// model, or holds NaN or infinity.
-inline Model load_model(const Kernels& kernels, const ModelSource& source, Use use = Use::training) {
+// Checks that a source holds all tensors of its configuration, in the right shapes, and no others.
+inline void check_source(const ModelSource& source) {
     const Config& config = source.config;
     expects(source.read != nullptr, source.where,
             ": holds no model.safetensors; run the stage that makes it with --force");
@@ -123,17 +122,24 @@ inline Model load_model(const Kernels& kernels, const ModelSource& source, Use u
         expects(known.count(name) || redundant, source.where, ": tensor ", name, " of shape ", shape_text(shape),
                 " has no place in the model that config.json describes");
     }
-    Model model(kernels, config, use);
-    model.fill([&](const std::string& name, float* to) {
-        source.read(name, to);
-        uint32_t infinite = 0;  // an exponent of all ones is NaN or infinity
-        const size_t count = element_count(source.shapes.at(name));
-        for (size_t i = 0; i < count; i++)
-            infinite |= static_cast<uint32_t>((std::bit_cast<uint32_t>(to[i]) & 0x7f800000u) == 0x7f800000u);
-        expects(!infinite, source.where, ": tensor ", name,
-                " holds NaN or infinity, so the model is of no use; fetch it ",
-                "again, or save it in float32 if its numbers are too large for float16");
-    });
+}
+
+// Reads a tensor to memory that holds the product of its shape. Errors: it holds NaN or infinity.
+inline void read_finite(const ModelSource& source, const std::string& name, float* to) {
+    source.read(name, to);
+    uint32_t infinite = 0;  // an exponent of all ones is NaN or infinity
+    const size_t count = element_count(source.shapes.at(name));
+    for (size_t i = 0; i < count; i++)
+        infinite |= static_cast<uint32_t>((std::bit_cast<uint32_t>(to[i]) & 0x7f800000u) == 0x7f800000u);
+    expects(!infinite, source.where, ": tensor ", name, " holds NaN or infinity, so the model is of no use; fetch it ",
+            "again, or save it in float32 if its numbers are too large for float16");
+}
+
+// Loads a model, packed and ready for forward(). Errors: those of check_source() and read_finite().
+inline Model load_model(const Kernels& kernels, const ModelSource& source, Use use = Use::training) {
+    check_source(source);
+    Model model(kernels, source.config, use);
+    model.fill([&](const std::string& name, float* to) { read_finite(source, name, to); });
     return model;
 }
 inline Model load_model(const Kernels& kernels, const std::filesystem::path& path, Use use = Use::training) {
@@ -152,17 +158,23 @@ inline Tokenizer load_tokenizer(const std::filesystem::path& path) { return load
 
 // ---- writing
 
-// Writes a model and its tokenizer into an existing directory; save_model() below does so in one step.
-inline void write_model(const std::filesystem::path& directory, const Model& model, const Tokenizer& tokenizer,
-                        const Generation& generation = our_generation()) {
-    expects(tokenizer.size() <= static_cast<size_t>(model.config.vocab_size), "a tokenizer of ", tokenizer.size(),
-            " tokens does not fit a model of vocab_size ", model.config.vocab_size);
-    model.expect_plain_weights();
-    write_file(directory / "config.json", config_json(model.config, generation));
-    if (!model.config.score_head) write_file(directory / "generation_config.json", generation_json(generation));
+// Writes a model and its tokenizer into an existing directory. tensors: all of the configuration.
+inline void write_model_files(const std::filesystem::path& directory, const Config& config,
+                              const std::vector<NamedTensor>& tensors, const Tokenizer& tokenizer,
+                              const Generation& generation) {
+    expects(tokenizer.size() <= static_cast<size_t>(config.vocab_size), "a tokenizer of ", tokenizer.size(),
+            " tokens does not fit a model of vocab_size ", config.vocab_size);
+    write_file(directory / "config.json", config_json(config, generation));
+    if (!config.score_head) write_file(directory / "generation_config.json", generation_json(generation));
     write_tokenizer(directory, tokenizer);
+    write_safetensors(directory / "model.safetensors", tensors);
+}
+
+// The same of a model in memory; save_model() below does so in one step.
+inline void write_model(const std::filesystem::path& directory, const Model& model, const Tokenizer& tokenizer) {
+    model.expect_plain_weights();
     std::vector<float> host = model.parameters.download();
-    write_safetensors(directory / "model.safetensors", name_tensors(model.config, host, ""));
+    write_model_files(directory, model.config, name_tensors(model.config, host, ""), tokenizer, our_generation());
 }
 
 // Saves a finished model. The whole directory is replaced, which deletes any training state in it.

@@ -93,9 +93,8 @@ inline ChatTemplate recognise_chat_template(const std::string& jinja, const std:
         chat.family = has("Cutting Knowledge Date: December 2023\n") ? ChatFamily::llama3_1 : ChatFamily::llama3;
         if (chat.family == ChatFamily::llama3 && !has("tools")) return chat;
         const std::string begin = "date_string = '";
-        const size_t at = text.find(begin);
-        if (chat.family == ChatFamily::llama3_1 && at != text.npos) {
-            const size_t from = at + begin.size();
+        const size_t at = text.find(begin), from = at + begin.size();
+        if (chat.family == ChatFamily::llama3_1 && (at != text.npos || has("strftime_now("))) {
             chat.default_system = has("strftime_now(") ? date : text.substr(from, text.find('\'', from) - from);
             return chat;
         }

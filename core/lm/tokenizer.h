@@ -112,7 +112,8 @@ class Tokenizer {
             const std::string& spelling = spellings_[id];
             expects(!spelling.empty(), "token ", id, " is empty");
             int byte = -1;
-            pieces_.push_back(is_added[id] ? spelling : bytes_of(spelling, byte));
+            const std::string bytes = bytes_of(spelling, byte);
+            pieces_.push_back(is_added[id] ? spelling : bytes);
             if (special_[id]) continue;
             if (byte >= 0) byte_ids_[static_cast<size_t>(byte)] = static_cast<Token>(id);
             if (byte >= 0 && rules_.sentencepiece) continue;

@@ -11,6 +11,7 @@
 #include <mutex>
 #include <numeric>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "../base/elementary.h"
@@ -308,12 +309,11 @@ struct Model {
         float* plain = *row.view;
         Buffer<float> scratch;
         if (!plain) scratch = Buffer<float>(*kernels, row.count()), plain = scratch.data();
-        {
-            std::vector<float> host(row.count());
-            float* to = host.data();
-            for (const Tensor& part : row.parts) read(part.name, to), to += part.count();
-            kernels->upload(plain, host.data(), host.size() * sizeof(float));
-        }
+        const bool on_host = std::string_view(kernels->name) != "cuda";  // the CPU's memory needs no copy between
+        std::vector<float> host(on_host ? 0 : row.count());
+        float* to = on_host ? plain : host.data();
+        for (const Tensor& part : row.parts) read(part.name, to), to += part.count();
+        if (!on_host) kernels->upload(plain, host.data(), host.size() * sizeof(float));
         const size_t I = row.parts[0].shape.back();
         if (packed_row) kernels->matmul_pack(packed_row, plain, row.count() / I, I);
     }

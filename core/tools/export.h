@@ -1,4 +1,4 @@
-// cai export: a model, or a run's data, as files for other programs.
+// cai export: a model, or a run's data, as files for other programs. A Hugging Face folder is what cai import makes.
 #pragma once
 #include <filesystem>
 #include <iostream>
@@ -7,6 +7,7 @@
 #include "../base/files.h"
 #include "../io/checkpoint.h"
 #include "../io/gguf_write.h"
+#include "import.h"
 #include "trl_export.h"
 #include "verb.h"
 
@@ -19,14 +20,6 @@ inline void export_gguf(const std::filesystem::path& model, const std::filesyste
     write_file(out, gguf_bytes(source, model.lexically_normal().string()));
 }
 
-// Writes a model's folder as Hugging Face's libraries read it, without training state.
-inline void export_hf(const std::filesystem::path& from, const std::filesystem::path& out) {
-    const ModelSource source = open_model(from);
-    const Model model = load_model(cpu_kernels, source);
-    const Tokenizer tokenizer = load_tokenizer(source);
-    replace_directory(out, [&](const auto& folder) { write_model(folder, model, tokenizer, source.generation); });
-}
-
 inline int run_export(Arguments& arguments, const std::filesystem::path&) {
     const std::filesystem::path from =
         arguments.positional(0, "a model, or for --format trl a run, such as runs/story");
@@ -35,7 +28,7 @@ inline int run_export(Arguments& arguments, const std::filesystem::path&) {
     arguments.finish();
     if (format.empty()) fail(kUsage, "cai export needs --format hf, gguf or trl");
     if (out.empty()) fail(kUsage, "cai export needs --out PATH, where to write");
-    if (format == "hf") export_hf(from, out);
+    if (format == "hf") import_model(from, "", out);
     if (format == "gguf") export_gguf(from, out);
     if (format == "trl") export_trl(from, out);
     std::cout << out << " is written\n";
