@@ -212,7 +212,8 @@ TEST_CASE("--help lists the options that a verb reads, and no others") {
     write_file("run/config.cfg", "size = micro\n");
     write_file("book.txt", "Once.");
     const std::map<std::string, std::string> needs = {
-        {"sft", "helpful "}, {"swap", "--remove 1 "}, {"trace", "run "}, {"chat", "run "}, {"sample", "run "}};
+        {"sft", "helpful "}, {"swap", "--remove 1 "}, {"trace", "run "}, {"chat", "run "}, {"sample", "run "},
+        {"import", "run "}};
     std::set<std::string> of_recipe = {"like"};
     Recipe tiny = recipe("tiny", 1);
     for (const RecipeStage& stage : recipe_stages(tiny))

@@ -7,6 +7,8 @@
 #include "../core/io/checkpoint.h"
 #include "../core/lm/bpe_training.h"
 #include "../core/lm/prompting.h"
+#include "../core/tools/chat.h"
+#include "../core/tools/import.h"
 #include "../core/tools/sample.h"
 #include "support.h"
 
@@ -21,6 +23,19 @@ Tokenizer foreign_tokenizer() {
     for (int byte = 0; byte < 256; byte++) pieces.push_back(std::string(1, static_cast<char>(byte)));
     return Tokenizer(pieces, {}, {0, 1});
 }
+
+// A small model of random weights that has seen no text.
+Model foreign_model(int context) {
+    Config config = {260, 16, 1, 2, 1, 8, 24, context};
+    config.rope_scaling = {RopeScaling::Kind::llama3, 8, 1, 4, 16};
+    Model model(cpu_kernels, config);
+    model.initialize(1);
+    return model;
+}
+
+const char* const kChatml =
+    "{% for message in messages %}{{'<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>' + "
+    "'\\n'}}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}";
 
 }  // namespace
 
@@ -128,4 +143,61 @@ TEST_CASE("a text streamed byte by byte never shows part of a character") {
     CHECK(complete_utf8("\xf0\x9f\x98") == 0);
     CHECK(complete_utf8("\x82\x82\x82\x82") == 4);
     CHECK(complete_utf8("") == 0);
+}
+
+TEST_CASE("a conversation with another model goes on until its context is full") {
+    const Generation generation = {0, {1}, kChatml, {}, "", ""};
+    Assistant assistant = {"model", "model", foreign_model(400), foreign_tokenizer(), generation, {}};
+    ChatOptions options;
+    options.max_new_tokens = 40;
+    std::ostringstream out;
+    CHECK(answer(assistant, "One?", options, 1, "", out));
+    CHECK(assistant.messages.size() == 2);
+    CHECK(assistant.messages[1].role == "assistant");
+    CHECK(out.str() == repair_utf8(assistant.messages[1].text) + "\n");
+    CHECK(valid_utf8(out.str()));
+    CHECK(!valid_utf8(assistant.messages[1].text));  // so there was something to repair
+    size_t turns = 1;
+    while (turns < 20 && answer(assistant, "And then?", options, ++turns, "", out)) {
+    }
+    CHECK(turns > 2);
+    CHECK(turns < 8);
+    CHECK(contains(out.str(), "begin another conversation with :new"));
+    CHECK(assistant.messages.size() == 2 * (turns - 1));  // the question without an answer is forgotten
+}
+
+TEST_CASE("cai import: the same model in a folder of ours") {
+    TemporaryFolder temporary;
+    const fs::path foreign = temporary.path / "foreign", out = temporary.path / "ours";
+    const Model model = foreign_model(64);
+    fs::create_directory(foreign);
+    std::vector<float> host = model.parameters.download();
+    const Generation generation = {0, {1, 2}, "", 1, "", ""};
+    write_model_files(foreign, model.config, name_tensors(model.config, host, ""), foreign_tokenizer(), generation);
+    write_file(foreign / "chat_template.jinja", kChatml);
+    const std::string tokenizer = read_file(foreign / "tokenizer.json") + "\n";
+    write_file(foreign / "tokenizer.json", tokenizer);
+    import_model(foreign, "", out);
+    const ModelSource source = open_model(out);
+    CHECK(source.config == model.config);
+    CHECK(source.generation.bos == 0);
+    CHECK(source.generation.stops == std::vector<Token>{1, 2});
+    CHECK(source.generation.chat_template == kChatml);
+    CHECK(load_model(cpu_kernels, source).parameters.download() == host);
+    CHECK(read_file(out / "tokenizer.json") == tokenizer);  // as it was
+
+    // Nothing is written when it cannot be read, and nothing but a model replaced.
+    write_file(foreign / "model.safetensors", "x");
+    CHECK(contains(error_of([&] { import_model(foreign, "", temporary.path / "new"); }), "truncated"));
+    CHECK(!fs::exists(temporary.path / "new"));
+    write_file(temporary.path / "thesis" / "chapter.txt", "years of work");
+    CHECK(contains(error_of([&] { import_model(out, "", temporary.path / "thesis"); }), "is not a checkpoint"));
+
+    // For a format without Hugging Face's files, tokenizer_config.json tells the same.
+    write_generation(out, foreign_tokenizer(), {0, {1}, kChatml, 1, "", ""});
+    const Json written = read_json(out / "tokenizer_config.json");
+    CHECK(written["bos_token"] == "<s>");
+    CHECK(written["eos_token"] == "</s>");
+    CHECK(written["pad_token"] == "</s>");
+    CHECK(written["chat_template"] == kChatml);
 }
