@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "../core/base/files.h"
+#include "../core/io/tokenizer_json.h"
 #include "../core/lm/sentencepiece.h"
 #include "support.h"
 
@@ -62,7 +63,25 @@ TEST_CASE("SentencePiece: the best score merges first, and a character that is n
 
     // A vocabulary without byte tokens has <unk> for what it cannot spell.
     Tokenizer small = sentencepiece_tokenizer({"<unk>", "a"}, {0, 0}, {0}, false);
-    CHECK(small.encode("a\u00e9a") == Tokens{1, 0, 0, 1});
+    CHECK(small.encode("a\u00e9\u6f22a") == Tokens{1, 0, 1});
     CHECK(contains(error_of([] { sentencepiece_tokenizer({"a", "b"}, {0}, {}, true); }), "2 tokens needs as many"));
     CHECK(contains(error_of([] { sentencepiece_tokenizer({"a"}, {0}, {7}, true); }), "special token 7 is outside"));
+}
+
+TEST_CASE("SentencePiece's tokenizers as tokenizer.json, as Hugging Face has Llama 2's") {
+    TemporaryFolder folder;
+    for (bool space : {true, false}) {
+        Tokenizer tokenizer = vocabulary_of({"ab", "bc", "abc", "\u2581a", "a", "b", "c", "\u2581"}, space);
+        write_tokenizer(folder.path, tokenizer);
+        Tokenizer loaded = read_tokenizer(folder.path);
+        for (const char* text : {"abc", " a\n", "\u00e9\xFF", "a b c<s>", "", "bcab  abc"}) {
+            CHECK(loaded.encode(text) == tokenizer.encode(text));
+            CHECK(loaded.decode(loaded.encode(text)) == text);
+        }
+        CHECK(loaded.encode_with_specials("<s>a") == tokenizer.encode_with_specials("<s>a"));
+        CHECK(loaded.rules().unknown == 0);
+    }
+    Json file = read_json(folder.path / "tokenizer.json");
+    write_file(folder.path / "tokenizer.json", dump(file.set("decoder", Json())));
+    CHECK(contains(error_of([&] { read_tokenizer(folder.path); }), "decoder is null"));
 }

@@ -21,7 +21,7 @@ inline Tokenizer sentencepiece_tokenizer(std::vector<std::string> pieces, std::v
     expects(pieces.size() == scores.size(), "a vocabulary of ", pieces.size(), " tokens needs as many scores, not ",
             scores.size());
     TokenizerRules rules;
-    rules.sentencepiece = true;
+    rules.sentencepiece = rules.fuse_unknown = true;
     rules.pre_tokenizer = PreTokenizer::no_split;
     rules.add_prefix_space = add_space_prefix;
     std::vector<AddedToken> added;
