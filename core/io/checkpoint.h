@@ -60,7 +60,7 @@ inline void write_model(const std::filesystem::path& directory, const Model& mod
                                    {"do_sample", true},
                                    {"transformers_version", "4.45.0"}};
     if (!model.config.score_head) write_file(directory / "generation_config.json", dump(generation, 2) + "\n");
-    write_tokenizer(directory, tokenizer);
+    write_tokenizer(directory, tokenizer, model.config.context);
     std::vector<float> host = model.parameters.download();
     write_safetensors(directory / "model.safetensors", name_tensors(model.config, host, ""));
 }

@@ -1,5 +1,7 @@
-// SentencePiece's byte-pair encoding (Kudo & Richardson 2018), the tokenizer of Llama 2 and of llama2.c: merging starts
-// from characters, and of the adjacent pairs that join to a token the one of the best score is merged first.
+// SentencePiece's byte-pair encoding (Kudo & Richardson 2018), the tokenizer of Llama 2 and of llama2.c.
+//
+// Merging starts from characters, and of the adjacent pairs that join to a token the one of the best score is merged
+// first.
 #pragma once
 #include <algorithm>
 #include <numeric>
