@@ -142,7 +142,8 @@ TEST_CASE("cutting text into pieces as SmolLM2 and Llama 3 do: worked examples")
     // What Hugging Face's tokenizers 0.23.3 makes of these texts.
     auto llama3 = [](const char* text) { return cut(text, PreTokenizer::llama3); };
     auto smollm = [](const char* text) { return cut(text, PreTokenizer::smollm); };
-    CHECK(llama3("I'LL say it'S don't '\u017fo we'Ve") == Pieces{"I", "'LL", " say", " it", "'S", " don", "'t", " '", "\u017fo", " we", "'Ve"});
+    CHECK(llama3("I'LL say it'S don't '\u017fo we'Ve") ==
+          Pieces{"I", "'LL", " say", " it", "'S", " don", "'t", " '", "\u017fo", " we", "'Ve"});
     CHECK(llama3("a1234567 8") == Pieces{"a", "123", "456", "7", " ", "8"});
     CHECK(llama3("  two  spaces\n\n \n x") == Pieces{" ", " two", " ", " spaces", "\n\n \n", " x"});
     CHECK(llama3("tab\tx !!\n\n?") == Pieces{"tab", "\tx", " !!\n\n", "?"});

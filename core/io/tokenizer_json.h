@@ -18,7 +18,8 @@ namespace cai {
 inline constexpr const char* kGpt2Pattern =
     R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
 inline constexpr const char* kLlama3Pattern =
-    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
+    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|)"
+    R"(\s*[\r\n]+|\s+(?!\S)|\s+)";
 
 namespace detail {
 
@@ -51,10 +52,26 @@ inline Json pre_tokenizer_json(const TokenizerRules& rules) {
                         {"pretokenizers", Json::Array{std::move(split), byte_level(false, true, false)}}};
 }
 
+// What SentencePiece does, in the words of Hugging Face's files for Llama 2: spaces become U+2581, of which one more
+// stands in front; and the way back.
+inline Json sentencepiece_normalizer(bool add_prefix_space) {
+    Json replace = Json::Object{{"type", "Replace"}, {"pattern", Json::Object{{"String", " "}}}, {"content", "\u2581"}};
+    if (!add_prefix_space) return replace;
+    Json prepend = Json::Object{{"type", "Prepend"}, {"prepend", "\u2581"}};
+    return Json::Object{{"type", "Sequence"}, {"normalizers", Json::Array{std::move(prepend), std::move(replace)}}};
+}
+inline Json sentencepiece_decoder(bool add_prefix_space) {
+    Json replace = Json::Object{{"type", "Replace"}, {"pattern", Json::Object{{"String", "\u2581"}}}, {"content", " "}};
+    Json steps =
+        Json::Array{std::move(replace), Json::Object{{"type", "ByteFallback"}}, Json::Object{{"type", "Fuse"}}};
+    if (add_prefix_space) steps.push(Json::Object{{"type", "Strip"}, {"content", " "}, {"start", 1}, {"stop", 0}});
+    return Json::Object{{"type", "Sequence"}, {"decoders", std::move(steps)}};
+}
+
 // A post-processor that is there even if it has nothing to add: in place of none, transformers 5 writes one of its own.
 inline Json post_processor_json(const Tokenizer& tokenizer) {
     const TokenizerRules& rules = tokenizer.rules();
-    Json nothing = byte_level(false, false, true);
+    Json nothing = rules.sentencepiece ? Json() : byte_level(false, false, true);
     if (rules.before.empty() && rules.after.empty()) return nothing;
     Json::Array single, pair;
     Json::Object tokens;
@@ -78,6 +95,7 @@ inline Json post_processor_json(const Tokenizer& tokenizer) {
                                {"single", std::move(single)},
                                {"pair", std::move(pair)},
                                {"special_tokens", std::move(tokens)}};
+    if (rules.sentencepiece) return around;
     return Json::Object{{"type", "Sequence"}, {"processors", Json::Array{std::move(nothing), std::move(around)}}};
 }
 
@@ -100,7 +118,6 @@ inline constexpr const char* kChatTemplate =
 inline void write_tokenizer(const std::filesystem::path& directory, const Tokenizer& tokenizer, int context = 0,
                             const Generation& generation = {}) {
     const TokenizerRules& rules = tokenizer.rules();
-    expects(!rules.sentencepiece, directory, ": cai does not write SentencePiece's tokenizers as tokenizer.json");
     Json::Array added, merges;
     Json::Object vocabulary;
     for (Token id = 0; static_cast<size_t>(id) < tokenizer.size(); id++)
@@ -121,18 +138,20 @@ inline void write_tokenizer(const std::filesystem::path& directory, const Tokeni
                               {"continuing_subword_prefix", Json()},
                               {"end_of_word_suffix", Json()},
                               {"fuse_unk", rules.fuse_unknown},
-                              {"byte_fallback", false},
+                              {"byte_fallback", rules.sentencepiece},
                               {"ignore_merges", rules.ignore_merges},
                               {"vocab", std::move(vocabulary)},
                               {"merges", std::move(merges)}};
+    const bool pieces = rules.sentencepiece;
     Json file = Json::Object{{"version", "1.0"},
                              {"truncation", Json()},
                              {"padding", Json()},
                              {"added_tokens", std::move(added)},
-                             {"normalizer", Json()},
-                             {"pre_tokenizer", detail::pre_tokenizer_json(rules)},
+                             {"normalizer", pieces ? detail::sentencepiece_normalizer(rules.add_prefix_space) : Json()},
+                             {"pre_tokenizer", pieces ? Json() : detail::pre_tokenizer_json(rules)},
                              {"post_processor", detail::post_processor_json(tokenizer)},
-                             {"decoder", detail::byte_level(true, true, true)},
+                             {"decoder", pieces ? detail::sentencepiece_decoder(rules.add_prefix_space)
+                                                : detail::byte_level(true, true, true)},
                              {"model", std::move(model)}};
     write_file(directory / "tokenizer.json", dump(file, 2) + '\n');
 
@@ -140,7 +159,7 @@ inline void write_tokenizer(const std::filesystem::path& directory, const Tokeni
     Json config = Json::Object{{"tokenizer_class", "PreTrainedTokenizerFast"},
                                {"unk_token", rules.unknown < 0 ? Json() : Json(tokenizer.piece(rules.unknown))},
                                {"clean_up_tokenization_spaces", false},
-                               {"add_prefix_space", rules.add_prefix_space}};
+                               {"add_prefix_space", rules.add_prefix_space && !pieces}};
     if (context > 0) config.set("model_max_length", context);
     if (tokenizer.has_roles()) {
         config.set("bos_token", kSpecialNames[kEndOfText]).set("eos_token", kSpecialNames[kEndOfText]);
@@ -246,13 +265,23 @@ inline Tokenizer parse_tokenizer(const Json& file) {
     };
     const Json& model = file["model"];
     supports(!model.find("type") || model["type"] == "BPE", model, "type");
-    for (const char* key : {"dropout", "continuing_subword_prefix", "end_of_word_suffix", "byte_fallback"})
+    for (const char* key : {"dropout", "continuing_subword_prefix", "end_of_word_suffix"})
         supports(!used(model, key), model, key);
-    supports(!used(file, "normalizer"), file, "normalizer");
-    const Json* decoder = used(file, "decoder");
-    supports(!decoder || detail::is_type(*decoder, "ByteLevel"), file, "decoder");
     TokenizerRules rules;
-    detail::read_pre_tokenizer(file, rules);
+    const Json *normalizer = used(file, "normalizer"), *decoder = used(file, "decoder");
+    if (used(model, "byte_fallback")) {
+        rules.sentencepiece = true;
+        rules.pre_tokenizer = PreTokenizer::no_split;
+        rules.add_prefix_space = normalizer && *normalizer == detail::sentencepiece_normalizer(true);
+        supports(rules.add_prefix_space || (normalizer && *normalizer == detail::sentencepiece_normalizer(false)), file,
+                 "normalizer");
+        supports(decoder && *decoder == detail::sentencepiece_decoder(rules.add_prefix_space), file, "decoder");
+        supports(!used(file, "pre_tokenizer"), file, "pre_tokenizer");
+    } else {
+        supports(!normalizer, file, "normalizer");
+        supports(!decoder || detail::is_type(*decoder, "ByteLevel"), file, "decoder");
+        detail::read_pre_tokenizer(file, rules);
+    }
     detail::read_post_processor(file, rules);
     rules.ignore_merges = used(model, "ignore_merges");
     rules.fuse_unknown = used(model, "fuse_unk");
@@ -319,8 +348,8 @@ inline Tokenizer parse_tokenizer(const Json& file) {
     return Tokenizer(std::move(spellings), std::move(merges), std::move(added), std::move(rules));
 }
 
-// Reads our own and any other byte-level tokenizer.json with the pre-tokenizer of GPT-2, SmolLM2 or Llama 3; for
-// others, the error names the unsupported feature.
+// Reads our own and any other byte-level tokenizer.json with the pre-tokenizer of GPT-2, SmolLM2 or Llama 3, and those
+// of Llama 2; for others, the error names the unsupported feature.
 inline Tokenizer read_tokenizer(const std::filesystem::path& directory) {
     std::filesystem::path path = directory / "tokenizer.json";
     Json file = read_json(path);

@@ -1,5 +1,7 @@
-// SentencePiece's byte-pair encoding (Kudo & Richardson 2018), the tokenizer of Llama 2 and of llama2.c: merging starts
-// from characters, and of the adjacent pairs that join to a token the one of the best score is merged first.
+// SentencePiece's byte-pair encoding (Kudo & Richardson 2018), the tokenizer of Llama 2 and of llama2.c.
+//
+// Merging starts from characters, and of the adjacent pairs that join to a token the one of the best score is merged
+// first.
 #pragma once
 #include <algorithm>
 #include <numeric>
@@ -21,7 +23,7 @@ inline Tokenizer sentencepiece_tokenizer(std::vector<std::string> pieces, std::v
     expects(pieces.size() == scores.size(), "a vocabulary of ", pieces.size(), " tokens needs as many scores, not ",
             scores.size());
     TokenizerRules rules;
-    rules.sentencepiece = true;
+    rules.sentencepiece = rules.fuse_unknown = true;
     rules.pre_tokenizer = PreTokenizer::no_split;
     rules.add_prefix_space = add_space_prefix;
     std::vector<AddedToken> added;

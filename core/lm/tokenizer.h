@@ -107,7 +107,7 @@ class Tokenizer {
 
         // The tokens that text can become by merging.
         std::unordered_map<std::string_view, Token> ids;
-        byte_ids_.fill(rules_.unknown);
+        byte_ids_.fill(-1);
         for (size_t id = 0; id < size(); id++) {
             const std::string& spelling = spellings_[id];
             expects(!spelling.empty(), "token ", id, " is empty");
@@ -281,27 +281,33 @@ class Tokenizer {
     }
 
     void push_byte(std::vector<Token>& ids, unsigned char b) const {
-        const Token id = byte_ids_[b];
-        if (id < 0) {
-            if (!cache_->warned.exchange(true))
-                warn(concat("the text holds byte ", int{b},
-                            ", for which this vocabulary has no token; such bytes are left "
-                            "out, as by Hugging Face's tokenizers"));
-        } else if (id != rules_.unknown || !rules_.fuse_unknown || ids.empty() || ids.back() != id) {
-            ids.push_back(id);
+        byte_ids_[b] >= 0 ? ids.push_back(byte_ids_[b]) : push_unknown(ids, b);
+    }
+    void push_unknown(std::vector<Token>& ids, unsigned char b) const {
+        if (rules_.unknown >= 0) {
+            const bool fused = rules_.fuse_unknown && !ids.empty() && ids.back() == rules_.unknown;
+            if (!fused) ids.push_back(rules_.unknown);
+        } else if (!cache_->warned.exchange(true)) {
+            warn(concat("the text holds byte ", int{b},
+                        ", for which this vocabulary has no token; such bytes are left "
+                        "out, as by Hugging Face's tokenizers"));
         }
     }
 
-    // The tokens of the characters of a text; a character that is none falls back to its bytes.
+    // The tokens of the characters of a text; a character that is none falls back to its bytes, if those are tokens.
     std::vector<Token> characters(std::string_view text) const {
         std::vector<Token> ids;
         for (size_t start = 0, end = 0; start < text.size(); start = end) {
             next_code_point(text, end);
             const std::string_view character = text.substr(start, end - start);
+            const bool has_bytes =
+                std::all_of(character.begin(), character.end(), [&](unsigned char b) { return byte_ids_[b] >= 0; });
             if (auto found = whole_.find(character); found != whole_.end())
                 ids.push_back(found->second);
-            else
+            else if (has_bytes)
                 for (unsigned char b : character) push_byte(ids, b);
+            else
+                push_unknown(ids, static_cast<unsigned char>(character[0]));
         }
         return ids;
     }

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Tokenizers beside Hugging Face's: every id of thousands of awkward strings, for each pre-tokenizer, with added tokens,
-templates and vocabularies that lack bytes; and what transformers makes of a tokenizer that cai wrote.
+"""Tokenizers beside Hugging Face's: every id of thousands of awkward strings, for each pre-tokenizer, with added
+tokens, templates and vocabularies that lack bytes; and what transformers makes of a tokenizer that cai wrote.
 
 Needs tokenizers; with transformers also the last part. Run: tests/peers/check_tokenizers.py --cai build/cai [--run RUN]
 """
@@ -8,6 +8,7 @@ import argparse
 import json
 import os
 import random
+import struct
 import subprocess
 import sys
 import tempfile
@@ -15,7 +16,7 @@ import tempfile
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 import tokenizers
-from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 LLAMA3 = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+"
           r"|\s+(?!\S)|\s+")
@@ -92,12 +93,14 @@ class Checker:
         return done.stdout.decode()
 
     def encode(self, path, strings, *options):
-        out = self.run("tokenizer", "encode", path, "--json", *options, text="".join(json.dumps(s) + "\n" for s in strings))
+        lines = "".join(json.dumps(s) + "\n" for s in strings)
+        out = self.run("tokenizer", "encode", path, "--json", *options, text=lines)
         return [[int(word) for word in line.split()] for line in out.split("\n")[:-1]]
 
     def decode(self, path, ids):
         lines = "".join(" ".join(map(str, one)) + "\n" for one in ids)
-        return [json.loads(line) for line in self.run("tokenizer", "decode", path, "--json", text=lines).split("\n")[:-1]]
+        out = self.run("tokenizer", "decode", path, "--json", text=lines)
+        return [json.loads(line) for line in out.split("\n")[:-1]]
 
     # Compares every id; a difference is shown.
     def same(self, what, path, strings, theirs, *options):
@@ -135,13 +138,15 @@ def trained(texts, pre_tokenizer, size=1200, alphabet=None, **model):
 
 
 def check_package(checker, strings, texts):
-    learn = texts + strings[:2000]
+    short = [text[:100000] for text in texts]
+    learn = short + strings[:2000]
     for name, make in PRE_TOKENIZERS.items():
-        whole = name == "the text unsplit"  # training and encoding a book as one piece would take minutes
+        whole = name == "the text unsplit"  # training on a book as one piece would take minutes
         unnamed = [t for t in strings[:2000] if "<" not in t]  # no merge may make a special token
         tokenizer = trained(unnamed if whole else learn, make())
-        checker.same_as_package(f"pre-tokenizer {name}", tokenizer, strings + ([] if whole else texts),
-                                name != "gpt2 with a space in front")
+        books = [] if whole else texts if name in ("gpt2", "smollm", "llama3") else short
+        round_trip = name != "gpt2 with a space in front"
+        checker.same_as_package(f"pre-tokenizer {name}", tokenizer, strings + books, round_trip)
 
     tokenizer = trained(learn, PRE_TOKENIZERS["gpt2"]())
     tokenizer.add_tokens([
@@ -160,7 +165,8 @@ def check_package(checker, strings, texts):
     tokenizer = Tokenizer.from_str(json.dumps(vocabulary))
     bos = processors.TemplateProcessing(single="<s> $A", pair="<s> $A <s>:1 $B:1", special_tokens=[("<s>", 0)])
     tokenizer.post_processor = processors.Sequence([processors.ByteLevel(trim_offsets=False), bos])
-    checker.same_as_package("ignore_merges, bos by a Sequence", tokenizer, strings + [" zebra constitution", "xyzzy zebra"])
+    extra = [" zebra constitution", "xyzzy zebra"]
+    checker.same_as_package("ignore_merges, bos by a Sequence", tokenizer, strings + extra)
 
     tokenizer = trained(learn, PRE_TOKENIZERS["gpt2"]())
     tokenizer.post_processor = processors.TemplateProcessing(
@@ -168,12 +174,37 @@ def check_package(checker, strings, texts):
     checker.same_as_package("bos and eos by a template", tokenizer, strings)
 
     lacking = dict(size=800, alphabet=[])
-    few = [t for t in texts] or ["the quick brown fox jumps over the lazy dog. " * 3]
+    few = short or ["the quick brown fox jumps over the lazy dog. " * 3]
     few = [t.encode("ascii", "ignore").decode() for t in few]
     checker.same_as_package("a vocabulary that lacks bytes", trained(few, byte_level(), **lacking), strings, False)
     for fuse in (False, True):
         tokenizer = trained(few, byte_level(), unk_token="</s>", fuse_unk=fuse, **lacking)
         checker.same_as_package(f"the same with an unknown token, fuse_unk {fuse}", tokenizer, strings, False)
+
+
+# llama2.c's vocabulary of SentencePiece, in the form that Hugging Face's files for Llama 2 have.
+def check_sentencepiece(checker, strings, texts, data):
+    with open(os.path.join(data, "stories260K", "tok512.bin"), "rb") as file:
+        raw, at, pieces = file.read(), 4, []
+    while at < len(raw):
+        score, length = struct.unpack_from("<fi", raw, at)
+        pieces.append((raw[at + 8:at + 8 + length].decode().replace(" ", "\u2581"), score))
+        at += 8 + length
+    pieces[:3] = [("<unk>", 0), ("<s>", 0), ("</s>", 0)]
+    vocabulary = {piece: i for i, (piece, _) in enumerate(pieces)}
+    merges = [(-score, vocabulary[piece[:cut]], vocabulary[piece[cut:]], piece[:cut], piece[cut:])
+              for piece, score in pieces[259:] for cut in range(1, len(piece))
+              if piece[:cut] in vocabulary and piece[cut:] in vocabulary]
+    tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[m[3:] for m in sorted(merges)], unk_token="<unk>",
+                                     fuse_unk=True, byte_fallback=True))
+    tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend("\u2581"), normalizers.Replace(" ", "\u2581")])
+    tokenizer.decoder = decoders.Sequence([decoders.Replace("\u2581", " "), decoders.ByteFallback(), decoders.Fuse(),
+                                           decoders.Strip(" ", 1, 0)])
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A", pair="<s> $A $B", special_tokens=[("<s>", 1)])
+    tokenizer.add_special_tokens(["<unk>", "<s>", "</s>"])
+    checker.same_as_package("llama2.c's vocabulary", tokenizer, strings + texts)
+    return tokenizer
 
 
 # GPT-2's own vocabulary, and training: the same merges in the same order.
@@ -250,7 +281,8 @@ def main():
         import transformers
     except ImportError:
         transformers = None
-    print(f"peer: tokenizers {tokenizers.__version__}" + (f", transformers {transformers.__version__}" if transformers else ""))
+    also = f", transformers {transformers.__version__}" if transformers else ""
+    print(f"peer: tokenizers {tokenizers.__version__}{also}")
     data = os.environ.get("CAI_REAL_DATA")
     strings = awkward_strings(arguments.strings)
     texts = []
@@ -263,6 +295,7 @@ def main():
         check_package(checker, strings, texts)
         if data:
             check_real(checker, strings, texts, data)
+            check_sentencepiece(checker, strings, [text[:100000] for text in texts], data)
         else:
             print("skipped: GPT-2's vocabulary and the real texts (CAI_REAL_DATA is not set)")
         ours = check_ours(checker, strings, texts[0] if texts else "".join(strings[:3000]))
