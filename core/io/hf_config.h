@@ -86,8 +86,9 @@ inline Config parse_config(const std::string& text, const std::string& where) {
     auto positive = [&](const Json& object, const char* key, float absent) {
         const Json* value = object.find(key);
         if (!value || value->is_null()) return absent;
-        expects(value->is_number() && value->number() > 0, where, ": \"", key, "\" is not a number above 0");
-        return static_cast<float>(value->number());
+        const float number = value->is_number() ? static_cast<float>(value->number()) : 0;
+        expects(number > 0 && std::isfinite(number), where, ": \"", key, "\" is no float above 0");
+        return number;
     };
     auto flag = [&](const char* key) {
         const Json* value = json.find(key);
