@@ -3,6 +3,7 @@
 # make asan   the tests under sanitizers     make map    rewrite the map of all files
 # make deps   install what is missing        make clean  remove build/
 # make bench-peers   cai beside PyTorch, transformers, llama.cpp, OpenBLAS, oneDNN and others: tests/peers/bench_peers.py says how
+# make peers PEERS=DIR   cai's files and numbers beside those of transformers, tokenizers, llama.cpp, TRL and others
 # make CUDA=1 any of these with nvcc, for the GPU; otherwise the CUDA kernels run in an emulator, on the CPU
 # make test-cuda   the kernels' tests        make nvcc-check   nvcc compiles for each chip, and no register spills
 # make mutants-cuda   the kernels' tests must fail without each barrier in turn; SAMPLE=5 tries five
@@ -182,6 +183,10 @@ bench-peers: $(BUILD)/cai
 	@CXX='$(CXX)' FLAGS='$(FLAGS)' LLAMA2C='$(LLAMA2C)' BEFORE='$(BEFORE)' python3 -B tests/peers/bench_peers.py --build $(BUILD) \
 	  $(if $(PEERS),--peers $(PEERS)) $(if $(ONLY),--only $(ONLY)) $(if $(ROUNDS),--rounds $(ROUNDS))
 
+peers: $(BUILD)/cai
+	@python3 -B tests/peers/run_peers.py --build $(BUILD) --cai $(BUILD)/cai $(if $(PEERS),--peers $(PEERS)) \
+	  $(if $(RUN),--run $(RUN)) $(if $(ONLY),--only $(ONLY))
+
 deps:
 	@missing="$$(command -v $(CXX) >/dev/null || echo g++) $$($(DOCTEST) || echo doctest-dev)"; \
 	missing=$$(echo $$missing); \
@@ -271,5 +276,5 @@ $(BUILD)/flags: always
 -include $(shell find $(BUILD)/objects -name "*.d" 2>/dev/null)
 
 .SECONDARY:
-.PHONY: all story test test-cuda mutants mutants-cuda test-gdb test-widths same-bits nvcc-check debug asan map bench-peers busy-machine fuzz deps \
+.PHONY: all story test test-cuda mutants mutants-cuda test-gdb test-widths same-bits nvcc-check debug asan map peers bench-peers busy-machine fuzz deps \
         clean always
