@@ -24,7 +24,7 @@ using Pair = Tokenizer::Pair;
 Pieces cut(std::string_view text) {
     Pieces pieces;
     for (size_t start = 0, end; start < text.size(); start = end) {
-        end = piece_end(text, start);
+        end = gpt2_piece_end(text, start);
         REQUIRE(end > start);
         pieces.emplace_back(text.substr(start, end - start));
     }

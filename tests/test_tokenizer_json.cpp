@@ -58,7 +58,7 @@ TEST_CASE("tokenizer.json: there and back, older and newer spellings, and what i
                                                     {"merges", Json::Array{"a b"}}}}};
     CHECK(load(bare).encode("aab") == std::vector<Token>{0, 2});
     CHECK_FALSE(load(bare).has_roles());
-    CHECK(contains(error_of([&] { load(bare).encode("abc"); }), "byte 99 has no token"));
+    CHECK(load(bare).encode("cacb") == std::vector<Token>{2});  // c is no token: left out, with a warning
     // An added token outside the vocabulary follows it.
     Json end = Json::Array{Json::Object{{"id", 3}, {"content", "<end>"}}};
     CHECK(load(Json(bare).set("added_tokens", end)).is_special(3));
