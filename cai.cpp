@@ -252,6 +252,7 @@ int chat_verb(Arguments& arguments, const fs::path& program) {
     ChatOptions options;
     options.compare = arguments.flag("compare");
     options.temperature = arguments.number("temperature", options.temperature, 0, 100);
+    options.max_new_tokens = static_cast<int>(arguments.integer("max-new-tokens", options.max_new_tokens, 1, 1 << 20));
     options.seed = s.recipe.seed;
     if (!isatty(STDIN_FILENO)) options.prompt_sign.clear();
     arguments.finish();
@@ -385,7 +386,8 @@ std::vector<Verb> all_verbs() {
          "talk to a run's models",
          "cai chat runs/story --compare",
          {{"compare", "", "all assistants of the run, one below the other"},
-          {"temperature", "T", "of the draws; 0 takes the likeliest token (1)"}},
+          {"temperature", "T", "of the draws; 0 takes the likeliest token (1)"},
+          {"max-new-tokens", "N", "the longest answer (80)"}},
          chat_verb},
         sample_verb(),
         {"bench",

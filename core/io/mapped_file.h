@@ -21,8 +21,8 @@ struct MappedFile {
     std::shared_ptr<const void> owner;  // keeps the bytes readable
     bool mapped = false;
 
-    // The part of the file need not stay in memory: it is read again if it is touched again. For a file that is read once,
-    // from beginning to end, so that it does not add to the memory of what is made from it.
+    // The part of the file need not stay in memory: it is read again if it is touched again. For a file that is read
+    // once, from beginning to end, so that it does not add to the memory of what is made from it.
     void forget(size_t begin, size_t end) const {
         const size_t page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
         begin = (begin + page - 1) / page * page, end = end / page * page;

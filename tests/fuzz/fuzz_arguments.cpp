@@ -1,7 +1,8 @@
 // The command line, one word a line. Files are read by the target fuzz_recipe.cpp alone: one made up here might be a
 // device without an end.
-#include "../../core/recipe_options.h"
 #include "fuzz.h"
+
+#include "../../core/recipe_options.h"
 
 void cai::read_input(const std::string& input) {
     if (input.find("--config") != input.npos) return;

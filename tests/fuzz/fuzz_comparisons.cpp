@@ -1,6 +1,7 @@
 // The comparisons of answers that the preference model learns from: labels are probabilities.
-#include "../../core/method/comparisons.h"
 #include "fuzz.h"
+
+#include "../../core/method/comparisons.h"
 
 void cai::read_input(const std::string& input) {
     for (const ComparisonPair& pair : read_comparisons(file_of(input), true))

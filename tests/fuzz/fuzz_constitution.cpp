@@ -1,6 +1,7 @@
 // Constitutions: what was read is written and reads back as the same principles.
-#include "../../core/method/constitution.h"
 #include "fuzz.h"
+
+#include "../../core/method/constitution.h"
 
 void cai::read_input(const std::string& input) {
     const Constitution constitution = Constitution::read(file_of(input));

@@ -1,8 +1,9 @@
 // Documents and dialogues as the runs' .jsonl files hold them: what was read is encoded, and written so that it reads
 // back as the same segments.
+#include "fuzz.h"
+
 #include "../../core/lm/encode_document.h"
 #include "byte_tokenizer.h"
-#include "fuzz.h"
 
 void cai::read_input(const std::string& input) {
     for (const Json& json : parse_jsonl(input, "input")) {

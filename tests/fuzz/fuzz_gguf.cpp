@@ -1,6 +1,7 @@
 // GGUF: each tensor of a model that was accepted is read; its tokenizer is refused, or encodes and decodes.
-#include "../../core/io/gguf.h"
 #include "fuzz.h"
+
+#include "../../core/io/gguf.h"
 
 void cai::read_input(const std::string& input) {
     const ModelSource source = open_gguf(file_of(input));

@@ -1,6 +1,7 @@
 // JSON: what was read is written, with and without indentation, so that it reads back as the same value.
-#include "../../core/base/json.h"
 #include "fuzz.h"
+
+#include "../../core/base/json.h"
 
 void cai::read_input(const std::string& input) {
     const Json json = parse_json(input, "input");

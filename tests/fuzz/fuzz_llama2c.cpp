@@ -1,6 +1,7 @@
 // llama2.c's models: each tensor of one that was accepted is read.
-#include "../../core/io/llama2c.h"
 #include "fuzz.h"
+
+#include "../../core/io/llama2c.h"
 
 void cai::read_input(const std::string& input) {
     const ModelSource source = open_llama2c(file_of(input));

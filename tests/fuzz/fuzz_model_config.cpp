@@ -1,6 +1,7 @@
 // config.json: the configuration that was read is written so that it reads back as the same one.
-#include "../../core/io/hf_config.h"
 #include "fuzz.h"
+
+#include "../../core/io/hf_config.h"
 
 void cai::read_input(const std::string& input) {
     const Config config = parse_config(input, "input");

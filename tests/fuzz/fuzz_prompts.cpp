@@ -1,6 +1,7 @@
 // A run's world/prompts.jsonl: each request that was read can be asked in the world.
-#include "../../core/world/prompts.h"
 #include "fuzz.h"
+
+#include "../../core/world/prompts.h"
 
 void cai::read_input(const std::string& input) {
     static const World world("data/world", 1);

@@ -1,6 +1,7 @@
 // A run's config.cfg: the recipe that was read is written so that it reads back as the same one.
-#include "../../core/recipe_options.h"
 #include "fuzz.h"
+
+#include "../../core/recipe_options.h"
 
 namespace {
 

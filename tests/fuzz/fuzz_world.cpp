@@ -1,17 +1,10 @@
-// The files of a world, one after the other in an input, each but the first after a line "---". A world that was
-// accepted has to be able to write every kind of text for each of its acts.
-#include "../../core/world/world.h"
+// The files of a world. A world that was accepted has to be able to write every kind of text for each of its acts.
 #include "fuzz.h"
 
+#include "../../core/world/world.h"
+
 void cai::read_input(const std::string& input) {
-    std::filesystem::path folder;
-    size_t start = 0;
-    for (const char* name : {"entities.txt", "acts.txt", "phrases.txt"}) {
-        const size_t end = std::min(input.find("\n---\n", start), input.size());
-        folder = file_of(input.substr(start, end - start), name).parent_path();
-        start = std::min(end + 5, input.size());
-    }
-    const World world(folder, 1);
+    const World world(folder_of(input, {"entities.txt", "acts.txt", "phrases.txt"}), 1);
     must_succeed([&] {
         Rng rng(1);
         for (size_t act = 0; act < world.acts.size(); act++) {
