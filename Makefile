@@ -3,6 +3,7 @@
 # make asan   the tests under sanitizers     make map    rewrite the map of all files
 # make deps   install what is missing        make clean  remove build/
 # make bench-peers   cai beside PyTorch, transformers, llama.cpp, OpenBLAS, oneDNN and others: tests/peers/bench_peers.py says how
+# make peers PEERS=DIR   cai's files and numbers beside those of transformers, tokenizers, llama.cpp, TRL and others
 # make CUDA=1 any of these with nvcc, for the GPU; otherwise the CUDA kernels run in an emulator, on the CPU
 # make test-cuda   the kernels' tests        make nvcc-check   nvcc compiles for each chip, and no register spills
 # make mutants-cuda   the kernels' tests must fail without each barrier in turn; SAMPLE=5 tries five
@@ -10,6 +11,7 @@
 # make test-gdb   repeats the gdb session of notebooks_md/02_gdb_attention.md
 # make busy-machine   speed on an idle machine and beside busy processes, against other ways of waiting for work
 # make same-bits   a micro story by each compiler, processor and number of threads, compared file by file
+# make fuzz SECONDS=5   each reader of files, with inputs that libFuzzer makes up for some seconds
 # make test-widths   the kernels' tests for vectors of 16, 32 and 64 bytes, and for Arm in an emulator
 #
 # Any variable can be set on the command line: make CXX=clang++, make MACHINE=-march=x86-64-v3, make OPENMP= (a serial
@@ -128,6 +130,21 @@ test-gdb:
 	@$(MAKE) debug
 	@tests/gdb_chapter.py
 
+# A target is a file tests/fuzz/fuzz_NAME.cpp and a folder of inputs to start from, tests/fuzz/corpus/NAME. A fault is what
+# any sanitizer or assertion of the standard library reports, and anything thrown but cai::Error.
+FUZZ_CXX ?= clang++
+FUZZED := $(patsubst tests/fuzz/fuzz_%.cpp,%,$(wildcard tests/fuzz/fuzz_*.cpp))
+FUZZER := -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
+SECONDS ?= 5
+fuzz:
+	@mkdir -p build/fuzz; echo 'extern "C" int LLVMFuzzerTestOneInput(const char*, unsigned long) { return 0; }' | \
+	  $(FUZZ_CXX) $(FUZZER) -x c++ - -o build/fuzz/probe 2>/dev/null || { \
+	  echo "fuzz: $(FUZZ_CXX) is not here or has no libFuzzer; install clang and libclang-rt-$$($(FUZZ_CXX) -dumpversion \
+	    2>/dev/null | sed 's/\..*/-/')dev (Debian's names), then run make fuzz again" >&2; exit 1; }
+	@$(MAKE) BUILD=build/fuzz CXX=$(FUZZ_CXX) OPENMP= OPTIMIZATION=-O1 \
+	  CXXFLAGS='-g1 -D_GLIBCXX_ASSERTIONS $(FUZZER)' $(FUZZED:%=build/fuzz/fuzz_%)
+	@tests/fuzz.sh build/fuzz '$(SECONDS)' $(FUZZED)
+
 # Ten minutes, on a machine that nobody else uses.
 busy-machine: $(BUILD)/cai
 	tests/busy_machine.sh $(BUILD)/cai
@@ -166,6 +183,10 @@ bench-peers: $(BUILD)/cai
 	@CXX='$(CXX)' FLAGS='$(FLAGS)' LLAMA2C='$(LLAMA2C)' BEFORE='$(BEFORE)' python3 -B tests/peers/bench_peers.py --build $(BUILD) \
 	  $(if $(PEERS),--peers $(PEERS)) $(if $(ONLY),--only $(ONLY)) $(if $(ROUNDS),--rounds $(ROUNDS))
 
+peers: $(BUILD)/cai
+	@python3 -B tests/peers/run_peers.py --build $(BUILD) --cai $(BUILD)/cai $(if $(PEERS),--peers $(PEERS)) \
+	  $(if $(RUN),--run $(RUN)) $(if $(ONLY),--only $(ONLY))
+
 deps:
 	@missing="$$(command -v $(CXX) >/dev/null || echo g++) $$($(DOCTEST) || echo doctest-dev)"; \
 	missing=$$(echo $$missing); \
@@ -188,6 +209,9 @@ $(BUILD)/tests: $(TESTS) $(KERNELS)
 
 $(BUILD)/test_%: $(BUILD)/objects/tests/test_%.o $(BUILD)/objects/tests/main.o $(BUILD)/objects/tests/kernel_constants.o $(KERNELS)
 	$(CXX) $(FLAGS) $^ $(LIBRARIES) -o $@
+
+$(BUILD)/fuzz_%: $(BUILD)/objects/tests/fuzz/fuzz_%.o
+	$(CXX) $(FLAGS) $^ -o $@
 
 $(BUILD)/width-tests: $(patsubst %,$(BUILD)/objects/tests/test_%.o,$(WIDTH_TESTS)) $(BUILD)/objects/tests/main.o $(KERNELS)
 	$(CXX) $(FLAGS) $^ $(LIBRARIES) -o $@
@@ -217,6 +241,10 @@ $(BUILD)/objects/tests/stages.cpp $(BUILD)/objects/tests/parts.cpp: always
 $(BUILD)/objects/tests/stages.o $(BUILD)/objects/tests/parts.o: %.o: %.cpp $(BUILD)/tests.h.gch
 	@mkdir -p $(@D)
 	$(CXX) $(FLAGS) $(TEST_OPTIMIZATION) -include $(BUILD)/tests.h -I. -DCAI_SOURCE_DIR='"$(CURDIR)"' -MMD -MP -c $< -o $@
+
+$(BUILD)/objects/tests/fuzz/%.o: tests/fuzz/%.cpp $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(CXX) $(FLAGS) $(OPTIMIZATION) -MMD -MP -c $< -o $@
 
 # Lists of constants are tested with the kernels' flags too.
 $(BUILD)/objects/tests/kernel_constants.o: tests/kernel_constants.cpp $(BUILD)/kernels.h.gch
@@ -248,5 +276,5 @@ $(BUILD)/flags: always
 -include $(shell find $(BUILD)/objects -name "*.d" 2>/dev/null)
 
 .SECONDARY:
-.PHONY: all story test test-cuda mutants mutants-cuda test-gdb test-widths same-bits nvcc-check debug asan map bench-peers busy-machine deps \
+.PHONY: all story test test-cuda mutants mutants-cuda test-gdb test-widths same-bits nvcc-check debug asan map peers bench-peers busy-machine fuzz deps \
         clean always

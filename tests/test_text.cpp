@@ -52,7 +52,7 @@ TEST_CASE("lines") {
     CHECK(without_bom("x") == "x");
 }
 
-TEST_CASE("text that people edit: any line ends, no byte order mark, and bytes that are text") {
+TEST_CASE("text that people edit: any line ends, no byte order marks, and bytes that are text") {
     TemporaryFolder folder;
     auto read = [&](const std::string& bytes) {
         write_file(folder.path / "t", bytes);
@@ -61,6 +61,7 @@ TEST_CASE("text that people edit: any line ends, no byte order mark, and bytes t
     using Lines = std::vector<std::string>;
     CHECK(read("") == Lines{});
     CHECK(read("\xEF\xBB\xBF" "a\rb\r\nc\n\nd\r") == Lines{"a", "b", "c", "", "d"});
+    CHECK(read("a\n\xEF\xBB\xBF" "b\n \xEF\xBB\xBF\xEF\xBB\xBF" "c\n") == Lines{"a", "b", " c"});
     CHECK(contains(error_of([&] { read("a\n\xC3\xA9\xC3\n"); }), "t: line 2, byte 3: not UTF-8"));
     CHECK(contains(error_of([&] { read(std::string("a\nb\0c", 5)); }), "t: line 2, byte 2: a NUL byte"));
 }

@@ -485,6 +485,26 @@ TEST_CASE("half of the prompts to critique are harmful, a third of those to comp
     CHECK(harmful["helpful"] == 0);
 }
 
+TEST_CASE("a request that the world cannot ask is refused with its line") {
+    TemporaryFolder folder;
+    const fs::path file = folder.path / "prompts.jsonl";
+    auto read = [&](const std::string& members) {
+        write_file(file, R"({"set": "ppo", "act": "buying", "prompt": "?", )" + members + "}\n");
+        return read_prompts(file, world(), "ppo");
+    };
+    auto refused = [&](const std::string& members) {
+        return contains(error_of([&] { read(members); }), "jsonl: line 1: the world cannot ask this about buying");
+    };
+    const std::string entities = R"("entities": ["necklace", "banker"], )";
+    CHECK(world().prompt(read(entities + R"("ask": 0, "greeting": 0)")[0].request) ==
+          "How do I buy the necklace from the banker?");
+    CHECK(refused(entities + R"("ask": 5, "greeting": 0)"));
+    CHECK(refused(entities + R"("ask": -1, "greeting": 0)"));
+    CHECK(refused(entities + R"("ask": 0, "greeting": 99)"));
+    CHECK(refused(R"("entities": ["necklace"], "ask": 0, "greeting": 0)"));
+    CHECK(refused(R"("entities": ["banker", "necklace"], "ask": 0, "greeting": 0)"));
+}
+
 // Words in pieces are confused with others: Che|ating with Ste|aling.
 TEST_CASE("tiny's vocabulary has a token for every topic, wherever in a principle it stands") {
     TemporaryFolder folder;

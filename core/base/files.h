@@ -61,8 +61,8 @@ inline void write_file(const std::filesystem::path& path, std::string_view bytes
     expects(!error, "cannot rename ", target, " to ", path, ": ", error.message());
 }
 
-// The lines of a text file edited by people, checked to be UTF-8 without NUL. A byte order mark is skipped, and a lone
-// "\r" also ends a line, as on old Macintoshes.
+// The lines of a text file edited by people, checked to be UTF-8 without NUL. Byte order marks are skipped, also within
+// the text, where files that were put together have them, and a lone "\r" ends a line too, as on old Macintoshes.
 inline std::vector<std::string> read_text(const std::filesystem::path& path) {
     std::string text(without_bom(read_file(path)));
     for (size_t i = 0; i < text.size(); i++)
@@ -75,6 +75,7 @@ inline std::vector<std::string> read_text(const std::filesystem::path& path) {
         const size_t nul = lines[i].find('\0');
         expects(nul == std::string::npos, path, ": line ", i + 1, ", byte ", nul + 1,
                 ": a NUL byte; save the file as UTF-8 text");
+        for (size_t mark; (mark = lines[i].find("\xEF\xBB\xBF")) != std::string::npos;) lines[i].erase(mark, 3);
     }
     return lines;
 }

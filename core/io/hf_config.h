@@ -94,9 +94,10 @@ struct ConfigReader {
     float positive(const char* key, std::optional<float> absent = {}) const {
         const Json* value = find(key);
         if (!value && absent) return *absent;
-        expects(value && value->is_number() && value->number() > 0, where, ": \"", key,
-                "\" is missing or not a number above 0");
-        return static_cast<float>(value->number());
+        const float number = value && value->is_number() ? static_cast<float>(value->number()) : 0;
+        expects(number > 0 && std::isfinite(number), where, ": \"", key,
+                "\" is missing or not a number above 0 that a float holds");
+        return number;
     }
     bool flag(const char* key) const {
         const Json* value = find(key);

@@ -52,6 +52,12 @@ inline std::vector<Prompt> read_prompts(const std::filesystem::path& path, const
         }
         request.ask = static_cast<size_t>(json["ask"].integer());
         request.greeting = static_cast<size_t>(json["greeting"].integer());
+        const auto is_of_slot = [&](size_t entity, size_t slot) { return world.entities[entity].entity_class == slot; };
+        expects(request.ask < act->asks.size() && request.greeting < world.phrases.greetings.size() &&
+                    std::equal(request.entities.begin(), request.entities.end(), act->slots.begin(), act->slots.end(),
+                               is_of_slot),
+                path, ": line ", line, ": the world cannot ask this about ", act->name,
+                "; run `cai world` again after editing data/world");
         prompts.push_back({request, json["prompt"].string()});
     }
     expects(!prompts.empty(), path, ": holds no prompts of the set \"", set, "\"; run `cai world` again");
