@@ -166,7 +166,7 @@ inline void write_model_files(const std::filesystem::path& directory, const Conf
             " tokens does not fit a model of vocab_size ", config.vocab_size);
     write_file(directory / "config.json", config_json(config, generation));
     if (!config.score_head) write_file(directory / "generation_config.json", generation_json(generation));
-    write_tokenizer(directory, tokenizer);
+    write_tokenizer(directory, tokenizer, config.context, generation);
     write_safetensors(directory / "model.safetensors", tensors);
 }
 

@@ -168,6 +168,7 @@ inline void write_tokenizer(const std::filesystem::path& directory, const Tokeni
     } else {
         if (generation.bos) config.set("bos_token", tokenizer.piece(*generation.bos));
         if (!generation.stops.empty()) config.set("eos_token", tokenizer.piece(generation.stops[0]));
+        if (generation.pad) config.set("pad_token", tokenizer.piece(*generation.pad));
         if (!generation.chat_template.empty()) config.set("chat_template", generation.chat_template);
     }
     write_file(directory / "tokenizer_config.json", dump(config, 2) + '\n');

@@ -9,18 +9,6 @@
 
 namespace cai {
 
-// What tokenizer_config.json says beyond write_tokenizer(): the first and last token, and the conversation's layout.
-inline void write_generation(const std::filesystem::path& directory, const Tokenizer& tokenizer,
-                             const Generation& generation) {
-    const std::filesystem::path path = directory / "tokenizer_config.json";
-    Json config = read_json(path);
-    if (generation.bos) config.set("bos_token", tokenizer.piece(*generation.bos));
-    if (!generation.stops.empty()) config.set("eos_token", tokenizer.piece(generation.stops[0]));
-    if (generation.pad) config.set("pad_token", tokenizer.piece(*generation.pad));
-    if (!generation.chat_template.empty()) config.set("chat_template", generation.chat_template);
-    write_file(path, dump(config, 2) + "\n");
-}
-
 // Writes the model as a folder of ours, in float32. The tokenizer's files of a Hugging Face folder are copied as they
 // are. Errors: kBadInput for a model that cannot be read, or if `out` is something else than a model's folder.
 inline void import_model(const std::filesystem::path& path, const std::filesystem::path& tokenizer_path,
@@ -35,7 +23,7 @@ inline void import_model(const std::filesystem::path& path, const std::filesyste
         read_finite(source, tensor.name, host.data() + (tensor.values - host.data()));
     replace_directory(out, [&](const fs::path& directory) {
         write_model_files(directory, source.config, tensors, tokenizer, source.generation);
-        if (!fs::is_directory(find_checkpoint(path))) return write_generation(directory, tokenizer, source.generation);
+        if (!fs::is_directory(find_checkpoint(path))) return;
         for (const char* file : {"tokenizer.json", "tokenizer_config.json", "chat_template.jinja",
                                  "special_tokens_map.json", "added_tokens.json"}) {
             const fs::path from = find_checkpoint(path) / file;
