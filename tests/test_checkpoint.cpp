@@ -11,6 +11,7 @@
 #include "../core/io/training_state.h"
 #include "../core/lm/bpe_training.h"
 #include "../core/nn/model.h"
+#include "hf_files.h"
 #include "support.h"
 
 using namespace cai;
@@ -28,20 +29,7 @@ std::string parse_error(const std::string& bytes) {
     return error_of([&] { parse_safetensors(bytes, "m.safetensors"); });
 }
 
-void check_contains(const std::string& text, const std::string& part) {
-    INFO("looking for: ", part);
-    INFO("in: ", text);
-    CHECK(text.find(part) != std::string::npos);
-}
-
 Tokenizer small_tokenizer() { return train_bpe({"a small text, a smaller text"}, 270); }
-
-Config small_config(bool score_head = false, bool tied = true) {
-    Config c;
-    c.vocab_size = 270, c.width = 8, c.layers = 2, c.heads = 4, c.kv_heads = 2, c.head_dim = 4, c.ff = 12;
-    c.context = 16, c.rope_theta = 12345.5f, c.norm_eps = 1e-6f, c.tied = tied, c.score_head = score_head;
-    return c;
-}
 
 // Nothing in it is 0, not even norms and score head.
 Model small_model(const Config& config, uint64_t seed = 1) {
@@ -52,12 +40,6 @@ Model small_model(const Config& config, uint64_t seed = 1) {
     model.parameters.upload(values);
     model.pack();
     return model;
-}
-
-// The text with the first occurrence of a part replaced.
-std::string with(std::string text, const std::string& part, const std::string& replacement) {
-    REQUIRE(text.find(part) != text.npos);
-    return text.replace(text.find(part), part.size(), replacement);
 }
 
 std::vector<float> logits_of(const Model& model) {

@@ -6,6 +6,7 @@
 
 #include "../core/lm/bpe_training.h"
 #include "../core/stages/dpo.h"
+#include "comparison_run.h"
 #include "planted.h"
 #include "support.h"
 
@@ -34,31 +35,14 @@ double formula(const Doubles& logprobs, const Floats& reference, const Offsets& 
     return sum / static_cast<double>(labels.size());
 }
 
-double mean_of(const Doubles& x) {
+double average(const Doubles& x) {
     double sum = 0;
     for (double value : x) sum += value / static_cast<double>(x.size());
     return sum;
 }
 
-// A run directory with an untrained SL-CAI and these comparisons.
-void prepare(const fs::path& directory, const std::vector<Json>& comparisons, const std::vector<Json>& helpfulness) {
-    const Tokenizer tokenizer =
-        train_bpe({"a red fox runs by the old mill", "a blue fish swims in the old pond"}, 300);
-    Config config = kSmallModel;
-    config.vocab_size = static_cast<int>(tokenizer.size());
-    Model model(cpu_kernels, config);
-    model.initialize(3);
-    save_model(directory / "sl-cai", model, tokenizer);
-    write_file(directory / "comparisons.jsonl", dump_jsonl(comparisons));
-    write_file(directory / "helpfulness.jsonl", dump_jsonl(helpfulness));
-}
-
-Json comparison(const std::string& prompt, const std::string& a, const std::string& b, double p_a) {
-    return Json::Object{{"prompt", prompt}, {"a", a}, {"b", b}, {"p_a", p_a}};
-}
-
 // The judge likes blue.
-std::vector<Json> planted(size_t prompts) {
+std::vector<Json> planted_comparisons(size_t prompts) {
     std::vector<Json> comparisons;
     Rng rng(5, stream("planted"));
     for (size_t i = 0; i < prompts; i++) {
@@ -98,7 +82,7 @@ TEST_CASE("dpo: loss and gradient are those of the formula, with soft labels") {
         for (double beta : {.1, 1.0, 4.0}) {
             const DpoLoss out = dpo_loss(cpu_kernels, logprobs, reference, offsets, labels, beta);
             const Doubles exact(logprobs.begin(), logprobs.end());
-            CHECK(near(mean_of(out.loss), formula(exact, reference, offsets, labels, beta), 1e-6));
+            CHECK(near(average(out.loss), formula(exact, reference, offsets, labels, beta), 1e-6));
             for (size_t t = 0; t < logprobs.size(); t++) {
                 Doubles up = exact, down = exact;
                 up[t] += 1e-5, down[t] -= 1e-5;
@@ -155,7 +139,7 @@ TEST_CASE("dpo: loss and gradient are those of TRL's DPOTrainer (tests/fixtures/
     }
     REQUIRE(golden["pairs"].array().size() == 3);
     const DpoLoss all = dpo_loss(cpu_kernels, all_logprobs, all_reference, all_offsets, {1, 1, 1}, beta);
-    CHECK(near(mean_of(all.loss), golden["loss_of_all_with_a_chosen"].number(), 2e-6));
+    CHECK(near(average(all.loss), golden["loss_of_all_with_a_chosen"].number(), 2e-6));
 }
 
 TEST_CASE("dpo: the figures of a few pairs, by hand, and what is refused") {
@@ -199,7 +183,7 @@ TEST_CASE("dpo: an answer's rows are those that predict its tokens and its end")
 TEST_CASE("dpo: a planted preference is learned and holds on prompts not seen; SL-CAI stays as it was") {
     Quiet hush;
     TemporaryFolder scratch;
-    prepare(scratch.path, planted(120), {});
+    prepare_comparisons(scratch.path, planted_comparisons(120), {});
     const std::string before = read_file(scratch.path / "sl-cai/model.safetensors");
     Run run(scratch.path);
     train_dpo(cpu_kernels, run, small_recipe(16, 4, .5, 1e-3f), "fingerprint");
@@ -235,7 +219,7 @@ TEST_CASE("dpo: a soft label of 0.7 ends at a difference of rewards of logit 0.7
         comparisons.push_back(comparison(prompt, "a blue fish", "a red fox", 0.7));
         comparisons.push_back(comparison(prompt, "a red fox", "a blue fish", 0.3));
     }
-    prepare(scratch.path, comparisons, {});
+    prepare_comparisons(scratch.path, comparisons, {});
     Run run(scratch.path);
     train_dpo(cpu_kernels, run, small_recipe(8, 40, .5, 5e-4f), "fingerprint");
     double difference = 0;
@@ -257,7 +241,7 @@ TEST_CASE("dpo: the same bits with one thread and with two, and after an interru
         train_dpo(kernels, run, recipe, "fingerprint", /*save_every_seconds=*/0);
         return read_file(run / "dpo/model.safetensors");
     };
-    for (const char* name : {"one", "two", "killed", "muon"}) prepare(scratch.path / name, planted(30), {});
+    for (const char* name : {"one", "two", "killed", "muon"}) prepare_comparisons(scratch.path / name, planted_comparisons(30), {});
     cpu_kernels.set_threads(1);
     const std::string one = train_in("one", cpu_kernels);
     cpu_kernels.set_threads(2);
@@ -281,10 +265,10 @@ TEST_CASE("dpo: what is missing is said in one sentence") {
     };
     const Recipe good = small_recipe(8, 1, .1, 1e-3f);
     CHECK(contains(message(kBadInput, good), "sl-cai, which is not there yet; run `cai sft` first"));
-    prepare(scratch.path, {}, {});
+    prepare_comparisons(scratch.path, {}, {});
     CHECK(contains(message(kBadInput, good), "hold no pair to train on"));
     fs::remove(scratch.path / "helpfulness.jsonl");
     CHECK(contains(message(kBadInput, good), "helpfulness.jsonl, which is not there yet; run `cai compare` first"));
-    prepare(scratch.path, {comparison("p", "a", "b", 1), comparison("p", "b", "a", 0.5)}, {});
+    prepare_comparisons(scratch.path, {comparison("p", "a", "b", 1), comparison("p", "b", "a", 0.5)}, {});
     CHECK(contains(message(kDiverged, small_recipe(1, 9, .1, 1e38f)), "dpo, step 2 with --dpo-learning-rate"));
 }

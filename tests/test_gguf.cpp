@@ -8,6 +8,7 @@
 
 #include "../core/io/gguf.h"
 #include "gguf_bytes.h"
+#include "source_values.h"
 #include "support.h"
 
 using namespace cai;
@@ -92,12 +93,6 @@ std::string tokenizer_error(const SmallModel& model) {
     return error_in(model.bytes(), [](const ModelSource& source) { source.tokenizer(); });
 }
 
-std::vector<float> tensor(const ModelSource& source, const std::string& name) {
-    std::vector<float> values(element_count(source.shapes.at(name)));
-    source.read(name, values.data());
-    return values;
-}
-
 }  // namespace
 
 TEST_CASE("each of ggml's formats gives the floats of the package gguf, to the last bit") {
@@ -134,21 +129,21 @@ TEST_CASE("a model in GGUF is described by its keys, and each tensor is found un
         CHECK(source.shapes.size() == list_tensors(c).size());
 
         const std::string layer = "model.layers.0.";
-        CHECK(tensor(source, "model.embed_tokens.weight")[23] == 23);
-        CHECK(tensor(source, layer + "input_layernorm.weight")[7] == 107);
-        CHECK(tensor(source, layer + "self_attn.v_proj.weight")[9] == 409);
-        CHECK(tensor(source, layer + "self_attn.o_proj.weight")[9] == 509);
-        CHECK(tensor(source, layer + "post_attention_layernorm.weight")[1] == 601);
-        CHECK(tensor(source, layer + "mlp.gate_proj.weight")[9] == 709);
-        CHECK(tensor(source, layer + "mlp.up_proj.weight")[9] == 809);
-        CHECK(tensor(source, layer + "mlp.down_proj.weight")[3] == 903);
-        CHECK(tensor(source, "model.norm.weight")[3] == 1003);
+        CHECK(tensor_values(source, "model.embed_tokens.weight")[23] == 23);
+        CHECK(tensor_values(source, layer + "input_layernorm.weight")[7] == 107);
+        CHECK(tensor_values(source, layer + "self_attn.v_proj.weight")[9] == 409);
+        CHECK(tensor_values(source, layer + "self_attn.o_proj.weight")[9] == 509);
+        CHECK(tensor_values(source, layer + "post_attention_layernorm.weight")[1] == 601);
+        CHECK(tensor_values(source, layer + "mlp.gate_proj.weight")[9] == 709);
+        CHECK(tensor_values(source, layer + "mlp.up_proj.weight")[9] == 809);
+        CHECK(tensor_values(source, layer + "mlp.down_proj.weight")[3] == 903);
+        CHECK(tensor_values(source, "model.norm.weight")[3] == 1003);
 
         // Rows 0, 2, 1, 3 of each head: RoPE turns rows 0 and 1 there, rows 0 and 2 here.
         const size_t order[] = {0, 2, 1, 3, 4, 6, 5, 7};
-        const std::vector<float> q = tensor(source, layer + "self_attn.q_proj.weight");
+        const std::vector<float> q = tensor_values(source, layer + "self_attn.q_proj.weight");
         for (size_t row = 0; row < 8; row++) CHECK(q[row * 8 + 5] == 200 + order[row] * 8 + 5);
-        const std::vector<float> k = tensor(source, layer + "self_attn.k_proj.weight");
+        const std::vector<float> k = tensor_values(source, layer + "self_attn.k_proj.weight");
         for (size_t row = 0; row < 4; row++) CHECK(k[row * 8] == 300 + order[row] * 8);
     }
 }
@@ -158,7 +153,7 @@ TEST_CASE("a table of outputs makes the model untied, and a head may be wider th
     model.tensors.push_back({"output.weight", {8, 3}, 0, counting(2000, 24)});
     const ModelSource untied = open_bytes(model.bytes());
     CHECK(!untied.config.tied);
-    CHECK(tensor(untied, "lm_head.weight")[23] == 2023);
+    CHECK(tensor_values(untied, "lm_head.weight")[23] == 2023);
 
     SmallModel wide;
     wide.set("llama.attention.key_length", gguf_u32(6)).set("llama.attention.value_length", gguf_u32(6));
@@ -169,7 +164,7 @@ TEST_CASE("a table of outputs makes the model untied, and a head may be wider th
     CHECK(source.config.head_dim == 6);
     CHECK(source.config.rope_theta == 10000);
     const size_t order[] = {0, 2, 4, 1, 3, 5};
-    const std::vector<float> k = tensor(source, "model.layers.0.self_attn.k_proj.weight");
+    const std::vector<float> k = tensor_values(source, "model.layers.0.self_attn.k_proj.weight");
     for (size_t row = 0; row < 6; row++) CHECK(k[row * 8] == order[row] * 8);
 }
 
@@ -189,7 +184,7 @@ TEST_CASE("a quantised table in GGUF is read as floats") {
     SmallModel model;
     model.set("llama.embedding_length", gguf_u32(32)).set("llama.attention.key_length", gguf_u32(4));
     model.tensors[0] = {"token_embd.weight", {32, 3}, 8, block + block + block};
-    const std::vector<float> values = tensor(open_bytes(model.bytes()), "model.embed_tokens.weight");
+    const std::vector<float> values = tensor_values(open_bytes(model.bytes()), "model.embed_tokens.weight");
     REQUIRE(values.size() == 96);
     for (size_t i = 0; i < 96; i++) CHECK(values[i] == 0.5f * static_cast<float>(i % 32));
 }

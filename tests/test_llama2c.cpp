@@ -4,6 +4,7 @@
 
 #include "../core/io/llama2c.h"
 #include "../core/lm/sampler.h"
+#include "source_values.h"
 #include "support.h"
 
 using namespace cai;
@@ -26,7 +27,7 @@ std::string small_file(int32_t vocab_size = 5) {
     return bytes;
 }
 
-std::string small_tokenizer(int tokens = 5) {
+std::string small_tokenizer_bin(int tokens = 5) {
     std::string bytes;
     append(bytes, int32_t{7});
     for (std::string piece : {"<unk>", "\n<s>\n", "\n</s>\n", "a", " "}) {
@@ -38,19 +39,13 @@ std::string small_tokenizer(int tokens = 5) {
     return bytes;
 }
 
-std::vector<float> tensor(const ModelSource& source, const std::string& name) {
-    std::vector<float> values(element_count(source.shapes.at(name)));
-    source.read(name, values.data());
-    return values;
-}
-
 // The model that a source describes.
 Model model_of(const ModelSource& source) {
     Model model(cpu_kernels, source.config);
     std::vector<float> host;
     for (const Tensor& part : list_tensors(source.config)) {
         REQUIRE(source.shapes.at(part.name) == part.shape);
-        for (float value : tensor(source, part.name)) host.push_back(value);
+        for (float value : tensor_values(source, part.name)) host.push_back(value);
     }
     model.parameters.upload(host);
     model.pack();
@@ -63,7 +58,7 @@ TEST_CASE("each tensor of llama2.c's format is found at its place, and a head's 
     TemporaryFolder folder;
     const fs::path path = folder.path / "small.bin";
     write_file(path, small_file());
-    write_file(folder.path / "tokenizer.bin", small_tokenizer());
+    write_file(folder.path / "tokenizer.bin", small_tokenizer_bin());
     const ModelSource source = open_llama2c(path);
     Config c;
     c.vocab_size = 5, c.width = 8, c.layers = 2, c.heads = 2, c.kv_heads = 1, c.head_dim = 4, c.ff = 3, c.context = 6;
@@ -73,21 +68,21 @@ TEST_CASE("each tensor of llama2.c's format is found at its place, and a head's 
 
     // The order of the file: embeddings 0-39, attention norms 40-55, q 56-183, k 184-247, v 248-311, o 312-439, ffn
     // norms 440-455, w1 (gate) 456-503, w2 (down) 504-551, w3 (up) 552-599, the last norm 600-607.
-    CHECK(tensor(source, "model.embed_tokens.weight")[39] == 39);
-    CHECK(tensor(source, "model.layers.1.input_layernorm.weight")[0] == 48);
-    CHECK(tensor(source, "model.layers.1.self_attn.v_proj.weight")[0] == 280);
-    CHECK(tensor(source, "model.layers.1.self_attn.o_proj.weight")[63] == 439);
-    CHECK(tensor(source, "model.layers.0.post_attention_layernorm.weight")[7] == 447);
-    CHECK(tensor(source, "model.layers.1.mlp.gate_proj.weight")[0] == 480);
-    CHECK(tensor(source, "model.layers.1.mlp.down_proj.weight")[0] == 528);
-    CHECK(tensor(source, "model.layers.1.mlp.up_proj.weight")[23] == 599);
-    CHECK(tensor(source, "model.norm.weight")[7] == 607);
+    CHECK(tensor_values(source, "model.embed_tokens.weight")[39] == 39);
+    CHECK(tensor_values(source, "model.layers.1.input_layernorm.weight")[0] == 48);
+    CHECK(tensor_values(source, "model.layers.1.self_attn.v_proj.weight")[0] == 280);
+    CHECK(tensor_values(source, "model.layers.1.self_attn.o_proj.weight")[63] == 439);
+    CHECK(tensor_values(source, "model.layers.0.post_attention_layernorm.weight")[7] == 447);
+    CHECK(tensor_values(source, "model.layers.1.mlp.gate_proj.weight")[0] == 480);
+    CHECK(tensor_values(source, "model.layers.1.mlp.down_proj.weight")[0] == 528);
+    CHECK(tensor_values(source, "model.layers.1.mlp.up_proj.weight")[23] == 599);
+    CHECK(tensor_values(source, "model.norm.weight")[7] == 607);
 
     // Rows 0, 2, 1, 3 of each head: RoPE turns rows 0 and 1 there, rows 0 and 2 here.
-    const std::vector<float> q = tensor(source, "model.layers.0.self_attn.q_proj.weight");
+    const std::vector<float> q = tensor_values(source, "model.layers.0.self_attn.q_proj.weight");
     const size_t order[] = {0, 2, 1, 3, 4, 6, 5, 7};
     for (size_t row = 0; row < 8; row++) CHECK(q[row * 8] == 56 + order[row] * 8);
-    const std::vector<float> k = tensor(source, "model.layers.1.self_attn.k_proj.weight");
+    const std::vector<float> k = tensor_values(source, "model.layers.1.self_attn.k_proj.weight");
     for (size_t row = 0; row < 4; row++) CHECK(k[row * 8 + 7] == 184 + 32 + order[row] * 8 + 7);
 
     const Tokenizer tokenizer = source.tokenizer();
@@ -104,7 +99,7 @@ TEST_CASE("a vocabulary below zero means a head of its own, at the end of the fi
     const ModelSource source = open_llama2c(path);
     CHECK(source.config.vocab_size == 5);
     CHECK(!source.config.tied);
-    const std::vector<float> head = tensor(source, "lm_head.weight");
+    const std::vector<float> head = tensor_values(source, "lm_head.weight");
     CHECK(head.front() == 632);  // after RoPE's 24 cosines and sines
     CHECK(head.back() == 671);
 }
@@ -116,13 +111,13 @@ TEST_CASE("a tokenizer named after its size comes before tokenizer.bin, and one 
     CHECK(error_of([&] { open_llama2c(path).tokenizer(); }) ==
           path.string() + ": no tokenizer is beside it, neither tok5.bin nor tokenizer.bin; name it with --tokenizer");
     write_file(folder.path / "tokenizer.bin", "not read");
-    write_file(folder.path / "tok5.bin", small_tokenizer());
+    write_file(folder.path / "tok5.bin", small_tokenizer_bin());
     CHECK(open_llama2c(path).tokenizer().size() == 5);
-    write_file(folder.path / "short.bin", small_tokenizer(3));
+    write_file(folder.path / "short.bin", small_tokenizer_bin(3));
     CHECK(error_of([&] { open_llama2c(path, folder.path / "short.bin").tokenizer(); }) ==
           (folder.path / "short.bin").string() +
               ": ends after 3 tokens, but the model has 5; name its own tokenizer with --tokenizer");
-    write_file(folder.path / "long.bin", small_tokenizer() + "more");
+    write_file(folder.path / "long.bin", small_tokenizer_bin() + "more");
     CHECK(error_of([&] { open_llama2c(path, folder.path / "long.bin").tokenizer(); }) ==
           (folder.path / "long.bin").string() +
               ": holds more than the 5 tokens of the model; name its own tokenizer with --tokenizer");

@@ -5,6 +5,7 @@
 #include "../core/lm/bpe_training.h"
 #include "../core/stages/compare_helpfulness.h"
 #include "../core/stages/reward.h"
+#include "comparison_run.h"
 #include "planted.h"
 #include "support.h"
 
@@ -12,23 +13,6 @@ using namespace cai;
 namespace fs = std::filesystem;
 
 namespace {
-
-Json comparison(const std::string& prompt, const std::string& a, const std::string& b, double p_a) {
-    return Json::Object{{"prompt", prompt}, {"a", a}, {"b", b}, {"p_a", p_a}};
-}
-
-// A run directory with an untrained SL-CAI and these comparisons.
-void prepare(const fs::path& directory, const std::vector<Json>& comparisons, const std::vector<Json>& helpfulness) {
-    Tokenizer tokenizer =
-        train_bpe({"a red fox runs by the old mill", "a blue fish swims in the old pond"}, 300);
-    Config config = kSmallModel;
-    config.vocab_size = static_cast<int>(tokenizer.size());
-    Model model(cpu_kernels, config);
-    model.initialize(3);
-    save_model(directory / "sl-cai", model, tokenizer);
-    write_file(directory / "comparisons.jsonl", dump_jsonl(comparisons));
-    write_file(directory / "helpfulness.jsonl", dump_jsonl(helpfulness));
-}
 
 Recipe small_recipe(size_t pairs_per_batch, double epochs, float learning_rate) {
     Recipe r = recipe("micro", 7);
@@ -59,7 +43,7 @@ TEST_CASE("reward: a planted preference is learned and holds on prompts not seen
     TemporaryFolder scratch;
     std::vector<Json> comparisons, helpfulness;
     planted(comparisons, helpfulness, 150);
-    prepare(scratch.path, comparisons, helpfulness);
+    prepare_comparisons(scratch.path, comparisons, helpfulness);
     Run run(scratch.path);
     train_preference_model(cpu_kernels, run, small_recipe(16, 5, 3e-3f), "fingerprint");
 
@@ -116,7 +100,7 @@ TEST_CASE("reward: a soft label of 0.7 ends at a difference of logit 0.7") {
         comparisons.push_back(comparison(prompt, "a blue fish", "a red fox", 0.7));
         comparisons.push_back(comparison(prompt, "a red fox", "a blue fish", 0.3));
     }
-    prepare(scratch.path, comparisons, {});
+    prepare_comparisons(scratch.path, comparisons, {});
     Run run(scratch.path);
     train_preference_model(cpu_kernels, run, small_recipe(8, 60, 2e-3f), "fingerprint");
     Model model = load_model(cpu_kernels, run / "preference-model");
@@ -177,7 +161,7 @@ TEST_CASE("reward: the same bits with one thread and with two, and after an inte
         train_preference_model(kernels, run, recipe, "fingerprint", /*save_every_seconds=*/0);
         return read_file(run / "preference-model/model.safetensors") + read_file(run / "preference-model/score.json");
     };
-    for (const char* name : {"one", "two", "killed"}) prepare(scratch.path / name, comparisons, helpfulness);
+    for (const char* name : {"one", "two", "killed"}) prepare_comparisons(scratch.path / name, comparisons, helpfulness);
     cpu_kernels.set_threads(1);
     std::string one = train_in("one", cpu_kernels);
     cpu_kernels.set_threads(2);
@@ -189,7 +173,7 @@ TEST_CASE("reward: the same bits with one thread and with two, and after an inte
     CHECK(one == train_in("killed", cpu_kernels));
     CHECK_FALSE(fs::exists(scratch.path / "killed/preference-model.training"));
 
-    prepare(scratch.path / "other", comparisons, helpfulness);
+    prepare_comparisons(scratch.path / "other", comparisons, helpfulness);
     recipe.reward.optimizer = recipe.reward.optimizer == MatrixUpdate::muon ? MatrixUpdate::adamw : MatrixUpdate::muon;
     CHECK(one != train_in("other", cpu_kernels));
 }
@@ -199,8 +183,8 @@ TEST_CASE("reward: a state made from other comparisons is not resumed") {
     TemporaryFolder scratch;
     std::vector<Json> comparisons, helpfulness;
     planted(comparisons, helpfulness, 20);
-    prepare(scratch.path / "fresh", comparisons, {});
-    prepare(scratch.path / "stale", comparisons, helpfulness);
+    prepare_comparisons(scratch.path / "fresh", comparisons, {});
+    prepare_comparisons(scratch.path / "stale", comparisons, helpfulness);
     auto train_in = [&](const std::string& name, const Kernels& kernels) {
         Run run(scratch.path / name);
         train_preference_model(kernels, run, small_recipe(8, 2, 2e-3f),
@@ -209,14 +193,14 @@ TEST_CASE("reward: a state made from other comparisons is not resumed") {
     };
     Kernels mortal = mortal_kernels(4);
     CHECK_THROWS(train_in("stale", mortal));
-    prepare(scratch.path / "stale", comparisons, {});
+    prepare_comparisons(scratch.path / "stale", comparisons, {});
     CHECK(train_in("stale", cpu_kernels) == train_in("fresh", cpu_kernels));
 }
 
 TEST_CASE("reward: without a comparison every answer scores 0") {
     Quiet hush;
     TemporaryFolder scratch;
-    prepare(scratch.path, {}, {});
+    prepare_comparisons(scratch.path, {}, {});
     Run run(scratch.path);
     std::ostringstream told;
     std::streambuf* err = std::cerr.rdbuf(told.rdbuf());
@@ -241,16 +225,16 @@ TEST_CASE("reward: what is missing or malformed is said in one sentence") {
     std::string text = message(kBadInput, good);
     CHECK(contains(text, "sl-cai, which is not there yet; run `cai sft` first"));
 
-    prepare(scratch.path, {comparison("p", "a", "b", 1)}, {});
+    prepare_comparisons(scratch.path, {comparison("p", "a", "b", 1)}, {});
     fs::remove(scratch.path / "comparisons.jsonl");
     CHECK(contains(message(kBadInput, good), "comparisons.jsonl, which is not there yet; run `cai compare` first"));
 
-    prepare(scratch.path, {comparison("p", "a", "b", 1.5)}, {});
+    prepare_comparisons(scratch.path, {comparison("p", "a", "b", 1.5)}, {});
     CHECK(contains(message(kBadInput, good), "comparison 1 has p_a 1.5"));
 
-    prepare(scratch.path, {comparison("p", std::string(300, 'x'), "b", 1)}, {});
+    prepare_comparisons(scratch.path, {comparison("p", std::string(300, 'x'), "b", 1)}, {});
     CHECK(contains(message(kBadInput, good), "more than the context of 64"));
 
-    prepare(scratch.path, {comparison("p", "a", "b", 1), comparison("p", "b", "a", 0.5)}, {});
+    prepare_comparisons(scratch.path, {comparison("p", "a", "b", 1), comparison("p", "b", "a", 0.5)}, {});
     CHECK(contains(message(kDiverged, small_recipe(1, 9, 1e38f)), "lower the learning rate"));
 }

@@ -100,7 +100,7 @@ TEST_CASE("tokenizer.json: there and back, older and newer spellings, and what i
 namespace {
 
 // The tokens of which "the ab" is two; the specials are 0 and 1.
-Json small_tokenizer() {
+Json small_tokenizer_json() {
     Json::Object vocabulary;
     for (const char* token :
          {"<s>", "</s>", "'", "<", "/",      "1",      "2",  ">",   "a",         "b",  "c",       "d",
@@ -136,7 +136,7 @@ TEST_CASE("tokenizer.json of other models: added tokens, templates and unknown t
         Json inner = json[part];
         return json.set(part, inner.set(key, value));
     };
-    const Json small = small_tokenizer();
+    const Json small = small_tokenizer_json();
     Tokenizer plain = load(small);
     CHECK(plain.encode("the cab") == Tokens{19, 17, 10, 21});
     CHECK(plain.encode("<s>the</s>") == Tokens{3, 14, 7, 19, 3, 4, 14, 7});
@@ -236,7 +236,7 @@ TEST_CASE("tokenizer_config.json: the context, and what another model's files sa
     generation.bos = 0;
     generation.stops = {1};
     generation.chat_template = "{{ messages[0]['content'] }}";
-    write_tokenizer(folder.path, parse_tokenizer(small_tokenizer()), 0, generation);
+    write_tokenizer(folder.path, parse_tokenizer(small_tokenizer_json()), 0, generation);
     config = read_json(folder.path / "tokenizer_config.json");
     CHECK(config["bos_token"] == "<s>");
     CHECK(config["eos_token"] == "</s>");
