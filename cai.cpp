@@ -12,6 +12,9 @@
 #include "core/session.h"
 #include "core/tools/bench.h"
 #include "core/tools/chat.h"
+#include "core/tools/diff.h"
+#include "core/tools/dump.h"
+#include "core/tools/logprobs.h"
 #include "core/tools/sample.h"
 #include "core/tools/seeds.h"
 #include "core/tools/show_world.h"
@@ -388,6 +391,9 @@ std::vector<Verb> all_verbs() {
           {"temperature", "T", "of the draws; 0 takes the likeliest token (1)"}},
          chat_verb},
         sample_verb(),
+        logprobs_verb(),
+        dump_verb(),
+        diff_verb(),
         {"bench",
          "how fast the kernels, training and decoding are, and what share of this machine that is",
          "cai bench --threads 2 --json",
