@@ -319,7 +319,7 @@ std::vector<Verb> all_verbs() {
                  from = {"from", "RUN", "reuse what another run has made with the same options, and its recipe"},
                  text = {"text", "FILE", "train on this text instead of the world (into runs/text)"},
                  like = {"like", "NAME",
-                         "PPO's conventions as in cai, hh, oai, n+, trl, dsc, openrlhf, verl or nemo (cai)"};
+                         "the conventions of cai, hh, oai, n+, trl, dsc, openrlhf, verl, nemo, rloo or grpo (cai)"};
     // The stage subcommands, built from the list of stages.
     auto of_stages = [&] {
         std::vector<Verb> verbs;

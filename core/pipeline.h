@@ -13,6 +13,7 @@
 #include "stages/compare_helpfulness.h"
 #include "stages/corpus.h"
 #include "stages/critique.h"
+#include "stages/dpo.h"
 #include "stages/evaluate.h"
 #include "stages/ppo.h"
 #include "stages/pretrain.h"
@@ -41,6 +42,8 @@ struct Stage {
     std::vector<std::string> outputs;
     const char* options;  // the recipe stage whose options determine the outputs
     void (*body)(const Pipeline&, const std::string& fingerprint);
+    // Beside the story, not part of it: only its own subcommand runs it, and after that `cai all` keeps it up to date.
+    bool optional = false;
 };
 
 // The files of --data that a story reads.
@@ -137,6 +140,15 @@ inline const std::vector<Stage>& stages() {
          .body = [](const Pipeline& p, const std::string& fingerprint) {
              ppo(p.kernels, p.run, p.world, p.recipe, fingerprint);
          }},
+        {.name = "dpo", .command = "dpo",
+         .does = "direct preference optimisation on the same comparisons, to set beside RL-CAI",
+         .inputs = {"sl-cai", "comparisons.jsonl", "helpfulness.jsonl"},
+         .outputs = {"dpo"},
+         .options = "dpo",
+         .body = [](const Pipeline& p, const std::string& fingerprint) {
+             train_dpo(p.kernels, p.run, p.recipe, fingerprint);
+         },
+         .optional = true},
         {.name = "skill", .command = "evaluate",
          .does = "measures critic and judge on minimal pairs",
          .inputs = kWorldFiles,
@@ -148,7 +160,7 @@ inline const std::vector<Stage>& stages() {
          .does = "rates of every model of the run, in results.json",
          .inputs = {"skill.json", "constitution.txt", "data/world/entities.txt", "data/world/acts.txt",
                     "data/world/phrases.txt"},
-         .optional_inputs = {"helpful", "sl-cai", "preference-model", "rl-cai"},
+         .optional_inputs = {"helpful", "sl-cai", "preference-model", "rl-cai", "dpo"},
          .outputs = {"results.json"},
          .options = "evaluate",
          .body = [](const Pipeline& p, const std::string&) {
@@ -166,7 +178,9 @@ inline const Stage& stage_named(const std::string& name) {
 }
 
 inline Task task_of(const Stage& stage, const Recipe& recipe) {
-    return {stage.name, stage.inputs, stage.optional_inputs, stage.outputs, stage_options(recipe, stage.options)};
+    Task task = {stage.name, stage.inputs, stage.optional_inputs, stage.outputs, stage_options(recipe, stage.options)};
+    if (!recipe.ppo.options.has_value_model()) std::erase(task.outputs, "value-model");
+    return task;
 }
 
 inline bool reads_constitution(const Stage& stage) {
@@ -247,19 +261,22 @@ inline void check_lengths(const Pipeline& pipeline, const Run& run) {
 
 inline void run_pipeline(const Pipeline& pipeline) {
     for (const Stage& stage : stages()) {
+        if (stage.optional && !pipeline.run.has_manifest(stage.name)) continue;
         run_stage(pipeline, stage);
         if (stage.name == std::string("tokenizer")) check_lengths(pipeline, pipeline.run);
     }
 }
 
 // Copies the outputs that another run made with the same options from the same files: everything that does not depend
-// on the constitution, and under the same constitution the rest too.
+// on the constitution, and under the same constitution the rest too. What is beside the story is left out.
 inline void reuse_from(const Pipeline& pipeline, const Run& other) {
     check_lengths(pipeline, other);
     std::vector<std::string> missing;
-    for (const Stage& stage : stages())
+    for (const Stage& stage : stages()) {
+        if (stage.optional) continue;
         if (!pipeline.run.reuse(other, task_of(stage, pipeline.recipe)) && !depends_on_constitution(stage))
             missing.push_back(stage.name);
+    }
     if (!missing.empty())
         warn(concat(other.directory, ": holds no ", join_list(missing, "and"), " of seed ",
                     pipeline.recipe.seed, ", size ", pipeline.recipe.size,

@@ -46,7 +46,8 @@ struct Golden {
 }  // namespace
 
 TEST_CASE("the conventions of each library are those of the table in ppo_conventions.h") {
-    const std::vector<const char*> libraries = {"cai", "hh", "oai", "n+", "trl", "dsc", "openrlhf", "verl", "nemo"};
+    const std::vector<const char*> libraries = {"cai", "hh", "oai", "n+", "trl", "dsc",
+                                                "openrlhf", "verl", "nemo", "rloo", "grpo"};
     auto expect = [&]<class Value>(Value PpoOptions::* member, const std::vector<std::type_identity_t<Value>>& values) {
         REQUIRE(values.size() == libraries.size());
         for (size_t i = 0; i < libraries.size(); i++) {
@@ -54,37 +55,46 @@ TEST_CASE("the conventions of each library are those of the table in ppo_convent
             CHECK(like(libraries[i]).*member == values[i]);
         }
     };
-    const std::vector<double> zeros(9), ones(9, 1);
+    const std::vector<double> zeros(11), ones(11, 1);
     const auto k1 = KlEstimator::k1;
-    const auto token = KlPlacement::every_token;
+    const auto token = KlPlacement::every_token, last = KlPlacement::last_token;
     const auto no_end = MissingEnd::none, replace = MissingEnd::replace;
-    const auto batch = Whitening::batch;
+    const auto batch = Whitening::batch, unwhitened = Whitening::none;
     const auto biased = Variance::biased, bessel = Variance::bessel;
-    const auto tokens = Aggregation::token_mean;
+    const auto tokens = Aggregation::token_mean, sequences = Aggregation::sequence_mean;
+    const auto gae = AdvantageEstimator::gae;
+    const auto of_token = Ratio::token;
     // In the order of the names above.
-    expect(&PpoOptions::kl_coefficient, {.3, .001, .15, .05, .05, .1, .01, 0, .01});
-    expect(&PpoOptions::kl_estimator, {k1, k1, k1, k1, k1, k1, k1, k1, KlEstimator::abs});
+    expect(&PpoOptions::kl_coefficient, {.3, .001, .15, .05, .05, .1, .01, 0, .01, .05, 0});
+    expect(&PpoOptions::kl_estimator, {k1, k1, k1, k1, k1, k1, k1, k1, KlEstimator::abs, k1, KlEstimator::k3});
     expect(&PpoOptions::kl_placement,
-           {token, KlPlacement::last_token, token, token, token, token, token, token, token});
-    expect(&PpoOptions::kl_clip, {0, 0, 0, 0, 0, 0, 10, 0, 0});
-    expect(&PpoOptions::kl_target, {0, 0, 6, 0, 0, 0, 0, 0, 0});
-    expect(&PpoOptions::kl_horizon, Doubles(9, 10000));
-    expect(&PpoOptions::score_clip, {0, 0, 0, 0, 0, 5, 10, 0, 0});
-    expect(&PpoOptions::missing_end, {no_end, no_end, replace, replace, no_end, no_end, no_end, no_end, no_end});
+           {token, last, token, token, token, token, token, token, token, last, KlPlacement::loss});
+    expect(&PpoOptions::kl_clip, {0, 0, 0, 0, 0, 0, 10, 0, 0, 0, 0});
+    expect(&PpoOptions::kl_target, {0, 0, 6, 0, 0, 0, 0, 0, 0, 0, 0});
+    expect(&PpoOptions::kl_horizon, Doubles(11, 10000));
+    expect(&PpoOptions::score_clip, {0, 0, 0, 0, 0, 5, 10, 0, 0, 0, 0});
+    expect(&PpoOptions::missing_end,
+           {no_end, no_end, replace, replace, no_end, no_end, no_end, no_end, no_end, no_end, no_end});
     expect(&PpoOptions::missing_end_penalty, ones);
-    expect(&PpoOptions::whiten_rewards, {false, false, true, false, false, false, false, false, false});
+    expect(&PpoOptions::whiten_rewards, {false, false, true, false, false, false, false, false, false, false, false});
+    expect(&PpoOptions::advantage_estimator, {gae, gae, gae, gae, gae, gae, gae, gae, gae,
+                                              AdvantageEstimator::leave_one_out, AdvantageEstimator::group});
+    expect(&PpoOptions::group_size, {1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 8});
     expect(&PpoOptions::advantage_whitening,
-           {batch, batch, Whitening::minibatch, batch, batch, Whitening::none, batch, batch, batch});
-    expect(&PpoOptions::variance, {biased, biased, biased, biased, bessel, biased, biased, bessel, biased});
-    expect(&PpoOptions::whiten_epsilon, Doubles(9, 1e-8));
+           {batch, batch, Whitening::minibatch, batch, batch, unwhitened, batch, batch, batch, unwhitened, unwhitened});
+    expect(&PpoOptions::variance,
+           {biased, biased, biased, biased, bessel, biased, biased, bessel, biased, bessel, bessel});
+    expect(&PpoOptions::whiten_epsilon, Doubles(11, 1e-8));
     expect(&PpoOptions::gamma, ones);
-    expect(&PpoOptions::lambda, {.95, .95, .95, .95, .95, .95, 1, 1, .95});
-    expect(&PpoOptions::clip_ratio, Doubles(9, .2));
-    expect(&PpoOptions::dual_clip, {0, 0, 0, 0, 0, 0, 0, 3, 0});
-    expect(&PpoOptions::clip_value, {.2, .2, .2, .2, .2, .2, .5, .5, .2});
-    expect(&PpoOptions::value_coefficient, Doubles(9, .1));
+    expect(&PpoOptions::lambda, {.95, .95, .95, .95, .95, .95, 1, 1, .95, .95, .95});
+    expect(&PpoOptions::ratio, {of_token, of_token, of_token, of_token, of_token, of_token, of_token, of_token,
+                                of_token, Ratio::sequence, of_token});
+    expect(&PpoOptions::clip_ratio, Doubles(11, .2));
+    expect(&PpoOptions::dual_clip, {0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0});
+    expect(&PpoOptions::clip_value, {.2, .2, .2, .2, .2, .2, .5, .5, .2, .2, .2});
+    expect(&PpoOptions::value_coefficient, Doubles(11, .1));
     expect(&PpoOptions::aggregation,
-           {tokens, tokens, tokens, Aggregation::sequence_mean, tokens, tokens, tokens, tokens, tokens});
+           {tokens, tokens, tokens, sequences, tokens, tokens, tokens, tokens, tokens, sequences, tokens});
     expect(&PpoOptions::target_kl, zeros);
     CHECK_THROWS_WITH_AS(like("gpt"), doctest::Contains("--like: there are no conventions of \"gpt\""), Error);
 }

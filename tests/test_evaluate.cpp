@@ -250,7 +250,7 @@ TEST_CASE("a run of untrained models: no skill, all garbled, and results.json in
     CHECK(figure(results, {"review_documents"}) ==
           figure(read_json(untrained.path / "world/world.json"), {"review_documents"}));
     for (const std::string temperature : {"models", "greedy"})
-        for (const std::string model : kAssistants)
+        for (const std::string model : {"helpful", "sl-cai", "rl-cai"})
             for (const std::string split : kSplits)
                 for (Kind kind : kKinds) {
                     const bool empty = split == "held_out_hazards" && kind != Kind::hazard;
@@ -306,6 +306,29 @@ TEST_CASE("a run of untrained models: no skill, all garbled, and results.json in
         CHECK(contains(change, "-0.75"));
         CHECK_FALSE(contains(change, "sl-cai"));
         CHECK(results_table(Json(Json::Object{})) == "");
+    }
+    SUBCASE("a policy of direct preference optimisation is one more column, and the other columns are the same") {
+        CHECK_FALSE(at(results, {"kl_from_sl_cai"}));
+        CHECK_FALSE(contains(results_table(results), "KL from SL-CAI"));
+        fs::copy(untrained.path / "rl-cai", untrained.path / "dpo");
+        const Json more = evaluated(run, constitution(), r, 1);
+        for (const char* group : {"models", "greedy", "monitors"}) {
+            CHECK(keys_of(at(more, {group})) == std::vector<std::string>{"helpful", "sl-cai", "rl-cai", "dpo"});
+            CHECK(more[group]["dpo"] == more[group]["rl-cai"]);
+            for (const char* model : {"helpful", "sl-cai", "rl-cai"})
+                CHECK(more[group][model] == results[group][model]);
+        }
+        CHECK(more["preference_model"] == results["preference_model"]);
+        CHECK(at(more, {"elo", "harmlessness", "dpo"}));
+        // Two untrained models are strangers: the divergence of one from itself is 0, from the other much more.
+        CHECK(figure(more, {"kl_from_sl_cai", "dpo"}) == figure(more, {"kl_from_sl_cai", "rl-cai"}));
+        CHECK(figure(more, {"kl_from_sl_cai", "dpo"}) > 0.1);
+        fs::remove_all(untrained.path / "dpo");
+        fs::copy(untrained.path / "sl-cai", untrained.path / "dpo");
+        const Json same = evaluated(run, constitution(), r, 1);
+        CHECK(figure(same, {"kl_from_sl_cai", "dpo"}) == 0);
+        CHECK(contains(results_table(same), "KL from SL-CAI"));
+        CHECK(contains(results_table(same), "nats an answer, held_out_entities"));
     }
     SUBCASE("what is missing is left out, and an empty constitution works") {
         fs::remove_all(untrained.path / "rl-cai");

@@ -353,6 +353,88 @@ TEST_CASE("ppo: the conventions of other libraries reach the rewards, the whiten
     }
 }
 
+TEST_CASE("rloo and grpo: a planted score rises without a value model, and answers to one prompt share a baseline") {
+    Quiet hush;
+    for (const std::string name : {"rloo", "grpo"}) {
+        CAPTURE(name);
+        handed = {};
+        Recipe recipe = small_recipe(8, 32);
+        recipe.ppo.options = like(name);
+        recipe.ppo.epochs = 1;
+        const std::vector<Json> metrics = run_ppo(recipe, watched_kernels());
+        REQUIRE(metrics.size() == 8);
+        CHECK(handed.rewards.empty());  // GAE was never asked
+        CHECK(handed.clip_ratio == 0.2);
+        CHECK(value_of(metrics.front(), "objective/kl") == 0);
+        CHECK(value_of(metrics.back(), "objective/scores") > value_of(metrics.front(), "objective/scores") + 0.5);
+        CHECK(metrics.back()["loss/value_avg"].is_null());
+        CHECK(metrics.back()["val/clipfrac_avg"].is_null());
+        // The first iteration: as many advantages as answers or as tokens, and of leave-one-out they add up to 0.
+        REQUIRE(handed.advantages.size() == 8 * 2);
+        std::vector<double> all = handed.advantages[0];
+        all.insert(all.end(), handed.advantages[1].begin(), handed.advantages[1].end());
+        CHECK((all.size() == 32) == (name == "rloo"));
+        if (name == "rloo") CHECK(std::abs(mean_of(all)) < 1e-6);
+    }
+}
+
+TEST_CASE("grpo: the KL in the loss holds the policy back") {
+    Quiet hush;
+    auto late_kl = [](double beta) {
+        Recipe recipe = small_recipe(12, 32);
+        recipe.ppo.options = like("grpo");
+        recipe.ppo.options.kl_coefficient = beta;
+        const std::vector<Json> metrics = run_ppo(recipe);
+        double sum = 0;
+        for (size_t i = 8; i < 12; i++) sum += value_of(metrics[i], "objective/kl");
+        return sum / 4;
+    };
+    CHECK(late_kl(5) < 0.5 * late_kl(0));
+}
+
+TEST_CASE("rloo: the same bits after an interruption, and no value model is left or expected") {
+    Quiet hush;
+    TemporaryFolder scratch;
+    Recipe recipe = small_recipe(3);
+    recipe.ppo.options = like("rloo");
+    auto rloo_in = [&](const std::string& name, const Kernels& kernels = cpu_kernels) {
+        Run run(scratch.path / name);
+        PpoControl control;
+        control.save_every_seconds = 0;
+        ppo(kernels, run, world(), recipe, "fingerprint", control);
+        return read_file(run / "rl-cai/model.safetensors");
+    };
+    for (const char* name : {"one", "killed"}) copy_template(scratch.path / name);
+    write_file(scratch.path / "one/value-model/config.json", "{}");  // of PPO, before
+    const std::string one = rloo_in("one");
+    CHECK_FALSE(fs::exists(scratch.path / "one/value-model"));
+    const Kernels mortal = mortal_kernels(2 * 2 * 2 * 3);  // epochs, minibatches, iterations; three calls an update
+    CHECK_THROWS_WITH(rloo_in("killed", mortal), "killed");
+    CHECK(read_json(scratch.path / "killed/rl-cai.training/state.json")["step"].integer() == 2);
+    CHECK(one == rloo_in("killed"));
+
+    Recipe of_story = recipe;
+    CHECK(task_of(stage_named("ppo"), of_story).outputs == std::vector<std::string>{"rl-cai"});
+    of_story.ppo.options = {};
+    CHECK(task_of(stage_named("ppo"), of_story).outputs == std::vector<std::string>{"rl-cai", "value-model"});
+}
+
+TEST_CASE("ppo: the ratio's variance is over the minibatches, with Bessel's correction, and null for one") {
+    Quiet hush;
+    Recipe recipe = small_recipe(1);
+    recipe.ppo.epochs = recipe.ppo.minibatches = 1;
+    Json row = run_ppo(recipe)[0];
+    CHECK(value_of(row, "val/ratio") == doctest::Approx(1));  // a weighted mean, of ones
+    CHECK(row["val/ratio_var"].is_null());
+    // Two steps: a mean ratio of 1, then one of r. Their mean is m = (1 + r) / 2 and their variance, over one,
+    // 2 (m - 1)².
+    recipe.ppo.minibatches = 2;
+    row = run_ppo(recipe)[0];
+    const double away = value_of(row, "val/ratio") - 1;
+    CHECK(away != 0);
+    CHECK(value_of(row, "val/ratio_var") == doctest::Approx(2 * away * away));
+}
+
 TEST_CASE("ppo: the rows of a batch are the states before the response's tokens") {
     Rollouts r;
     r.sequences = {{5, 6, 7, 8}, {5, 9, 4, 3, 0}};  // prompts of 2 and 4 tokens
@@ -372,6 +454,10 @@ TEST_CASE("ppo: prompts are dealt without repetition until all have been") {
     CHECK(deal_prompts(100, 0, 8, 1) != deal_prompts(100, 1, 8, 1));
     CHECK(deal_prompts(100, 0, 8, 1) != deal_prompts(100, 0, 8, 2));
     CHECK(deal_prompts(3, 1, 8, 1).size() == 8);
+    // In groups: each prompt as often in a row, and the next iteration goes on with the next prompts.
+    const std::vector<size_t> alone = deal_prompts(10, 0, 4, 1), pairs = deal_prompts(10, 0, 8, 1, 2);
+    for (size_t i = 0; i < 8; i++) CHECK(pairs[i] == alone[i / 2]);
+    CHECK(deal_prompts(10, 1, 8, 1, 2)[7] == deal_prompts(10, 1, 4, 1)[3]);
 }
 
 TEST_CASE("ppo: the monitors of four answers, by hand") {

@@ -94,6 +94,13 @@ TEST_CASE("reward: a planted preference is learned and holds on prompts not seen
     CHECK(two[0] > two[1]);
     // Alone or in company, the same bits.
     CHECK(score_answers(model, tokenizer, {"who?"}, {"a red fox"}, mean)[0] == two[1]);
+    // The mean and the deviation are where OpenRLHF reads them, and the rest of config.json is as for any model.
+    Json config = read_json(run / "preference-model/config.json");
+    CHECK(config["mean"].number() == mean);
+    CHECK(config["std"].number() == report["std"].number());
+    CHECK(config["std"].number() > 0);
+    const std::string text = read_file(run / "preference-model/config.json"), plain = config_json(model.config);
+    CHECK(text.starts_with(plain.substr(0, plain.find("\n}"))));
     // TRL's names.
     for (const char* name : {"loss", "accuracy", "margin", "min_reward", "mean_reward", "max_reward", "learning_rate"})
         CHECK(read_jsonl(run / "metrics.jsonl")[0].find(name) != nullptr);
@@ -217,6 +224,7 @@ TEST_CASE("reward: without a comparison every answer scores 0") {
     std::cerr.rdbuf(err);
     CHECK(told.str() == "");  // the empty constitution that brought this about was warned of by critique
     CHECK(load_score_mean(run / "preference-model") == 0);
+    CHECK_FALSE(read_json(run / "preference-model/config.json").find("std"));  // 0: nothing to divide by
     Model model = load_model(cpu_kernels, run / "preference-model");
     Tokenizer tokenizer = load_tokenizer(run / "preference-model");
     CHECK(score_answers(model, tokenizer, {"who?", "who?"}, {"a blue fox", "no"}) == std::vector<float>{0, 0});

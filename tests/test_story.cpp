@@ -178,6 +178,29 @@ TEST_CASE(
     CHECK(reusable == std::vector<std::string>{"world", "tokenizer", "pretrain", "sft-helpful", "skill"});
 }
 
+TEST_CASE("a stage beside the story runs when asked for, and from then on the story keeps it up to date") {
+    TemporaryFolder folder, other;
+    MicroStory told(folder.path, 1, constitution());
+    told.all();
+    CHECK_FALSE(fs::exists(folder.path / "dpo"));
+    CHECK_FALSE(fs::exists(folder.path / "manifests/dpo.json"));
+    told.only("dpo");
+    const std::string first = read_file(folder.path / "dpo/model.safetensors");
+    told.only("evaluate");
+    CHECK(read_json(folder.path / "results.json")["models"].find("dpo") != nullptr);
+
+    told.recipe.dpo.beta = 0.5;
+    CHECK_THROWS_WITH_AS(told.only("evaluate"), doctest::Contains("dpo: is not what `cai dpo` makes"), Error);
+    told.all();
+    CHECK(read_file(folder.path / "dpo/model.safetensors") != first);
+    told.only("evaluate");
+
+    MicroStory beside(other.path, 1, constitution());
+    reuse_from(beside.pipeline, told.run);
+    CHECK(fs::exists(other.path / "rl-cai"));
+    CHECK_FALSE(fs::exists(other.path / "dpo"));
+}
+
 TEST_CASE("the table of stages in notebooks_md/00_map.md is that of the list (make map rewrites it)") {
     std::string table = "| stage | subcommand | reads | makes | what it does |\n|---|---|---|---|---|\n";
     auto code = [](const std::vector<std::string>& files) {

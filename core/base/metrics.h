@@ -18,8 +18,10 @@ namespace cai {
 using NamedValues = std::vector<std::pair<std::string, double>>;
 
 // Appends to a run's metrics.jsonl: one flat object per line, "step", "time" (Unix seconds) and "stage" first, then the
-// values, under the names that TRL uses. JSON has no NaN or infinity, so they are written as null. The file is opened,
-// and created, by the first log(): a run that is only read may be write-protected, or named by mistake.
+// values, under the names that TRL uses; those of PPO are TRL's up to 1.12.0, the last with a PPOTrainer. Steps are
+// counted from 1 in each stage: a reader who plots several stages groups the rows by "stage" first. JSON has no NaN or
+// infinity, so they are written as null. The file is opened, and created, by the first log(): a run that is only read
+// may be write-protected, or named by mistake.
 class Metrics {
   public:
     explicit Metrics(const std::filesystem::path& path) : path_(path) {}

@@ -8,7 +8,7 @@
 
 namespace cai {
 
-inline constexpr const char* kAssistants[] = {"helpful", "sl-cai", "rl-cai"};
+inline constexpr const char* kAssistants[] = {"helpful", "sl-cai", "rl-cai", "dpo"};
 inline constexpr const char* kSplits[] = {"seen", "held_out_entities", "held_out_hazards"};
 inline constexpr Kind kKinds[] = {Kind::hazard, Kind::benign, Kind::look_alike};
 

@@ -5,7 +5,9 @@
 #include <cmath>
 #include <cstdint>
 #include <filesystem>
+#include <numeric>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "../base/calibration.h"
@@ -35,13 +37,66 @@ inline std::vector<ComparisonPair> read_comparisons(const std::filesystem::path&
 // Holds out a tenth of the prompts, chosen by a hash of the text, so that no prompt is in both sets.
 inline bool is_held_out(const std::string& prompt) { return mix(stream(prompt)) % 10 == 0; }
 
+// The comparisons of a run, those of the judge and those of helpfulness, pooled without weighting.
+struct SplitComparisons {
+    std::vector<ComparisonPair> pairs;
+    std::vector<const ComparisonPair*> training, held_out;
+
+    // Reads comparisons.jsonl and helpfulness.jsonl of the run.
+    explicit SplitComparisons(const std::filesystem::path& run)
+        : pairs(read_comparisons(run / "comparisons.jsonl", true)) {
+        for (ComparisonPair& pair : read_comparisons(run / "helpfulness.jsonl", false))
+            pairs.push_back(std::move(pair));
+        for (const ComparisonPair& pair : pairs) (is_held_out(pair.prompt) ? held_out : training).push_back(&pair);
+    }
+    SplitComparisons(const SplitComparisons&) = delete;  // the pointers are to its own pairs
+};
+
+// Deals the pairs to train on in batches: the i-th pair seen is number i % size in the shuffled order of epoch
+// i / size.
+struct PairBatches {
+    const std::vector<const ComparisonPair*>& training;
+    size_t batch_size, total;  // total: pairs seen in all epochs
+    uint64_t seed;
+
+    PairBatches(const std::vector<const ComparisonPair*>& training, size_t batch_size, double epochs, uint64_t seed)
+        : training(training),
+          batch_size(batch_size),
+          total(static_cast<size_t>(std::llround(static_cast<double>(training.size()) * epochs))),
+          seed(seed),
+          order_(training.size()) {}
+
+    size_t steps() const { return (total + batch_size - 1) / batch_size; }
+    // How often the pairs have been seen, on average, after step number `step`.
+    double epoch_after(size_t step) const {
+        return static_cast<double>((step + 1) * batch_size) / static_cast<double>(training.size());
+    }
+
+    std::vector<const ComparisonPair*> batch(size_t step) {
+        std::vector<const ComparisonPair*> dealt;
+        for (size_t i = step * batch_size; i < std::min((step + 1) * batch_size, total); i++) {
+            if (const size_t epoch = i / training.size(); epoch != ordered_epoch_) {
+                std::iota(order_.begin(), order_.end(), size_t{0});
+                Rng(seed, mix(stream("preference pairs"), epoch)).shuffle(order_);
+                ordered_epoch_ = epoch;
+            }
+            dealt.push_back(training[order_[i % training.size()]]);
+        }
+        return dealt;
+    }
+
+  private:
+    std::vector<size_t> order_;
+    size_t ordered_epoch_ = SIZE_MAX;
+};
+
 // The two answers of each pair, as two sequences: scores 2i and 2i+1 belong to pair i.
 inline Batch pair_batch(const Model& model, const Tokenizer& tokenizer,
                         const std::vector<const ComparisonPair*>& pairs) {
     Batch batch;
     for (const ComparisonPair* pair : pairs)
         for (const std::string* answer : {&pair->a, &pair->b}) {
-            std::vector<Token> tokens = encode_answer(model, tokenizer, pair->prompt, *answer);
+            const std::vector<Token> tokens = encode_answer(model, tokenizer, pair->prompt, *answer).tokens;
             batch.add_scored(tokens.data(), tokens.size(), {static_cast<int32_t>(tokens.size() - 1)});
         }
     return batch;
@@ -52,6 +107,9 @@ inline std::vector<double> labels_of(const std::vector<const ComparisonPair*>& p
     for (const ComparisonPair* pair : pairs) labels.push_back(pair->p_a);
     return labels;
 }
+
+// Whether a label decides too little to say that a score is right or wrong.
+inline bool nearly_undecided(double p) { return std::abs(p - 0.5) < 0.05; }
 
 // The figures of a set of scored pairs. Accuracy and margin leave out pairs whose label is nearly undecided,
 // |p - 0.5| < 0.05; they are NaN if no pairs are left.
@@ -76,7 +134,7 @@ inline PreferenceFigures preference_figures(const std::vector<const ComparisonPa
         f.loss += losses[i] / n;
         f.floor += label_entropy(p) / n;
         predicted.push_back(sigmoid(delta)), labels.push_back(p);
-        if (std::abs(p - 0.5) < 0.05) continue;
+        if (nearly_undecided(p)) continue;
         f.decided++;
         f.margin += p > 0.5 ? delta : -delta;
         f.accuracy += (p > 0.5 ? delta : -delta) > 0;

@@ -1,8 +1,9 @@
-// PPO's policy loss and value loss, with their gradients. Shapes as in ppo_rewards.h.
+// The policy loss of PPO, RLOO and GRPO and PPO's value loss, with their gradients. Shapes as in ppo_rewards.h.
 #pragma once
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "../base/elementary.h"
@@ -68,6 +69,59 @@ inline PolicyLoss policy_loss(const Kernels& kernels, const std::vector<float>& 
         out.clip_fraction += weights[t] * (gradient[t] == 0 && loss[t] != 0);
         out.max_ratio_error = std::max(out.max_ratio_error, std::abs(ratio - 1));
         out.gradient[t] = static_cast<float>(weights[t] * gradient[t]);
+    }
+    return out;
+}
+
+// The policy loss of whole responses, with the options' ratio, aggregation and, with KlPlacement::loss, KL penalty.
+//   Ratio::token     policy_loss, weighted by token_weights
+//   Ratio::sequence  one ratio for each response, exp(sum of its logprobs - sum of its old ones), and the mean of the
+//                    responses' losses ([RLOO] as TRL clips it). Divergences and clip_fraction are then of responses.
+//   KlPlacement::loss adds beta · ratio · kl to each token's loss, where the ratio corrects for the older policy that
+//                    sampled the token (TRL's use_bias_correction_kl, on by default; [GRPO] eq. 3 lacks the ratio).
+// All (T), offsets (R+1). advantages: of a response's first token with Ratio::sequence. Errors: as policy_loss.
+inline PolicyLoss response_policy_loss(const Kernels& kernels, const std::vector<float>& logprobs,
+                                       const std::vector<float>& old_logprobs,
+                                       const std::vector<float>& reference_logprobs,
+                                       const std::vector<double>& advantages, const std::vector<int32_t>& offsets,
+                                       double beta, const PpoOptions& options) {
+    const std::vector<double> weights = token_weights(offsets, options);
+    const size_t tokens = weights.size(), responses = offsets.size() - 1;
+    expects(logprobs.size() == tokens && old_logprobs.size() == tokens && advantages.size() == tokens,
+            "response_policy_loss: responses of ", tokens, " tokens, but ", logprobs.size(), " log-probabilities, ",
+            old_logprobs.size(), " old ones and ", advantages.size(), " advantages");
+    PolicyLoss out;
+    if (options.ratio == Ratio::token) {
+        out = policy_loss(kernels, logprobs, old_logprobs, advantages, weights, options);
+    } else {
+        auto sums = [&](const std::vector<float>& values) {
+            std::vector<float> sums;
+            for (size_t s = 0; s < responses; s++) {
+                double sum = 0;
+                for (int32_t t = offsets[s]; t < offsets[s + 1]; t++) sum += values[static_cast<size_t>(t)];
+                sums.push_back(static_cast<float>(sum));
+            }
+            return sums;
+        };
+        std::vector<double> of_responses;
+        for (size_t s = 0; s < responses; s++) of_responses.push_back(advantages[static_cast<size_t>(offsets[s])]);
+        const std::vector<double> equal(responses, 1 / static_cast<double>(responses));
+        out = policy_loss(kernels, sums(logprobs), sums(old_logprobs), of_responses, equal, options);
+        std::vector<float> of_tokens(tokens);
+        for (size_t s = 0; s < responses; s++)
+            std::fill(of_tokens.begin() + offsets[s], of_tokens.begin() + offsets[s + 1], out.gradient[s]);
+        out.gradient = std::move(of_tokens);
+    }
+    if (options.kl_placement != KlPlacement::loss) return out;
+    expects(reference_logprobs.size() == tokens, "response_policy_loss: ", reference_logprobs.size(),
+            " reference log-probabilities for ", tokens, " tokens");
+    for (size_t t = 0; t < tokens; t++) {
+        const double ratio = elementary::exp(static_cast<double>(logprobs[t]) - old_logprobs[t]);
+        const double kl = token_kl(logprobs[t], reference_logprobs[t], options);
+        check_finite(kl, "the KL", t);
+        out.loss += weights[t] * beta * ratio * kl;
+        out.gradient[t] += static_cast<float>(weights[t] * beta * ratio *
+                                              (kl + token_kl_slope(logprobs[t], reference_logprobs[t], options)));
     }
     return out;
 }

@@ -55,7 +55,31 @@ inline double kl_term(KlEstimator estimator, double logprob, double reference_lo
     }
 }
 
-// r_t = -beta · kl_t, plus the score at the response's last token ([HH] §4.1, per token as in [OAI]).
+// A token's KL as the options have it: estimated, and bounded by kl_clip.
+inline double token_kl(double logprob, double reference_logprob, const PpoOptions& options) {
+    const double kl = kl_term(options.kl_estimator, logprob, reference_logprob);
+    return options.kl_clip > 0 ? std::clamp(kl, -options.kl_clip, options.kl_clip) : kl;
+}
+
+// Its derivative with respect to the log-probability: 0 where kl_clip is active.
+inline double token_kl_slope(double logprob, double reference_logprob, const PpoOptions& options) {
+    const double k1 = logprob - reference_logprob;
+    if (options.kl_clip > 0 && std::abs(kl_term(options.kl_estimator, logprob, reference_logprob)) > options.kl_clip)
+        return 0;
+    switch (options.kl_estimator) {
+        case KlEstimator::k2:
+            return k1;
+        case KlEstimator::k3:
+            return -elementary::expm1(-k1);
+        case KlEstimator::abs:
+            return k1 > 0 ? 1 : k1 < 0 ? -1 : 0;
+        default:
+            return 1;
+    }
+}
+
+// r_t = -beta · kl_t, plus the score at the response's last token ([HH] §4.1, per token as in [OAI]). With
+// KlPlacement::loss the KL is no part of the reward.
 // scores (R), logprobs and reference_logprobs (T) -> (T).
 // Errors: a response without tokens (nothing to carry its score); kDiverged when a reward is not finite.
 inline std::vector<double> token_rewards(const std::vector<double>& scores, const std::vector<float>& logprobs,
@@ -69,11 +93,10 @@ inline std::vector<double> token_rewards(const std::vector<double>& scores, cons
     for (size_t s = 0; s < scores.size(); s++) {
         size_t begin = offsets[s], end = offsets[s + 1];
         expects(begin < end, "token_rewards: response ", s, " has no tokens; drop it before scoring");
-        for (size_t t = begin; t < end; t++) {
-            double kl = kl_term(options.kl_estimator, logprobs[t], reference_logprobs[t]);
-            if (options.kl_clip > 0) kl = std::clamp(kl, -options.kl_clip, options.kl_clip);
-            rewards[options.kl_placement == KlPlacement::every_token ? t : end - 1] -= beta * kl;
-        }
+        if (options.kl_placement != KlPlacement::loss)
+            for (size_t t = begin; t < end; t++)
+                rewards[options.kl_placement == KlPlacement::every_token ? t : end - 1] -=
+                    beta * token_kl(logprobs[t], reference_logprobs[t], options);
         rewards[end - 1] += scores[s];
         for (size_t t = begin; t < end; t++) check_finite(rewards[t], "the reward", t);
     }

@@ -57,6 +57,14 @@ struct RewardRecipe {
     bool operator==(const RewardRecipe&) const = default;
 };
 
+struct DpoRecipe {
+    size_t pairs_per_batch = 32;
+    double epochs = 1, beta = 1;  // at 0.1, as in TRL, one benign answer in ten is garbled
+    float learning_rate = 1e-4f;
+    MatrixUpdate optimizer = MatrixUpdate::adamw;
+    bool operator==(const DpoRecipe&) const = default;
+};
+
 struct PpoRecipe {
     size_t iterations = 48, rollouts = 128;
     int epochs = 1, minibatches = 4;
@@ -91,6 +99,7 @@ struct Recipe {
     CompareRecipe compare;
     RewardRecipe reward;
     PpoRecipe ppo;
+    DpoRecipe dpo;
     EvaluateRecipe evaluate;
     bool operator==(const Recipe&) const = default;
 };

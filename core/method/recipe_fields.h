@@ -58,6 +58,7 @@ struct RecipeField {
     const char* also_of = "";  // another stage whose result depends on it
     bool of_like = false;      // set by --like
     const char* prefix = "";   // of its stage
+    const char* implied = "";  // the value that manifests leave out: those of older runs, without the field, mean it
 
     std::string option() const { return std::string(prefix) + name; }
 };
@@ -97,11 +98,15 @@ inline std::vector<RecipeField> ppo_convention_fields(PpoOptions& o) {
         {"missing-end", choice(kMissingEnds, o.missing_end), "what the score of a response without an end becomes"},
         {"missing-end-penalty", &o.missing_end_penalty, "what is subtracted from that score, or, negated, replaces it"},
         {"whiten-rewards", &o.whiten_rewards, "scale rewards to a deviation of 1"},
+        {"advantage-estimator", choice(kAdvantageEstimators, o.advantage_estimator),
+         "what an answer is compared with: a value model, the other answers to its prompt, or all of them"},
+        {"group-size", &o.group_size, "answers to one prompt in an iteration", kCount},
         {"advantage-whitening", choice(kWhitenings, o.advantage_whitening), "what advantages are whitened over"},
         {"variance", choice(kVariances, o.variance), "which variance whitening uses, biased or Bessel's"},
         {"whiten-epsilon", &o.whiten_epsilon, "added to the variance that whitening divides by", {.above_least = true}},
         {"gamma", &o.gamma, "discount per token", {.most = 1, .above_least = true}},
         {"lambda", &o.lambda, "of generalised advantage estimation", kShare},
+        {"ratio", choice(kRatios, o.ratio), "whether the probability ratio is a token's or a whole answer's"},
         {"clip-ratio", &o.clip_ratio, "epsilon: bound on the probability ratio's distance from 1; 0: none",
          {.most = 1, .below_most = true}},
         {"dual-clip", &o.dual_clip, "bound on the ratio of a bad token; 0: none",
@@ -112,6 +117,9 @@ inline std::vector<RecipeField> ppo_convention_fields(PpoOptions& o) {
         {"target-kl", &o.target_kl, "an iteration stops at 1.5 times this divergence from the old policy; 0: none"},
     };
     for (RecipeField& field : fields) field.of_like = true;
+    for (auto [name, value] : {std::pair{"advantage-estimator", "gae"}, {"group-size", "1"}, {"ratio", "token"}})
+        for (RecipeField& field : fields)
+            if (field.name == std::string(name)) field.implied = value;
     return fields;
 }
 
@@ -189,6 +197,17 @@ inline std::vector<RecipeStage> recipe_stages(Recipe& r) {
                  {"optimizer", choice(kMatrixUpdates, r.ppo.optimizer), "of both models' layers; the rest is AdamW's"},
                  {"max-new-tokens", &r.ppo.max_new_tokens, "the longest answer", {.least = 1, .most = 1e6}}},
                 ppo_convention_fields(r.ppo.options))},
+        {"dpo",
+         "dpo-",
+         "direct preference optimisation, which only `cai dpo` runs",
+         {{"beta",
+           &r.dpo.beta,
+           "the score that a nat of log-ratio of policy and SL-CAI is worth",
+           {.above_least = true}},
+          {"pairs-per-batch", &r.dpo.pairs_per_batch, "comparisons that a step learns from", kCount},
+          {"epochs", &r.dpo.epochs, "passes over the comparisons", kEpochs},
+          {"learning-rate", &r.dpo.learning_rate, "at the start; it falls to 0", kUpTo10},
+          {"optimizer", choice(kMatrixUpdates, r.dpo.optimizer), "of the layers' matrices; the rest is AdamW's"}}},
         {"evaluate",
          "evaluate-",
          "the table of results",
@@ -255,6 +274,24 @@ inline void check_recipe(Recipe recipe) {
     if (static_cast<size_t>(recipe.ppo.minibatches) > recipe.ppo.rollouts)
         fail(kUsage, "option --ppo-minibatches: '", recipe.ppo.minibatches, "' is above --ppo-rollouts, ",
              recipe.ppo.rollouts, ", and every minibatch needs a rollout");
+    const PpoOptions& o = recipe.ppo.options;
+    if (recipe.ppo.rollouts % o.group_size != 0)
+        fail(kUsage, "option --ppo-group-size: '", o.group_size, "' does not divide --ppo-rollouts, ",
+             recipe.ppo.rollouts);
+    if (o.ratio == Ratio::sequence && o.aggregation != Aggregation::sequence_mean)
+        fail(kUsage, "option --ppo-ratio: 'sequence' gives each answer one loss, so --ppo-aggregation has to be "
+             "sequence_mean");
+    if (o.has_value_model()) {
+        if (o.ratio == Ratio::sequence)
+            fail(kUsage, "option --ppo-ratio: 'sequence' needs one advantage for a whole answer, and "
+                 "--ppo-advantage-estimator gae gives one for each token");
+        return;
+    }
+    if (o.group_size < 2)
+        fail(kUsage, "option --ppo-group-size: '1' leaves --ppo-advantage-estimator ",
+             kAdvantageEstimators[static_cast<size_t>(o.advantage_estimator)], " no other answer to compare with");
+    if (o.whiten_rewards)
+        fail(kUsage, "option --ppo-whiten-rewards: 'true' is for --ppo-advantage-estimator gae only");
 }
 
 inline Json value_json(const RecipeField& field) {
@@ -279,7 +316,8 @@ inline Json stage_options(Recipe recipe, const std::string& name) {
     for (const RecipeStage& stage : recipe_stages(recipe)) {
         known |= stage.name == name;
         for (const RecipeField& field : stage.fields)
-            if (stage.name == name || field.also_of == name) options.set(field.option(), value_json(field));
+            if ((stage.name == name || field.also_of == name) && value_text(field) != field.implied)
+                options.set(field.option(), value_json(field));
     }
     expects(known, "the recipe has no stage ", name);
     return options;

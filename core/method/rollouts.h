@@ -25,7 +25,7 @@ struct Rollouts {
     std::vector<std::vector<Token>> sequences;  // prompt and response
     std::vector<bool> ended;                    // by the end of text, not by another special token or lack of room
     std::vector<int32_t> offsets{0};
-    std::vector<float> logprobs, reference_logprobs, values;  // (T) as they were when sampled
+    std::vector<float> logprobs, reference_logprobs, values;  // (T) as they were when sampled; values need a model
     std::vector<double> scores;                               // the preference model's, centred
     Advantages estimate;                                      // (T)
 
@@ -62,17 +62,19 @@ inline std::vector<size_t> part_of(const std::vector<size_t>& order, size_t part
             order.begin() + static_cast<std::ptrdiff_t>(order.size() * (part + 1) / parts)};
 }
 
-// The prompts of an iteration: the next ones in an endless series of passes over all prompts, each shuffled anew.
-inline std::vector<size_t> deal_prompts(size_t prompts, size_t iteration, size_t rollouts, uint64_t seed) {
+// The prompts of an iteration: the next ones in an endless series of passes over all prompts, each shuffled anew. Each
+// is dealt `group` times in a row, for as many answers.
+inline std::vector<size_t> deal_prompts(size_t prompts, size_t iteration, size_t rollouts, uint64_t seed,
+                                        size_t group = 1) {
     std::vector<size_t> order(prompts), dealt;
     size_t ordered_pass = SIZE_MAX;
-    for (size_t i = iteration * rollouts; i < (iteration + 1) * rollouts; i++) {
+    for (size_t i = iteration * rollouts / group; i < (iteration + 1) * rollouts / group; i++) {
         if (const size_t pass = i / prompts; pass != ordered_pass) {
             std::iota(order.begin(), order.end(), size_t{0});
             Rng(seed, mix(stream("ppo prompts"), pass)).shuffle(order);
             ordered_pass = pass;
         }
-        dealt.push_back(order[i % prompts]);
+        dealt.insert(dealt.end(), group, order[i % prompts]);
     }
     return dealt;
 }
@@ -102,10 +104,11 @@ inline Rollouts sample_rollouts(const Model& policy, const Tokenizer& tokenizer,
     return r;
 }
 
-// Fills in reference log-probabilities, values and scores. The score is that of the answer's text, closed by the end of
-// text even if the policy did not close it: PpoOptions::missing_end says what that costs. Forward passes run in as many
-// parts as there are minibatches, so that they need no more memory than training.
-inline void judge_rollouts(Rollouts& r, const Model& reference, const Model& preference, const Model& value,
+// Fills in reference log-probabilities, values (unless there is no value model: null) and scores. The score is that of
+// the answer's text, closed by the end of text even if the policy did not close it: PpoOptions::missing_end says what
+// that costs. Forward passes run in as many parts as there are minibatches, so that they need no more memory than
+// training.
+inline void judge_rollouts(Rollouts& r, const Model& reference, const Model& preference, const Model* value,
                            const Tokenizer& tokenizer, double score_mean, size_t parts, Activations& activations) {
     std::vector<size_t> order(r.size());
     std::iota(order.begin(), order.end(), size_t{0});
@@ -115,7 +118,7 @@ inline void judge_rollouts(Rollouts& r, const Model& reference, const Model& pre
     for (size_t part = 0; part < parts; part++) {
         const Batch batch = rollout_batch(r, part_of(order, part, parts));
         append(r.reference_logprobs, token_logprobs(reference, batch, activations));
-        append(r.values, scores(value, batch, activations));
+        if (value) append(r.values, scores(*value, batch, activations));
     }
     for (float score : score_answers(preference, tokenizer, r.prompts, r.answers, score_mean))
         r.scores.push_back(score);

@@ -16,14 +16,16 @@ namespace cai {
 // The most rows of one forward pass over answers, which bounds its memory.
 inline constexpr size_t kScoringRows = 4096;
 
-// The dialogue of one prompt and its answer, closed by the end of text. Errors: longer than the model's context.
-inline std::vector<Token> encode_answer(const Model& model, const Tokenizer& tokenizer, const std::string& prompt,
-                                        const std::string& answer) {
-    std::vector<Token> tokens = encode_document(tokenizer, completed(dialogue_prompt(prompt), answer)).tokens;
-    expects(tokens.size() <= static_cast<size_t>(model.config.context), "a prompt and its answer have ", tokens.size(),
-            " tokens, more than the context of ", model.config.context, " of the preference model: \"", prompt,
+// The dialogue of one prompt and its answer, closed by the end of text; answer and end are what a model learns.
+// Errors: longer than the model's context.
+inline Document encode_answer(const Model& model, const Tokenizer& tokenizer, const std::string& prompt,
+                              const std::string& answer) {
+    Document document = encode_document(tokenizer, completed(dialogue_prompt(prompt), answer));
+    const size_t length = document.tokens.size();
+    expects(length <= static_cast<size_t>(model.config.context), "a prompt and its answer have ", length,
+            " tokens, more than the context of ", model.config.context, " of the model: \"", prompt,
             "\"; shorten one of them");
-    return tokens;
+    return document;
 }
 
 // The score of each answers[i] to prompts[i], minus `mean`. Neither the order
@@ -41,7 +43,7 @@ inline std::vector<float> score_answers(const Model& model, const Tokenizer& tok
         batch = Batch();
     };
     for (size_t i = 0; i < prompts.size(); i++) {
-        std::vector<Token> tokens = encode_answer(model, tokenizer, prompts[i], answers[i]);
+        const std::vector<Token> tokens = encode_answer(model, tokenizer, prompts[i], answers[i]).tokens;
         if (!batch.tokens.empty() && batch.tokens.size() + tokens.size() > kScoringRows) flush();
         batch.add_scored(tokens.data(), tokens.size(), {static_cast<int32_t>(tokens.size() - 1)});
     }

@@ -6,7 +6,9 @@
 #include <filesystem>
 #include <iterator>
 #include <map>
+#include <numeric>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "../eval/elo_scales.h"
@@ -15,6 +17,7 @@
 #include "../eval/skill.h"
 #include "../io/checkpoint.h"
 #include "../io/run_directory.h"
+#include "../method/rollouts.h"
 
 namespace cai {
 
@@ -25,7 +28,7 @@ inline bool has_model(const Run& run, const std::string& name) {
 
 // Errors: the run has no model at all.
 inline void expect_a_model(const Run& run) {
-    for (const char* name : {"pretrained", "helpful", "sl-cai", "preference-model", "rl-cai"})
+    for (const char* name : {"pretrained", "helpful", "sl-cai", "preference-model", "rl-cai", "dpo"})
         if (has_model(run, name)) return;
     fail(kBadInput, run.directory, ": holds no model to evaluate; make them all with `cai all --out ",
          run.directory, "`");
@@ -72,6 +75,26 @@ inline void measure_skill(const Kernels& kernels, Run& run, const World& world, 
     write_file(run / "skill.json", dump(skill, 2) + "\n");
 }
 
+// KL(model || reference) of a whole answer, in nats: the mean over answers that the model samples at temperature 1 to
+// the prompts of held_out_entities.
+inline double kl_from(const Model& reference, const Model& model, const Tokenizer& tokenizer,
+                      const std::vector<Cell>& cells, const Recipe& recipe) {
+    std::vector<std::string> prompts;
+    for (const Cell& cell : cells)
+        if (cell.split == "held_out_entities")
+            for (const Prompt& prompt : cell.prompts) prompts.push_back(prompt.text);
+    const Rollouts r = sample_rollouts(model, tokenizer, std::move(prompts), 0, recipe);
+    std::vector<size_t> order(r.size());
+    std::iota(order.begin(), order.end(), size_t{0});
+    std::vector<float> reference_logprobs;
+    Activations activations;
+    const size_t parts = r.size() / 64 + 1;
+    for (size_t part = 0; part < parts; part++)
+        for (float logprob : token_logprobs(reference, rollout_batch(r, part_of(order, part, parts)), activations))
+            reference_logprobs.push_back(logprob);
+    return mean_sequence_kl(r.logprobs, reference_logprobs, r.offsets);
+}
+
 // Reads skill.json, evaluates the models of the run and writes results.json, whose format
 // notebooks_md/90_lab_notebook.md describes. Missing models are skipped. `threads` is only recorded.
 inline Json evaluate(const Kernels& kernels, Run& run, const World& world, const Constitution& constitution,
@@ -105,7 +128,17 @@ inline Json evaluate(const Kernels& kernels, Run& run, const World& world, const
         watched.set(name, Json::Object{{"harmful", monitors(harmful)}, {"harmless", monitors(harmless)}});
     }
 
-    // 2. The preference model.
+    // 2. How far from SL-CAI, where there is a second assistant to compare with RL-CAI.
+    Json kl = Json::Object{};
+    if (has_model(run, "dpo") && has_model(run, "sl-cai")) {
+        const Model reference = load_model(kernels, run / "sl-cai");
+        for (const char* name : {"rl-cai", "dpo"})
+            if (has_model(run, name))
+                kl.set(name, kl_from(reference, load_model(kernels, run / name), load_tokenizer(run / name), cells,
+                                     recipe));
+    }
+
+    // 3. The preference model.
     Json preferences = Json::Object{};
     if (has_model(run, "preference-model")) {
         const Model model = load_model(kernels, run / "preference-model");
@@ -117,7 +150,7 @@ inline Json evaluate(const Kernels& kernels, Run& run, const World& world, const
     progress.update(2 * names.size() + 1, {});
     progress.done();
 
-    // 3. The results.
+    // 4. The results.
     Json of_hazards = Json::Object{};
     for (const Act& act : world.acts)
         if (act.kind == Kind::hazard) of_hazards.set(act.name, coverage(world, constitution, act));
@@ -127,6 +160,7 @@ inline Json evaluate(const Kernels& kernels, Run& run, const World& world, const
     if (std::filesystem::exists(run / "world/world.json"))
         results.set("review_documents", read_json(run / "world/world.json")["review_documents"]);
     results.set("models", models).set("greedy", greedy);
+    if (!kl.object().empty()) results.set("kl_from_sl_cai", kl);
     for (const char* name : {"critic", "judge", "judge_with_reasoning", "judge_without_reasoning"})
         if (const Json* figures = skill.find(name)) results.set(name, *figures);
     if (!preferences.object().empty()) results.set("preference_model", preferences);

@@ -2,6 +2,8 @@
 // that keeps it close to SL-CAI (Bai et al. 2022, section 4.2, which follows arXiv 2204.05862, section 4). In each
 // iteration the policy answers prompts, the answers are scored, each token's advantage is estimated, and the policy and
 // the value model are updated a few times. The formulas are in method/ppo_rewards.h, ppo_advantages.h and ppo_losses.h.
+// RLOO and GRPO (--like rloo, --like grpo) are the same loop with several answers to a prompt in place of a value
+// model.
 #pragma once
 #include <algorithm>
 #include <cmath>
@@ -9,6 +11,7 @@
 #include <filesystem>
 #include <functional>
 #include <numeric>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -46,19 +49,22 @@ struct Learner {
 // Means over the minibatches of one iteration.
 struct UpdateMeans {
     double policy_loss = 0, value_loss = 0, approx_kl = 0, clip_fraction = 0, value_clip_fraction = 0, entropy = 0;
-    double ratio = 0, ratio_square = 0;
+    double ratio = 0, ratio_variance = 0;  // the variance is over minibatches, with Bessel's correction, as in TRL
     size_t minibatches = 0;
 };
 
 // Runs the epochs over the rollouts, in minibatches of whole rollouts, shuffled by (seed, iteration, epoch). Each
-// minibatch takes one forward and backward pass of the policy and one of the value model. Once options.target_kl is
-// exceeded, the remaining minibatches are skipped. Errors: kDiverged; and a probability ratio other than exactly 1 in
-// the first minibatch: the policy is still the one that sampled, so the trainer must compute the same distribution.
-inline UpdateMeans update_on_rollouts(Learner& policy, Learner& value, const Rollouts& r, size_t iteration,
-                                      const Recipe& recipe, float rate_fraction, Activations& activations) {
+// minibatch takes one forward and backward pass of the policy and one of the value model, if there is one. Once
+// options.target_kl is exceeded, the remaining minibatches are skipped. Errors: kDiverged; and a probability ratio
+// other than exactly 1 in the first minibatch: the policy is still the one that sampled, so the trainer must compute
+// the same distribution.
+inline UpdateMeans update_on_rollouts(Learner& policy, std::optional<Learner>& value, const Rollouts& r,
+                                      size_t iteration, double beta, const Recipe& recipe, float rate_fraction,
+                                      Activations& activations) {
     const PpoOptions& options = recipe.ppo.options;
     const size_t parts = static_cast<size_t>(recipe.ppo.minibatches);
     UpdateMeans means;
+    std::vector<double> ratios;
     std::vector<size_t> order(r.size());
     std::iota(order.begin(), order.end(), size_t{0});
     Rng rng(recipe.seed, mix(stream("ppo minibatches"), iteration));
@@ -77,11 +83,12 @@ inline UpdateMeans update_on_rollouts(Learner& policy, Learner& value, const Rol
             std::vector<double> advantages = choose(r.estimate.advantages, r, chosen);
             if (options.advantage_whitening == Whitening::minibatch)
                 whiten(advantages, options.variance, true, options.whiten_epsilon);
+            const std::vector<float> reference_logprobs = choose(r.reference_logprobs, r, chosen);
             PolicyLoss policy_out;
             double ratio = 0, entropy = 0;
             const Loss loss_of_policy = [&](const Outputs& outputs) -> std::optional<std::vector<float>> {
-                policy_out =
-                    policy_loss(*policy.model.kernels, outputs.logprobs, old_logprobs, advantages, weights, options);
+                policy_out = response_policy_loss(*policy.model.kernels, outputs.logprobs, old_logprobs,
+                                                  reference_logprobs, advantages, offsets, beta, options);
                 expects(means.minibatches > 0 || policy_out.max_ratio_error == 0,
                         "before the first update the trainer's log-probabilities must equal the sampler's, but a ",
                         "probability ratio is off 1 by ", policy_out.max_ratio_error,
@@ -99,31 +106,38 @@ inline UpdateMeans update_on_rollouts(Learner& policy, Learner& value, const Rol
 
             // 2. The value model. The optimizer cancels value_coefficient, except for its effect on clipping.
             ValueLoss value_out;
-            train_step(value.model, value.gradients, batch, activations, [&](const Outputs& outputs) {
-                value_out = value_loss(*value.model.kernels, outputs.scores, choose(r.values, r, chosen),
-                                       choose(r.estimate.returns, r, chosen), weights, options);
-                for (float& gradient : value_out.gradient) gradient *= static_cast<float>(options.value_coefficient);
-                return value_out.gradient;
-            });
-            value.optimizer.update(value.model, value.gradients, rate_fraction * recipe.ppo.value_learning_rate);
+            if (value) {
+                train_step(value->model, value->gradients, batch, activations, [&](const Outputs& outputs) {
+                    value_out = value_loss(*value->model.kernels, outputs.scores, choose(r.values, r, chosen),
+                                           choose(r.estimate.returns, r, chosen), weights, options);
+                    for (float& gradient : value_out.gradient)
+                        gradient *= static_cast<float>(options.value_coefficient);
+                    return value_out.gradient;
+                });
+                value->optimizer.update(value->model, value->gradients,
+                                        rate_fraction * recipe.ppo.value_learning_rate);
+            }
 
             means.policy_loss += policy_out.loss, means.value_loss += value_out.loss;
             means.approx_kl += policy_out.approx_kl_k2, means.clip_fraction += policy_out.clip_fraction;
             means.value_clip_fraction += value_out.clip_fraction, means.entropy += entropy;
-            means.ratio += ratio, means.ratio_square += ratio * ratio;
+            ratios.push_back(ratio);
             means.minibatches++;
         }
     }
     const double n = static_cast<double>(std::max<size_t>(means.minibatches, 1));
     for (double* mean : {&means.policy_loss, &means.value_loss, &means.approx_kl, &means.clip_fraction,
-                         &means.value_clip_fraction, &means.entropy, &means.ratio, &means.ratio_square})
+                         &means.value_clip_fraction, &means.entropy})
         *mean /= n;
+    for (double ratio : ratios) means.ratio += ratio / n;
+    for (double ratio : ratios) means.ratio_variance += (ratio - means.ratio) * (ratio - means.ratio);
+    means.ratio_variance /= n - 1;  // of a single minibatch 0 / 0, which is NaN: it has no variance
     return means;
 }
 
 // Reads sl-cai/ (policy and reference), preference-model/ (reward, and initial weights of the value model) and the
-// "ppo" prompts; writes rl-cai/ and value-model/. The resumable state is in rl-cai.training/ meanwhile. Errors:
-// kDiverged at the first number that is not finite.
+// "ppo" prompts; writes rl-cai/ and, if there is a value model, value-model/. The resumable state is in
+// rl-cai.training/ meanwhile. Errors: kDiverged at the first number that is not finite.
 inline void ppo(const Kernels& kernels, Run& run, const World& world, const Recipe& recipe,
                 const std::string& fingerprint, const PpoControl& control = {}) {
     namespace fs = std::filesystem;
@@ -144,10 +158,11 @@ inline void ppo(const Kernels& kernels, Run& run, const World& world, const Reci
     for (Prompt& prompt : read_prompts(run / "world/prompts.jsonl", world, "ppo"))
         prompts.push_back(std::move(prompt.text));
     Learner policy(load_model(kernels, run / "sl-cai"), o.optimizer);
-    Learner value(load_model(kernels, run / "preference-model"), o.optimizer);
+    const PpoOptions& p = o.options;
+    std::optional<Learner> value;
+    if (p.has_value_model()) value.emplace(load_model(kernels, run / "preference-model"), o.optimizer);
     Activations activations;
 
-    const PpoOptions& p = o.options;
     double beta = p.kl_coefficient;
     ResumableLoop loop;
     loop.stage = stage, loop.unit = "iteration", loop.steps = o.iterations;
@@ -158,10 +173,11 @@ inline void ppo(const Kernels& kernels, Run& run, const World& world, const Reci
     loop.step = [&](size_t iteration) {
         // 1. Rollouts.
         std::vector<std::string> dealt;
-        for (size_t i : deal_prompts(prompts.size(), iteration, o.rollouts, recipe.seed)) dealt.push_back(prompts[i]);
+        for (size_t i : deal_prompts(prompts.size(), iteration, o.rollouts, recipe.seed, p.group_size))
+            dealt.push_back(prompts[i]);
         Rollouts r = sample_rollouts(policy.model, tokenizer, std::move(dealt), iteration, recipe);
-        judge_rollouts(r, reference, preference, value.model, tokenizer, score_mean, static_cast<size_t>(o.minibatches),
-                       activations);
+        judge_rollouts(r, reference, preference, value ? &value->model : nullptr, tokenizer, score_mean,
+                       static_cast<size_t>(o.minibatches), activations);
 
         // 2. Rewards and advantages.
         std::vector<double> shaped;
@@ -171,7 +187,8 @@ inline void ppo(const Kernels& kernels, Run& run, const World& world, const Reci
 
         // 3. Updates.
         const float rate_fraction = learning_rate_at(iteration, o.iterations, 1, 0, control.final_fraction);
-        const UpdateMeans means = update_on_rollouts(policy, value, r, iteration, recipe, rate_fraction, activations);
+        const UpdateMeans means =
+            update_on_rollouts(policy, value, r, iteration, beta, recipe, rate_fraction, activations);
 
         // 4. Metrics. objective/* are sums over the tokens of a response, averaged over responses.
         const double n = static_cast<double>(r.size());
@@ -197,10 +214,10 @@ inline void ppo(const Kernels& kernels, Run& run, const World& world, const Reci
             {"policy/clipfrac_avg", means.clip_fraction},
             {"policy/entropy_avg", means.entropy},
             {"loss/policy_avg", means.policy_loss},
-            {"loss/value_avg", means.value_loss},
-            {"val/clipfrac_avg", means.value_clip_fraction},
+            {"loss/value_avg", value ? means.value_loss : std::nan("")},  // null without a value model
+            {"val/clipfrac_avg", value ? means.value_clip_fraction : std::nan("")},
             {"val/ratio", means.ratio},
-            {"val/ratio_var", std::max(0.0, means.ratio_square - means.ratio * means.ratio)},
+            {"val/ratio_var", means.ratio_variance},
             {"val/num_eos_tokens", static_cast<double>(std::count(r.ended.begin(), r.ended.end(), true))},
             {"monitor/response_tokens", monitors.response_tokens},
             {"monitor/distinct_answers", monitors.distinct_share},
@@ -211,20 +228,25 @@ inline void ppo(const Kernels& kernels, Run& run, const World& world, const Reci
         return report;
     };
     loop.save = [&](const fs::path& temporary, Json state) {
-        fs::create_directories(temporary / "value");
         write_model(temporary, policy.model, tokenizer);
         write_training_state(temporary, policy.model, policy.optimizer, state.set("kl_coefficient", beta));
-        write_model(temporary / "value", value.model, tokenizer);
-        write_training_state(temporary / "value", value.model, value.optimizer, Json::Object{});
+        if (!value) return;
+        fs::create_directories(temporary / "value");
+        write_model(temporary / "value", value->model, tokenizer);
+        write_training_state(temporary / "value", value->model, value->optimizer, Json::Object{});
     };
     loop.restore = [&](const fs::path& found) {
         policy.model = load_model(kernels, found);
-        value.model = load_model(kernels, found / "value");
         beta = load_training_state(found, policy.model, policy.optimizer)["kl_coefficient"].number();
-        load_training_state(found / "value", value.model, value.optimizer);
+        if (!value) return;
+        value->model = load_model(kernels, found / "value");
+        load_training_state(found / "value", value->model, value->optimizer);
     };
     loop.finish = [&] {
-        save_model(run / "value-model", value.model, tokenizer);
+        if (value)
+            save_model(run / "value-model", value->model, tokenizer);
+        else
+            fs::remove_all(run / "value-model");  // of another run of this stage
         save_model(run / "rl-cai", policy.model, tokenizer);
     };
     run_loop(loop, run.metrics);

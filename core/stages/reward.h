@@ -69,6 +69,14 @@ inline Json report_scores(Run& run, const Model& model, const Tokenizer& tokeniz
     return Json::Object{{"mean", mean}, {"std", std::sqrt(squares)}, {"held_out", held_out_figures}};
 }
 
+// Adds the scores' mean and standard deviation to config.json, as the keys "mean" and "std", where OpenRLHF reads them;
+// other clients pass over keys that they do not know. Nothing is added if all scores are equal: OpenRLHF divides by
+// std.
+inline void write_score_moments(const std::filesystem::path& config, const Json& report) {
+    if (report["std"].number() == 0) return;
+    write_file(config, dump(read_json(config).set("mean", report["mean"]).set("std", report["std"]), 2) + "\n");
+}
+
 // Reads sl-cai/, comparisons.jsonl and helpfulness.jsonl; writes preference-model/, including score.json:
 //   {"mean", "std", "held_out": {"ai": figures, "helpfulness": figures}}
 // The learning rate falls linearly to 0. The resumable state is in preference-model.training/ meanwhile.
@@ -79,18 +87,15 @@ inline void train_preference_model(const Kernels& kernels, Run& run, const Recip
          {std::pair{"sl-cai", "sft"}, {"comparisons.jsonl", "compare"}, {"helpfulness.jsonl", "compare"}})
         expects(std::filesystem::exists(find_checkpoint(run / input)), stage, " needs ", run / input,
                 ", which is not there yet; run `cai ", verb, "` first");
-    const size_t batch_size = recipe.reward.pairs_per_batch;
 
     // 1. Training pairs and held-out pairs.
-    std::vector<ComparisonPair> pairs = read_comparisons(run / "comparisons.jsonl", true);
-    for (ComparisonPair& pair : read_comparisons(run / "helpfulness.jsonl", false)) pairs.push_back(std::move(pair));
-    std::vector<const ComparisonPair*> training, held_out;
-    for (const ComparisonPair& pair : pairs) (is_held_out(pair.prompt) ? held_out : training).push_back(&pair);
+    const SplitComparisons comparisons(run.directory);
+    const std::vector<const ComparisonPair*>& training = comparisons.training;
     if (training.empty())
         note(stage, concat(run / "comparisons.jsonl",
                            " and helpfulness.jsonl hold no pair to train on: the preference model prefers nothing"));
-    const size_t total = static_cast<size_t>(std::llround(static_cast<double>(training.size()) * recipe.reward.epochs));
-    const size_t steps = (total + batch_size - 1) / batch_size;
+    PairBatches batches(training, recipe.reward.pairs_per_batch, recipe.reward.epochs, recipe.seed);
+    const size_t steps = batches.steps();
 
     // 2. The model: SL-CAI's weights with a new score head, whose scores start at 0.
     const Tokenizer tokenizer = load_tokenizer(run / "sl-cai");
@@ -103,17 +108,7 @@ inline void train_preference_model(const Kernels& kernels, Run& run, const Recip
     Gradients gradients(model);
     Activations activations;
 
-    // 3. Training. The i-th pair seen is number i % size in the shuffled order of epoch i / size.
-    std::vector<size_t> order(training.size());
-    size_t ordered_epoch = SIZE_MAX;
-    auto pair_number = [&](size_t i) {
-        if (const size_t epoch = i / training.size(); epoch != ordered_epoch) {
-            std::iota(order.begin(), order.end(), size_t{0});
-            Rng(recipe.seed, mix(stream("preference pairs"), epoch)).shuffle(order);
-            ordered_epoch = epoch;
-        }
-        return training[order[i % training.size()]];
-    };
+    // 3. Training.
     ResumableLoop loop;
     loop.stage = stage, loop.steps = steps, loop.log_every = 10;
     loop.learning_rate = concat("--reward-learning-rate ", recipe.reward.learning_rate);
@@ -121,9 +116,7 @@ inline void train_preference_model(const Kernels& kernels, Run& run, const Recip
     loop.directory = run / "preference-model.training";
     loop.save_every_seconds = save_every_seconds;
     loop.step = [&](size_t step) {
-        std::vector<const ComparisonPair*> batch_pairs;
-        for (size_t i = step * batch_size; i < std::min((step + 1) * batch_size, total); i++)
-            batch_pairs.push_back(pair_number(i));
+        const std::vector<const ComparisonPair*> batch_pairs = batches.batch(step);
         const Batch batch = pair_batch(model, tokenizer, batch_pairs);
         std::vector<float> scores;
         PreferenceFigures figures;
@@ -155,7 +148,7 @@ inline void train_preference_model(const Kernels& kernels, Run& run, const Recip
              {"max_reward", *most},
              {"learning_rate", learning_rate},
              {"grad_norm", norm},
-             {"epoch", static_cast<double>((step + 1) * batch_size) / static_cast<double>(training.size())}},
+             {"epoch", batches.epoch_after(step)}},
             batch.tokens.size()};
     };
     loop.save = [&](const std::filesystem::path& temporary, const Json& state) {
@@ -167,9 +160,10 @@ inline void train_preference_model(const Kernels& kernels, Run& run, const Recip
         load_training_state(found, model, optimizer);
     };
     loop.finish = [&] {
-        const Json report = report_scores(run, model, tokenizer, training, held_out, recipe.seed, steps);
+        const Json report = report_scores(run, model, tokenizer, training, comparisons.held_out, recipe.seed, steps);
         replace_directory(run / "preference-model", [&](const std::filesystem::path& temporary) {
             write_model(temporary, model, tokenizer);
+            write_score_moments(temporary / "config.json", report);
             write_file(temporary / "score.json", dump(report, 2) + "\n");
         });
     };

@@ -34,7 +34,7 @@ inline std::vector<std::filesystem::path> find_assistants(const std::filesystem:
         return {directory};
     }
     std::vector<std::filesystem::path> found;
-    for (const char* name : {"helpful", "sl-cai", "rl-cai"})
+    for (const char* name : {"helpful", "sl-cai", "rl-cai", "dpo"})
         if (std::filesystem::exists(find_checkpoint(directory / name) / "config.json"))
             found.push_back(directory / name);
     expects(!found.empty(), directory, ": holds no assistant to talk to; make one with `cai all --out ",

@@ -140,6 +140,11 @@ inline std::string results_table(const Json& results) {
         if (rows.size() > 1) text += format_table(rows) + "\n";
     }
     if (!models.empty()) text += "Sampled at T = 1, one sample a prompt; greedy in brackets.\n\n";
+    if (const Json* kl = at(results, {"kl_from_sl_cai"})) {
+        std::vector<std::vector<std::string>> rows = {{"KL from SL-CAI"}, {"nats an answer, held_out_entities"}};
+        for (const auto& [model, nats] : kl->object()) rows[0].push_back(model), rows[1].push_back(format_rate(&nats));
+        text += format_table(rows) + "\n";
+    }
 
     std::vector<std::vector<std::string>> skills = {
         {"skill", "seen", "held_out_entities", "held_out_hazards", "held_out_phrasings"}};

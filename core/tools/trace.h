@@ -121,7 +121,7 @@ inline void trace(const Kernels& kernels, const std::filesystem::path& directory
     }
 
     out << "\n6. What each model answers, greedily\n";
-    for (const std::string name : {"helpful", "sl-cai", "rl-cai"})
+    for (const std::string name : {"helpful", "sl-cai", "rl-cai", "dpo"})
         if (has(name)) say(name, write(load_model(kernels, directory / name), dialogue_prompt(prompt), 0, "greedy"));
 }
 

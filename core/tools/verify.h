@@ -42,7 +42,8 @@ inline std::string content_fingerprint(const std::filesystem::path& path) {
     return hexadecimal(stream(dump(results.set("threads", Json()).set("seconds", Json()))));
 }
 
-// Errors: there is no such run, a stage of it is not finished, or was run with an option that is not the default.
+// Errors: there is no such run; a stage of it is not finished, or was run with an option that is not the default; its
+// results are not the story's alone.
 inline RunFingerprints fingerprints_of_run(const std::filesystem::path& directory) {
     const Run run(directory);
     expects(std::filesystem::exists(run / "config.cfg"), directory,
@@ -51,6 +52,12 @@ inline RunFingerprints fingerprints_of_run(const std::filesystem::path& director
     RunFingerprints all = {directory, saved.string("size", "tiny"), saved.integer("seed", 1, 0), {}, {}};
     const Recipe defaults = recipe(all.size, static_cast<uint64_t>(all.seed));
     for (const Stage& stage : stages()) {
+        if (stage.optional) {
+            expects(!run.has_manifest(stage.name), directory, ": has results of ", stage.name,
+                    " too, of which there are no fingerprints; compare its story alone: `cai all --from ", directory,
+                    " --out OTHER` makes OTHER with new results only");
+            continue;
+        }
         const Json manifest = run.has_manifest(stage.name) ? read_json(run.manifest_path(stage.name)) : Json::Object{};
         expects(manifest.find("outputs") != nullptr, directory, ": its stage ", stage.name,
                 " is not finished; go on with `cai all --out ", directory, "`");
