@@ -15,11 +15,13 @@
 #include "core/tools/diff.h"
 #include "core/tools/dump.h"
 #include "core/tools/logprobs.h"
+#include "core/tools/import.h"
 #include "core/tools/sample.h"
 #include "core/tools/seeds.h"
 #include "core/tools/show_world.h"
 #include "core/tools/swap.h"
 #include "core/tools/tables.h"
+#include "core/tools/tokenize.h"
 #include "core/tools/trace.h"
 #include "core/tools/verb.h"
 #include "core/tools/verify.h"
@@ -163,14 +165,20 @@ int evaluate_verb(Arguments& arguments, const fs::path& program) {
     Session s(arguments, program, {models[0], run_of(models[0])});
     arguments.finish();
     for (const std::string& directory : models) {
-        Model model = load_model(s.kernels, directory);
-        std::cout << dump(evaluate_model(model, load_tokenizer(directory), s.world, s.recipe), json ? 0 : 2) << "\n";
+        const ModelSource source = open_model(directory);
+        const Tokenizer tokenizer = load_tokenizer(source);
+        expects(tokenizer.has_roles(), directory,
+                ": its tokenizer lacks the roles of cai's own models, <|user|> and the "
+                "rest, so the prompts of the toy world cannot be put to it; `cai sample` and `cai chat` can ask it");
+        const Model model = load_model(s.kernels, source, Use::inference);
+        std::cout << dump(evaluate_model(model, tokenizer, s.world, s.recipe), json ? 0 : 2) << "\n";
     }
     return kDone;
 }
 
-// A stage subcommand. Two kinds need no story: `--text FILE`, and `evaluate MODEL`.
+// A stage subcommand. Three kinds need no story: `--text FILE`, `evaluate MODEL` and `tokenizer encode MODEL`.
 int stage_verb(const std::string& verb, Arguments& arguments, const fs::path& program) {
+    if (verb == "tokenizer" && !arguments.positionals().empty()) return run_tokenize(arguments);
     if (verb == "evaluate") return evaluate_verb(arguments, program);
     if ((verb == "tokenizer" || verb == "pretrain") && arguments.has("text"))
         return text_verb(verb, arguments, program);
@@ -255,6 +263,7 @@ int chat_verb(Arguments& arguments, const fs::path& program) {
     ChatOptions options;
     options.compare = arguments.flag("compare");
     options.temperature = arguments.number("temperature", options.temperature, 0, 100);
+    options.max_new_tokens = static_cast<int>(arguments.integer("max-new-tokens", options.max_new_tokens, 1, 1 << 20));
     options.seed = s.recipe.seed;
     if (!isatty(STDIN_FILENO)) options.prompt_sign.clear();
     arguments.finish();
@@ -333,6 +342,11 @@ std::vector<Verb> all_verbs() {
                      }});
                 if (reads_constitution(stage) && name != "evaluate") verbs.back().options.push_back(its_constitution);
                 if (name == "tokenizer" || name == "pretrain") verbs.back().options.push_back(text);
+                if (name == "tokenizer") {
+                    verbs.back().example += "cai tokenizer encode runs/story/rl-cai <prompts.txt";
+                    verbs.back().options.insert(verbs.back().options.end(), kTokenizeOptions.begin(),
+                                                kTokenizeOptions.end());
+                }
                 if (name == "ppo") verbs.back().options.push_back(like);
                 if (name == "evaluate") verbs.back().options.push_back(kJson);
             }
@@ -388,12 +402,14 @@ std::vector<Verb> all_verbs() {
          "talk to a run's models",
          "cai chat runs/story --compare",
          {{"compare", "", "all assistants of the run, one below the other"},
-          {"temperature", "T", "of the draws; 0 takes the likeliest token (1)"}},
+          {"temperature", "T", "of the draws; 0 takes the likeliest token (1)"},
+          {"max-new-tokens", "N", "the longest answer (80)"}},
          chat_verb},
         sample_verb(),
         logprobs_verb(),
         dump_verb(),
         diff_verb(),
+        import_verb(),
         {"bench",
          "how fast the kernels, training and decoding are, and what share of this machine that is",
          "cai bench --threads 2 --json",

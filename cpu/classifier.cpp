@@ -144,9 +144,11 @@ void sample(Token* tokens, float* logprob, const float* logits, const uint64_t* 
         static thread_local std::vector<float> p;
         p.resize(V);
         const Row row = read_row(p.data(), at, V, greedy ? 1 : options.temperature);
+        const size_t drawn_from = drawable(options, V);
         if (greedy) {
-            tokens[n] = static_cast<Token>(std::max_element(at, at + V) - at);
+            tokens[n] = static_cast<Token>(std::max_element(at, at + drawn_from) - at);
         } else {
+            p.resize(drawn_from);
             truncate(p, options);
             tokens[n] = draw(p, uniform01(mix(keys[n])));
         }

@@ -131,7 +131,7 @@ __device__ Token draw(const float* p, size_t V, Rank lowest, float u) {
 }
 
 __global__ void sample_kernel(Token* tokens, float* logprob, float* exponentials, const float* logits,
-                              const float* uniforms, size_t N, size_t V, SamplingOptions options) {
+                              const float* uniforms, size_t N, size_t V, size_t drawn_from, SamplingOptions options) {
     const size_t n = warp_number();
     if (n >= N) return;
     const float* at = logits + n * V;
@@ -139,12 +139,12 @@ __global__ void sample_kernel(Token* tokens, float* logprob, float* exponentials
     const Row row = read_row(at, V, greedy ? 1 : options.temperature);
     Token token;
     if (greedy) {
-        token = token_of(next_rank(at, V, kAboveAll));
+        token = token_of(next_rank(at, drawn_from, kAboveAll));
     } else {
         float* p = exponentials + n * V;
         for (size_t j = lane_number(); j < V; j += kWarp) p[j] = row.exponential(at[j]);
         __syncwarp();
-        token = draw(p, V, lowest_kept(p, V, options), uniforms[n]);
+        token = draw(p, drawn_from, lowest_kept(p, drawn_from, options), uniforms[n]);
     }
     if (lane_number() == 0) {
         tokens[n] = token;
@@ -173,7 +173,8 @@ void sample(Token* tokens, float* logprob, const float* logits, const uint64_t* 
     for (size_t n = 0; n < N; ++n) host[n] = uniform01(mix(keys[n]));
     const Scratch<float> uniforms(host.data(), N), logprobs(N), exponentials(options.temperature == 0 ? 0 : N * V);
     const Scratch<Token> drawn(N);
-    launch(sample_kernel, a_warp_each(N), drawn, logprobs, exponentials, logits, uniforms, N, V, options);
+    launch(sample_kernel, a_warp_each(N), drawn, logprobs, exponentials, logits, uniforms, N, V, drawable(options, V),
+           options);
     transfer(tokens, drawn, N * sizeof(Token));
     transfer(logprob, logprobs, N * sizeof(float));
 }

@@ -8,8 +8,9 @@
 
 #include <limits>
 
-#include "../core/lm/bpe_training.h"
 #include "../core/io/training_state.h"
+#include "../core/lm/bpe_training.h"
+#include "../core/nn/model.h"
 #include "support.h"
 
 using namespace cai;
@@ -51,6 +52,23 @@ Model small_model(const Config& config, uint64_t seed = 1) {
     model.parameters.upload(values);
     model.pack();
     return model;
+}
+
+// The text with the first occurrence of a part replaced.
+std::string with(std::string text, const std::string& part, const std::string& replacement) {
+    REQUIRE(text.find(part) != text.npos);
+    return text.replace(text.find(part), part.size(), replacement);
+}
+
+std::vector<float> logits_of(const Model& model) {
+    const std::vector<Token> tokens = {0, 17, 4, 99, 23, 11};
+    Batch batch;
+    batch.add_scored(tokens.data(), tokens.size(), {3, 5});
+    Activations activations;
+    forward(model, batch, activations);
+    std::vector<float> logits(2 * static_cast<size_t>(model.config.outputs()));
+    model.kernels->download(logits.data(), activations.logits, logits.size() * sizeof(float));
+    return logits;
 }
 
 bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
@@ -171,50 +189,6 @@ TEST_CASE("safetensors: what the reference rejects") {
     }
 }
 
-TEST_CASE("config.json: written, read back, and read from other hands") {
-    for (bool score : {false, true})
-        for (bool tied : {false, true})
-            CHECK(parse_config(config_json(small_config(score, tied)), "config.json") == small_config(score, tied));
-    // Strict readers take a float only where they see one.
-    Config config = small_config();
-    config.rope_theta = 10000, config.norm_eps = 1e-5f;
-    check_contains(config_json(config), "\"rope_theta\": 10000.0");
-    check_contains(config_json(config), "\"rms_norm_eps\": 1e-05");
-
-    const std::string minimal =
-        "\"architectures\":[\"LlamaForCausalLM\"],\"model_type\":\"llama\",\"vocab_size\":100,\"hidden_size\":64,"
-        "\"intermediate_size\":96,\"num_hidden_layers\":2,\"num_attention_heads\":4,\"max_position_embeddings\":32";
-    Config c = parse_config("{" + minimal + "}", "config.json");
-    CHECK(c.kv_heads == 4);
-    CHECK(c.head_dim == 16);
-    CHECK(c.rope_theta == 10000);
-    CHECK(c.norm_eps == 1e-6f);
-    CHECK(!c.tied);
-    // transformers 5
-    c = parse_config("{" + minimal + ",\"rope_parameters\":{\"rope_type\":\"default\",\"rope_theta\":5e5}}",
-                     "config.json");
-    CHECK(c.rope_theta == 500000);
-
-    auto refusal = [&](const std::string& text) { return error_of([&] { parse_config(text, "x/config.json"); }); };
-    check_contains(refusal("{\"architectures\":[\"GPT2LMHeadModel\"],\"model_type\":\"gpt2\"}"),
-                   "x/config.json: cannot run the architecture GPT2LMHeadModel (model_type \"gpt2\")");
-    check_contains(refusal("{}"), "cannot run the architecture (none)");
-    check_contains(refusal("[]"), "not a JSON object");
-    check_contains(refusal("{" + minimal + ",\"attention_bias\":true}"), "\"attention_bias\": true");
-    check_contains(refusal("{" + minimal + ",\"hidden_act\":\"gelu\"}"), "hidden_act \"gelu\"");
-    check_contains(refusal("{" + minimal + ",\"rope_scaling\":{\"rope_type\":\"llama3\"}}"), "of type \"llama3\"");
-    check_contains(refusal("{" + minimal + ",\"rope_scaling\":{\"type\":\"linear\",\"factor\":2.0}}"),
-                   "of type \"linear\"");
-    check_contains(refusal("{" + minimal + ",\"quantization_config\":{}}"), "quantized");
-    check_contains(refusal("{" + minimal + ",\"num_key_value_heads\":3}"), "x/config.json: ");
-    check_contains(refusal("{" + minimal + ",\"head_dim\":7}"), "head_dim");
-    check_contains(refusal("{" + minimal + ",\"head_dim\":\"7\"}"), "\"head_dim\" is missing or not a whole number");
-    check_contains(refusal("{" + minimal + ",\"rms_norm_eps\":0}"), "rms_norm_eps");
-    std::string classifier = config_json(small_config(true));
-    classifier.replace(classifier.find("\"LABEL_0\""), 9, "\"A\", \"1\": \"B\"");
-    check_contains(refusal(classifier), "a classifier of 2 labels");
-}
-
 TEST_CASE("a model and its tokenizer, there and back") {
     TemporaryFolder temporary;
     const fs::path directory = temporary.path / "runs" / "model";
@@ -227,6 +201,19 @@ TEST_CASE("a model and its tokenizer, there and back") {
             CHECK(loaded.config == model.config);
             CHECK(!loaded.packed_is_old);
             CHECK(same_bits(loaded.parameters.download(), model.parameters.download()));
+            // For inference: the same answers from less memory, and no training.
+            Model lean = load_model(cpu_kernels, directory, Use::inference);
+            CHECK(same_bits(logits_of(lean), logits_of(model)));
+            CHECK(lean.parameters.size() == 270 * 8 + 5 * 8);
+            check_contains(error_of([&] { lean.pack(); }), "this model was loaded for inference");
+            check_contains(error_of([&] { write_model(temporary.path, lean, tokenizer); }), "loaded for inference");
+            check_contains(error_of([&] { copy_tensors(loaded, lean); }), "loaded for inference");
+            Batch batch;
+            const std::vector<Token> text = {0, 1, 2};
+            batch.add(text.data(), text.size());
+            Activations activations;
+            check_contains(error_of([&] { load(lean, batch, activations, Schedule::interleaved); }),
+                           "cannot be trained");
             CHECK(load_tokenizer(directory).encode("a smaller text") == tokenizer.encode("a smaller text"));
             Safetensors file = read_safetensors(directory / "model.safetensors");
             CHECK(file.entries.count("lm_head.weight") == (!tied && !score));
@@ -290,7 +277,115 @@ TEST_CASE("a damaged or foreign directory is refused in one sentence") {
     fs::remove(weights);
     check_contains(refusal(), "holds no model.safetensors");
     write_file(directory / "model.safetensors.index.json", "{}");
-    check_contains(refusal(), "model.safetensors.index.json: the weights are split over several files");
+    check_contains(refusal(), "model.safetensors.index.json: has no \"weight_map\"");
+    fs::remove(directory / "model.safetensors.index.json");
+    write_file(directory / "pytorch_model.bin", "PK");
+    check_contains(refusal(), "pytorch_model.bin: weights in PyTorch's own format");
+    check_contains(error_of([&] { load_model(cpu_kernels, directory / "config.json"); }),
+                   "config.json: a file, and not the folder of a model");
+    write_file(temporary.path / "x.safetensors", "");
+    check_contains(error_of([&] { load_model(cpu_kernels, temporary.path / "x.safetensors"); }),
+                   "name the folder that it lies in");
+}
+
+TEST_CASE("weights in several files, in half precision, and a table that is not the head") {
+    TemporaryFolder temporary;
+    const fs::path directory = temporary.path / "model", index = directory / "model.safetensors.index.json";
+    Model model = small_model(small_config());
+    std::vector<float> host = model.parameters.download();
+    for (float& value : host) value = std::bit_cast<float>(std::bit_cast<uint32_t>(value) & 0xffff0000u);  // fits bf16
+    model.parameters.upload(host);
+    model.pack();
+    save_model(directory, model, small_tokenizer());
+    fs::remove(directory / "model.safetensors");
+
+    // Every second tensor in the other file, in bf16 and in f32.
+    std::vector<NamedTensor> tensors = name_tensors(model.config, host, "");
+    std::string header[2], data[2], map;
+    for (size_t i = 0; i < tensors.size(); i++) {
+        const size_t shard = i % 2, size = shard ? 2 : 4, count = element_count(tensors[i].shape);
+        header[shard] +=
+            concat(header[shard].empty() ? "{" : ",", "\"", tensors[i].name, "\":{\"dtype\":\"", shard ? "BF16" : "F32",
+                   "\",\"shape\":", shape_text(tensors[i].shape), ",\"data_offsets\":[", data[shard].size(), ",",
+                   data[shard].size() + size * count, "]}");
+        for (size_t j = 0; j < count; j++) {
+            const auto* bytes = reinterpret_cast<const char*>(tensors[i].values + j);
+            data[shard].append(bytes + 4 - size, size);
+        }
+        map += concat(map.empty() ? "" : ",", "\"", tensors[i].name, "\":\"", shard ? "b" : "a", ".safetensors\"");
+    }
+    write_file(directory / "a.safetensors", framed(header[0] + "}", data[0]));
+    write_file(directory / "b.safetensors", framed(header[1] + "}", data[1]));
+    write_file(index, "{\"metadata\":{\"total_size\":1},\"weight_map\":{" + map + "}}");
+    CHECK(same_bits(load_model(cpu_kernels, directory).parameters.download(), host));
+    CHECK(same_bits(logits_of(load_model(cpu_kernels, directory, Use::inference)), logits_of(model)));
+
+    auto refusal = [&] { return error_of([&] { load_model(cpu_kernels, directory); }); };
+    write_file(index, "{\"weight_map\":{" + with(map, "a.safetensors", "b.safetensors") + "}}");
+    check_contains(refusal(),
+                   "index.json: tensor model.embed_tokens.weight should be in b.safetensors, which does not");
+    write_file(index, "{\"weight_map\":{" + with(map, "a.safetensors", "../a.safetensors") + "}}");
+    check_contains(refusal(), "is not in a file beside the index");
+    write_file(index, "{\"weight_map\":{" + with(map, "a.safetensors", "c.safetensors") + "}}");
+    check_contains(refusal(), "c.safetensors: No such file");
+    for (const char* file : {"a.safetensors", "b.safetensors", "model.safetensors.index.json"})
+        fs::remove(directory / file);
+
+    // transformers 5 computes with a head of its own, whatever config.json says.
+    std::vector<float> head(host.begin(), host.begin() + 270 * 8);
+    head[77] += 1;
+    tensors.push_back({"lm_head.weight", {270, 8}, head.data()});
+    write_safetensors(directory / "model.safetensors", tensors);
+    std::ostringstream said;
+    std::streambuf* before = std::cerr.rdbuf(said.rdbuf());
+    const Model untied = load_model(cpu_kernels, directory);
+    std::cerr.rdbuf(before);
+    CHECK(!untied.config.tied);
+    check_contains(said.str(), "lm_head.weight differs from the embedding table; the head is used");
+    const std::vector<float> parameters = untied.parameters.download();
+    CHECK(same_bits({untied.weights.head, untied.weights.head + head.size()}, head));
+    CHECK(!same_bits(logits_of(untied), logits_of(model)));
+
+    // NaN and infinity are named, wherever they are.
+    for (const float bad : {NAN, INFINITY, -INFINITY}) {
+        std::vector<float> damaged = host;
+        damaged[270 * 8 + 8 * 16 + 5] = bad;
+        write_safetensors(directory / "model.safetensors", name_tensors(model.config, damaged, ""));
+        for (const Use use : {Use::training, Use::inference})
+            check_contains(error_of([&] { load_model(cpu_kernels, directory, use); }),
+                           "model.safetensors: tensor model.layers.0.self_attn.k_proj.weight holds NaN or infinity");
+    }
+}
+
+TEST_CASE("float16: every number, against the definition") {
+    for (uint32_t half = 0; half < 65536; half++) {
+        const double sign = half >> 15 ? -1 : 1, fraction = half & 1023;
+        const int exponent = static_cast<int>(half >> 10 & 31);
+        const float value = Safetensors::from_float16(static_cast<uint16_t>(half));
+        if (exponent == 31) {
+            CHECK((fraction > 0 ? std::isnan(value) : value == sign * INFINITY));
+        } else {
+            const double magnitude = exponent ? std::ldexp(1 + fraction / 1024, exponent - 15) : fraction * 0x1p-24;
+            if (value != sign * magnitude || std::signbit(value) != (sign < 0)) FAIL_CHECK("float16 ", half);
+        }
+    }
+}
+
+TEST_CASE("a context of a billion tokens costs nothing until it is used") {
+    Config config = small_config();
+    config.context = 1000000000;
+    const Model model = small_model(config);
+    CHECK(model.rope_table.size() == 2048 * 4);
+    Batch batch;
+    const std::vector<Token> text(3000, 5);
+    batch.add_scored(text.data(), text.size(), {2999});
+    Activations activations;
+    forward(model, batch, activations);
+    CHECK(model.rope_table.size() == 4096 * 4);
+    const std::vector<float> table = model.rope_table.download();
+    const float angle = 2999 * rope_frequencies(config)[1];
+    CHECK(std::abs(table[2999 * 4 + 1] - std::cos(static_cast<double>(angle))) < 1e-7);
+    CHECK(std::abs(table[2999 * 4 + 3] - std::sin(static_cast<double>(angle))) < 1e-7);
 }
 
 TEST_CASE("training state: weights, running means and position come back to the last bit") {

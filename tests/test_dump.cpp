@@ -357,9 +357,87 @@ TEST_CASE("the step of PPO: the product's advantages and losses, with the conven
         CHECK(t["value.before.score.weight"] != t["value.after.score.weight"]);
         CHECK(dump.settings["ppo"]["lambda"].number() == options.ppo.lambda);
     }
+    // RLOO: one ratio for a response. GRPO: one for each token. Neither has a value model.
+    for (const std::string name : {"rloo", "grpo"}) {
+        CAPTURE(name);
+        StepOptions options;
+        options.ppo = like(name);
+        options.ppo.kl_coefficient = 0.04;
+        Dump dump;
+        dump_ppo_step(dump, golden_model(1), golden_model(1), golden_model(1), options);
+        std::map<std::string, Numbers> t = by_name(dump);
+        CHECK(t.count("value.loss") == 0);
+        CHECK(t.count("old_values") == 0);
+        const size_t k = options.ppo.group_size, responses = t["scores"].size();
+        CHECK(responses == std::max<size_t>(2 * k, 4));
+        double loss = 0;
+        Numbers sums;
+        for (size_t s = 0; s < responses; s++) {
+            sums.push_back(0);
+            for (double i = t["response_offsets"][s]; i < t["response_offsets"][s + 1]; i++)
+                sums.back() += t["rewards"][static_cast<size_t>(i)];
+        }
+        for (size_t s = 0; s < responses; s++) {
+            const size_t first = s / k * k;
+            double mean = 0, squares = 0;
+            for (size_t other = first; other < first + k; other++) mean += sums[other] / static_cast<double>(k);
+            for (size_t other = first; other < first + k; other++) squares += std::pow(sums[other] - mean, 2);
+            const double n = static_cast<double>(k), free = options.ppo.variance == Variance::bessel ? n - 1 : n;
+            const double a =
+                name == "rloo" ? (sums[s] - mean) * n / (n - 1) : (sums[s] - mean) / (std::sqrt(squares / free) + 1e-4);
+            double log_ratio = 0;
+            for (double i = t["response_offsets"][s]; i < t["response_offsets"][s + 1]; i++) {
+                const size_t at = static_cast<size_t>(i);
+                CHECK(near(t["advantages"][at], a, 1e-9));
+                const double change = t["policy.logprobs"][at] - t["old_logprobs"][at], ratio = std::exp(change);
+                log_ratio += change;
+                if (name == "rloo") continue;
+                const double apart = t["reference_logprobs"][at] - t["policy.logprobs"][at];
+                const double kl = std::exp(apart) - 1 - apart;
+                loss += t["token_weights"][at] *
+                        (std::max(-a * ratio, -a * std::clamp(ratio, 0.8, 1.2)) + 0.04 * ratio * kl);
+            }
+            const double ratio = std::exp(log_ratio);
+            if (name == "rloo")
+                loss += std::max(-a * ratio, -a * std::clamp(ratio, 0.8, 1.2)) / static_cast<double>(responses);
+        }
+        CHECK(near(t["policy.loss"][0], loss, 2e-6 * std::abs(loss) + 1e-7));
+    }
     Dump dump;
     CHECK(contains(error_of([&] { dump_ppo_step(dump, golden_model(1), golden_model(0), golden_model(1), {}); }),
                    "share a vocabulary"));
+}
+
+TEST_CASE("the step of direct preference optimisation: the log-ratios' margin against soft labels") {
+    StepOptions options;
+    options.beta = 0.3;
+    Dump dump;
+    dump_dpo_step(dump, golden_model(1), golden_model(1), options);
+    std::map<std::string, Numbers> t = by_name(dump);
+    CHECK(t["response_offsets"] == Numbers{0, 4, 9, 13, 17});
+    double mean = 0;
+    for (size_t i = 0; i < 2; i++) {
+        double log_ratio[2] = {0, 0};
+        for (size_t side : {0, 1})
+            for (double at = t["response_offsets"][2 * i + side]; at < t["response_offsets"][2 * i + side + 1]; at++)
+                log_ratio[side] +=
+                    t["logprobs"][static_cast<size_t>(at)] - t["reference_logprobs"][static_cast<size_t>(at)];
+        const double h = 0.3 * (log_ratio[0] - log_ratio[1]), p = 1 / (1 + std::exp(-h)), label = t["labels"][i];
+        CHECK(h != 0);
+        CHECK(near(t["rewards"][2 * i], 0.3 * log_ratio[0], 1e-6));
+        CHECK(near(t["margins"][i], h, 1e-6));
+        const double loss = -label * std::log(p) - (1 - label) * std::log(1 - p);
+        CHECK(near(t["pair_losses"][i], loss, 1e-6));
+        mean += loss / 2;
+        for (double at = t["response_offsets"][2 * i]; at < t["response_offsets"][2 * i + 2]; at++) {
+            const double sign = at < t["response_offsets"][2 * i + 1] ? 1 : -1;
+            CHECK(near(t["grad.logprobs"][static_cast<size_t>(at)], sign * 0.3 * (p - label) / 2, 1e-6));
+        }
+    }
+    CHECK(near(t["loss"][0], mean, 1e-6));
+    CHECK(t["before.lm_head.weight"] != t["after.lm_head.weight"]);
+    CHECK(dump.settings["beta"].number() == 0.3);
+    CHECK(contains(error_of([&] { dump_dpo_step(dump, golden_model(1), golden_model(0), {}); }), "same vocabulary"));
 }
 
 TEST_CASE("cai dump writes a file that says its order, and refuses what makes no sense") {
@@ -391,7 +469,7 @@ TEST_CASE("cai dump writes a file that says its order, and refuses what makes no
     CHECK(dump.tensors.size() == read.entries.size());
     for (const TypedTensor& tensor : dump.tensors) CHECK(doubles(read, tensor.name) == values_of(tensor));
     CHECK(parse_json(run({model, "--text", "a small text", "--json"}), "stdout").array().size() == dump.tensors.size());
-    for (const char* step : {"sft", "preference", "ppo", "adamw", "muon"})
+    for (const char* step : {"sft", "preference", "ppo", "dpo", "adamw", "muon"})
         CHECK(contains(run({model, "--step", step}), "after.model.norm.weight"));
 
     CHECK(contains(error_of([&] { run({model}); }, kUsage), "say what to read"));
@@ -403,5 +481,12 @@ TEST_CASE("cai dump writes a file that says its order, and refuses what makes no
                        },
                        kUsage),
                    "--like is for --step ppo"));
+    CHECK(contains(error_of(
+                       [&] {
+                           run({model, "--step", "ppo", "--beta", "1"});
+                       },
+                       kUsage),
+                   "--beta is for --step dpo"));
+    CHECK(contains(error_of([&] { run({model, "--step", "sft", "--reference", model}); }, kUsage), "--reference is"));
     CHECK(contains(error_of([&] { run({model, "--ids", "1 2", "--learning-rate", "1"}); }, kUsage), "is for --step"));
 }

@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 #include "../core/lm/next_token_logprobs.h"
@@ -479,4 +480,60 @@ TEST_CASE("sampler: errors say which prompt and what to do") {
 
     CHECK(generate(model, {}, {}).empty());
     CHECK(next_token_logprobs(model, {}, {1}).empty());
+}
+
+TEST_CASE("sampler: rows of the table beyond the tokenizer are never drawn, on any backend") {
+    // A head whose last rows are by far the likeliest.
+    for (const Kernels* kernels : {&cpu_kernels, &plain_kernels, &cuda_kernels}) {
+        std::vector<float> logits(40);
+        for (size_t j = 0; j < logits.size(); j++) logits[j] = static_cast<float>(j);
+        Buffer<float> device = uploaded(*kernels, logits);
+        for (const SamplingOptions options : {SamplingOptions{1, 0, 1, 33}, {0, 0, 1, 33}, {1, 3, 0.9f, 33}}) {
+            std::set<Token> drawn;
+            for (uint64_t key = 0; key < 200; key++) {
+                Token token = -1;
+                float logprob = 0;
+                kernels->sample(&token, &logprob, device.data(), &key, 1, logits.size(), options);
+                drawn.insert(token);
+                // Its log-probability is still that among all of them: 39 - j below the largest, which has 1 - 1/e.
+                CHECK(near(logprob, token - 39 + std::log(1 - std::exp(-1.0)), 1e-5));
+            }
+            CHECK(*drawn.rbegin() == 32);
+            CHECK((drawn.size() > 1) == (options.temperature > 0));
+        }
+    }
+}
+
+TEST_CASE("sampler: a temperature near 0 takes the likeliest token") {
+    const Model model = random_model(kRound, 5);
+    const auto prompts = random_prompts(kRound, 5, 9);
+    const auto greedy = generate(model, prompts, options_with(0, 10));
+    for (float temperature : {1e-30f, 1e-38f, 1e-40f, std::numeric_limits<float>::denorm_min()}) {
+        const auto cold = generate(model, prompts, options_with(temperature, 10));
+        for (size_t i = 0; i < prompts.size(); i++) CHECK(cold[i].tokens == greedy[i].tokens);
+    }
+}
+
+TEST_CASE("sampler: weights that overflow are an error that says so, not an answer") {
+    Model model = random_model(kRound, 5);
+    model.each_tensor([&](const std::string& name, const std::vector<size_t>& shape, float* data) {
+        if (name != "model.norm.weight") return;
+        const std::vector<float> huge(shape[0], 3e38f);
+        model.kernels->upload(data, huge.data(), huge.size() * sizeof(float));
+    });
+    model.pack();
+    for (float temperature : {0.0f, 1.0f})
+        CHECK(contains(error_of([&] {
+                           generate(model, {{1, 2}}, options_with(temperature, 3));
+                       }),
+                       "the model's output after 2 tokens is not a number"));
+}
+
+TEST_CASE("sampler: with a list of stops that is empty, nothing stops it") {
+    const Model model = counting_model();
+    GenerateOptions options = options_with(0, 14);
+    options.stops = std::vector<Token>();
+    const Completion completion = generate(model, {{20}}, options)[0];
+    CHECK(completion.tokens == std::vector<Token>{21, 22, 23, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10});
+    CHECK(!completion.stopped);
 }

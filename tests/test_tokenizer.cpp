@@ -21,10 +21,10 @@ using Pieces = std::vector<std::string>;
 using Tokens = std::vector<Token>;
 using Pair = Tokenizer::Pair;
 
-Pieces cut(std::string_view text) {
+Pieces cut(std::string_view text, PreTokenizer pre_tokenizer = PreTokenizer::gpt2) {
     Pieces pieces;
     for (size_t start = 0, end; start < text.size(); start = end) {
-        end = piece_end(text, start);
+        end = piece_end(pre_tokenizer, text, start);
         REQUIRE(end > start);
         pieces.emplace_back(text.substr(start, end - start));
     }
@@ -93,7 +93,7 @@ Tokens naive_encode(const std::vector<Pair>& merges, Tokens ids) {
 }  // namespace
 
 TEST_CASE("character classes") {
-    // The number of code points, from Python's unicodedata 14.0.0.
+    // The number of code points, from Python's unicodedata2 16.0.0.
     size_t letters = 0, numbers = 0, marks = 0;
     for (char32_t c = 0; c <= 0x10FFFF; c++) {
         letters += is_letter(c);
@@ -101,9 +101,9 @@ TEST_CASE("character classes") {
         marks += is_mark(c);
         if (is_letter(c) + is_number(c) + is_space(c) + is_mark(c) > 1) FAIL("two classes: ", uint32_t(c));
     }
-    CHECK(letters == 131756);
-    CHECK(numbers == 1791);
-    CHECK(marks == 2408);
+    CHECK(letters == 141028);
+    CHECK(numbers == 1911);
+    CHECK(marks == 2501);
     for (char32_t c : {U'a', U'Z', U'ª', U'é', U'Ω', U'漢', U'ǅ', U'ʰ', char32_t(0x3134A)}) CHECK(is_letter(c));
     for (char32_t c : {U'@', U'[', U'`', U'{', U'_', U'×', char32_t(0x301), char32_t(0x1F600), kBadByte})
         CHECK_FALSE(is_letter(c));
@@ -138,6 +138,34 @@ TEST_CASE("cutting text into pieces: worked examples") {
     CHECK(cut("a\xFF\xE2\x82 b\x80") == Pieces{"a", "\xFF\xE2\x82", " b", "\x80"});
 }
 
+TEST_CASE("cutting text into pieces as SmolLM2 and Llama 3 do: worked examples") {
+    // What Hugging Face's tokenizers 0.23.3 makes of these texts.
+    auto llama3 = [](const char* text) { return cut(text, PreTokenizer::llama3); };
+    auto smollm = [](const char* text) { return cut(text, PreTokenizer::smollm); };
+    CHECK(llama3("I'LL say it'S don't '\u017fo we'Ve") == Pieces{"I", "'LL", " say", " it", "'S", " don", "'t", " '", "\u017fo", " we", "'Ve"});
+    CHECK(llama3("a1234567 8") == Pieces{"a", "123", "456", "7", " ", "8"});
+    CHECK(llama3("  two  spaces\n\n \n x") == Pieces{" ", " two", " ", " spaces", "\n\n \n", " x"});
+    CHECK(llama3("tab\tx !!\n\n?") == Pieces{"tab", "\tx", " !!\n\n", "?"});
+    CHECK(llama3("price: $12.50") == Pieces{"price", ":", " $", "12", ".", "50"});
+    CHECK(llama3("_under_score\u3000wide") == Pieces{"_under", "_score", "\u3000wide"});
+    CHECK(llama3("\u00bd\u0663\u2167\u3007 1") == Pieces{"\u00bd\u0663\u2167", "\u3007", " ", "1"});
+    CHECK(llama3("e\u0301a\u0301") == Pieces{"e", "\u0301a", "\u0301"});
+    CHECK(llama3("a \r\nb  ") == Pieces{"a", " \r\n", "b", "  "});
+    CHECK(llama3("\u00a0x \u00a0y") == Pieces{"\u00a0x", " ", "\u00a0y"});
+    CHECK(llama3(".\r\n\r\n.") == Pieces{".\r\n\r\n", "."});
+    CHECK(llama3("'l 'v 'r") == Pieces{"'l", " '", "v", " '", "r"});
+    CHECK(llama3("x\t1") == Pieces{"x", "\t", "1"});
+    CHECK(smollm("in 2024, 3 cats") == Pieces{"in", " ", "2", "0", "2", "4", ",", " ", "3", " cats"});
+    CHECK(smollm("a  1") == Pieces{"a", "  ", "1"});
+    CHECK(smollm("  12  b 3") == Pieces{"  ", "1", "2", " ", " b", " ", "3"});
+    CHECK(smollm("it's \u00bd\u0663x") == Pieces{"it", "'s", " ", "\u00bd", "\u0663", "x"});
+    CHECK(smollm("x1's2") == Pieces{"x", "1", "'s", "2"});
+    CHECK(smollm("1\n\n2") == Pieces{"1", "\n\n", "2"});
+    CHECK(llama3("x'\u017fy x's") == Pieces{"x", "'\u017f", "y", " x", "'s"});
+    CHECK(llama3("a\xFF\xFF b") == Pieces{"a", "\xFF\xFF", " b"});
+    CHECK(cut("a b", PreTokenizer::no_split) == Pieces{"a b"});
+}
+
 TEST_CASE("cutting ASCII as the regular expression itself does") {
     const std::regex pattern(R"('s|'t|'re|'ve|'m|'ll|'d| ?[A-Za-z]+| ?[0-9]+| ?[^\sA-Za-z0-9]+|\s+(?!\S)|\s+)");
     Rng rng(3);
@@ -147,6 +175,26 @@ TEST_CASE("cutting ASCII as the regular expression itself does") {
         for (std::sregex_iterator match(text.begin(), text.end(), pattern), end; match != end; ++match)
             expected.push_back(match->str());
         REQUIRE(cut(text) == expected);
+    }
+}
+
+TEST_CASE("cutting ASCII as Llama 3's and SmolLM2's regular expressions themselves do") {
+    const std::regex llama3(
+        R"('[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD]|[^\r\nA-Za-z0-9]?[A-Za-z]+|[0-9]{1,3})"
+        R"(| ?[^\sA-Za-z0-9]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)");
+    // Each digit alone; a digit ends the text before it.
+    const std::regex smollm(
+        R"([0-9]|'s|'t|'re|'ve|'m|'ll|'d| ?[A-Za-z]+| ?[^\sA-Za-z0-9]+|\s+(?![^\s0-9])|\s+)");
+    Rng rng(4);
+    for (int i = 0; i < 3000; i++) {
+        std::string text = random_text(rng, "    \n\n\r\t'''stremvldaBZTL019!.<|_\x01", 24);
+        for (bool digits_alone : {false, true}) {
+            const std::regex& pattern = digits_alone ? smollm : llama3;
+            Pieces expected;
+            for (std::sregex_iterator match(text.begin(), text.end(), pattern), end; match != end; ++match)
+                expected.push_back(match->str());
+            REQUIRE(cut(text, digits_alone ? PreTokenizer::smollm : PreTokenizer::llama3) == expected);
+        }
     }
 }
 

@@ -47,6 +47,17 @@ inline bool valid_utf8(std::string_view text, size_t* bad_offset = nullptr) {
     return true;
 }
 
+// The length of the text without a character at its end that further bytes could still complete.
+inline size_t complete_utf8(std::string_view text) {
+    for (size_t back = 1; back <= 3 && back <= text.size(); back++) {
+        const auto byte = static_cast<unsigned char>(text[text.size() - back]);
+        if ((byte & 0xC0) == 0x80) continue;
+        const size_t length = byte < 0xC2 || byte > 0xF4 ? 1 : byte >= 0xF0 ? 4 : byte >= 0xE0 ? 3 : 2;
+        return length > back ? text.size() - back : text.size();
+    }
+    return text.size();
+}
+
 // Replaces each bad byte by U+FFFD, the replacement character.
 inline std::string repair_utf8(std::string_view text) {
     std::string repaired;

@@ -2,18 +2,24 @@
 // the tokenizer's files, so that `transformers` loads our models and cai loads Llama-family ones.
 #pragma once
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "../base/progress.h"
 #include "../nn/weights.h"
 #include "hf_config.h"
+#include "model_source.h"
 #include "replace_directory.h"
 #include "safetensors.h"
+#include "sharded_weights.h"
 #include "tokenizer_json.h"
 
 namespace cai {
+
+// ---- reading
 
 // Host weights as tensors, each named with `prefix`.
 inline std::vector<NamedTensor> name_tensors(const Config& config, std::vector<float>& host,
@@ -26,93 +32,146 @@ inline std::vector<NamedTensor> name_tensors(const Config& config, std::vector<f
     return tensors;
 }
 
-// Checks that the file holds every tensor of this configuration with the right shape.
-inline void check_shapes(const Safetensors& file, const Config& config, const std::string& prefix) {
-    expects(static_cast<size_t>(config.layers) <= file.entries.size(), file.where, ": holds ", file.entries.size(),
+// Checks that a file holds every tensor of this configuration with the right shape.
+inline void check_shapes(const std::string& where, const TensorShapes& shapes, const Config& config,
+                         const std::string& prefix) {
+    expects(static_cast<size_t>(config.layers) <= shapes.size(), where, ": holds ", shapes.size(),
             " tensors, too few for the ", config.layers, " layers of config.json");
     for (const Tensor& tensor : list_tensors(config)) {
-        auto found = file.entries.find(prefix + tensor.name);
-        expects(found != file.entries.end(), file.where, ": tensor ", prefix, tensor.name, " of shape ",
-                shape_text(tensor.shape), " is missing; config.json asks for it");
-        expects(found->second.shape == tensor.shape, file.where, ": tensor ", prefix, tensor.name, " has the shape ",
-                shape_text(found->second.shape), ", but config.json asks for ", shape_text(tensor.shape));
+        auto found = shapes.find(prefix + tensor.name);
+        expects(found != shapes.end(), where, ": tensor ", prefix, tensor.name, " of shape ", shape_text(tensor.shape),
+                " is missing; config.json asks for it");
+        expects(found->second == tensor.shape, where, ": tensor ", prefix, tensor.name, " has the shape ",
+                shape_text(found->second), ", but config.json asks for ", shape_text(tensor.shape));
     }
 }
 
 // Collects the weights from a file whose shapes have been checked.
 inline std::vector<float> collect_tensors(const Config& config, const Safetensors& file, const std::string& prefix) {
     std::vector<float> host(parameter_count(config));
-    for (const NamedTensor& tensor : name_tensors(config, host, prefix)) {
-        std::vector<float> values = file.floats(tensor.name);
-        std::copy(values.begin(), values.end(), host.begin() + (tensor.values - host.data()));
-    }
+    for (const NamedTensor& tensor : name_tensors(config, host, prefix))
+        file.read(tensor.name, host.data() + (tensor.values - host.data()));
     return host;
 }
 
-// Writes a model and its tokenizer into an existing directory; save_model() below does so in one step.
-inline void write_model(const std::filesystem::path& directory, const Model& model, const Tokenizer& tokenizer) {
-    expects(tokenizer.size() <= static_cast<size_t>(model.config.vocab_size), "a tokenizer of ", tokenizer.size(),
-            " tokens does not fit a model of vocab_size ", model.config.vocab_size);
-    write_file(directory / "config.json", config_json(model.config));
-    Json generation = Json::Object{{"bos_token_id", int{kEndOfText}},
-                                   {"eos_token_id", int{kEndOfText}},
-                                   {"pad_token_id", int{kPad}},
-                                   {"do_sample", true},
-                                   {"transformers_version", "4.45.0"}};
-    if (!model.config.score_head) write_file(directory / "generation_config.json", dump(generation, 2) + "\n");
-    write_tokenizer(directory, tokenizer);
-    std::vector<float> host = model.parameters.download();
-    write_safetensors(directory / "model.safetensors", name_tensors(model.config, host, ""));
-}
-
-// The configuration alone, without the weights.
-inline Config load_config(std::filesystem::path directory) {
-    directory = find_checkpoint(directory);
-    expects(std::filesystem::is_directory(directory), directory, ": there is no such model directory");
-    const std::filesystem::path path = directory / "config.json";
-    const std::filesystem::path newest = directory / "rl-cai";  // if the directory is a run
-    expects(std::filesystem::exists(path), directory, ": not a model directory: it has no config.json",
-            std::filesystem::exists(newest) ? "; did you mean " + newest.string() + "?" : "");
-    return parse_config(read_file(path), path.string());
-}
-
-// Loads a model, ours or from Hugging Face, packed and ready for forward().
-inline Model load_model(const Kernels& kernels, std::filesystem::path directory) {
+// Opens a Hugging Face directory. Without weights in it, the source has no shapes.
+inline ModelSource open_folder(const std::filesystem::path& directory) {
     namespace fs = std::filesystem;
-    directory = find_checkpoint(directory);
-    const Config config = load_config(directory);
-    const fs::path path = directory / "model.safetensors", index = directory / "model.safetensors.index.json";
-    expects(
-        fs::exists(path) || !fs::exists(index), index,
-        ": the weights are split over several files, which cai does not read; save them as one, in transformers with "
-        "save_pretrained(directory, max_shard_size=\"100GB\")");
-    expects(fs::exists(path), directory,
+    const fs::path path = directory / "config.json";
+    const fs::path newest = directory / "rl-cai";  // if the directory is a run
+    expects(fs::exists(path), directory, ": not a model directory: it has no config.json",
+            fs::exists(newest) ? "; did you mean " + newest.string() + "?" : "");
+    const Json json = read_json(path);
+    ModelSource source;
+    source.where = directory.string();
+    source.config = parse_config(json, path.string());
+    source.generation = read_generation(directory, json, source.config.vocab_size);
+    source.tokenizer = [directory] { return read_tokenizer(directory); };
+    const std::shared_ptr<const ShardedWeights> weights = open_weights(directory);
+    if (!weights) return source;
+    source.where = weights->where;
+    source.shapes = weights->shapes();
+    source.read = [weights](const std::string& name, float* to) { weights->read(name, to); };
+    // As transformers 5: a head of its own is used even where config.json says that the table is the head.
+    if (source.config.tied && !source.config.score_head && source.shapes.count("lm_head.weight") &&
+        !weights->equal("lm_head.weight", "model.embed_tokens.weight")) {
+        source.config.tied = false;
+        warn(concat(path,
+                    ": \"tie_word_embeddings\" is true, but lm_head.weight differs from the embedding table; the ",
+                    "head is used as it is"));
+    }
+    return source;
+}
+
+// Opens a file that is a whole model, by its first bytes or its name's ending: the place for further formats.
+// tokenizer: where the tokenizer is, for formats that keep it in a file of its own.
+inline ModelSource open_file(const std::filesystem::path& path, const std::filesystem::path& tokenizer) {
+    (void)tokenizer;
+    fail(kBadInput, path, ": a file, and not the folder of a model",
+         path.extension() == ".safetensors" ? "; name the folder that it lies in, with config.json beside it" : "");
+}
+
+// Opens a model of any format that cai reads: a Hugging Face directory, or a file.
+inline ModelSource open_model(std::filesystem::path path, const std::filesystem::path& tokenizer = {}) {
+    path = find_checkpoint(path);
+    expects(std::filesystem::exists(path), path, ": there is no such model directory");
+    return std::filesystem::is_directory(path) ? open_folder(path) : open_file(path, tokenizer);
+}
+
+// The configuration alone. Of a directory, what config.json says.
+inline Config load_config(std::filesystem::path path) {
+    path = find_checkpoint(path);
+    const std::filesystem::path file = path / "config.json";
+    return std::filesystem::exists(file) ? parse_config(read_file(file), file.string()) : open_model(path).config;
+}
+
+// Checks that a source holds all tensors of its configuration, in the right shapes, and no others.
+inline void check_source(const ModelSource& source) {
+    const Config& config = source.config;
+    expects(source.read != nullptr, source.where,
             ": holds no model.safetensors; run the stage that makes it with --force");
-    const Safetensors file = read_safetensors(path);
-    check_shapes(file, config, "");
+    check_shapes(source.where, source.shapes, config, "");
     std::set<std::string> known;
     for (const Tensor& tensor : list_tensors(config)) known.insert(tensor.name);
-    for (const auto& [name, entry] : file.entries) {
+    for (const auto& [name, shape] : source.shapes) {
         // Old files include the RoPE frequencies, and some a second copy of a tied table.
         bool redundant = name.ends_with("rotary_emb.inv_freq") || (config.tied && name == "lm_head.weight");
-        expects(known.count(name) || redundant, path, ": tensor ", name, " of shape ", shape_text(entry.shape),
+        expects(known.count(name) || redundant, source.where, ": tensor ", name, " of shape ", shape_text(shape),
                 " has no place in the model that config.json describes");
     }
-    Model model(kernels, config);
-    model.parameters.upload(collect_tensors(config, file, ""));
-    model.pack();
+}
+
+// Reads a tensor to memory that holds the product of its shape. Errors: it holds NaN or infinity.
+inline void read_finite(const ModelSource& source, const std::string& name, float* to) {
+    source.read(name, to);
+    uint32_t infinite = 0;  // an exponent of all ones is NaN or infinity
+    const size_t count = element_count(source.shapes.at(name));
+    for (size_t i = 0; i < count; i++)
+        infinite |= static_cast<uint32_t>((std::bit_cast<uint32_t>(to[i]) & 0x7f800000u) == 0x7f800000u);
+    expects(!infinite, source.where, ": tensor ", name, " holds NaN or infinity, so the model is of no use; fetch it ",
+            "again, or save it in float32 if its numbers are too large for float16");
+}
+
+// Loads a model, packed and ready for forward(). Errors: those of check_source() and read_finite().
+inline Model load_model(const Kernels& kernels, const ModelSource& source, Use use = Use::training) {
+    check_source(source);
+    Model model(kernels, source.config, use);
+    model.fill([&](const std::string& name, float* to) { read_finite(source, name, to); });
     return model;
+}
+inline Model load_model(const Kernels& kernels, const std::filesystem::path& path, Use use = Use::training) {
+    return load_model(kernels, open_model(path), use);
 }
 
 // The tokenizer of a model. Errors: it has more tokens than the model, among others.
-inline Tokenizer load_tokenizer(std::filesystem::path directory) {
-    directory = find_checkpoint(directory);
-    const Config config = load_config(directory);
-    Tokenizer tokenizer = read_tokenizer(directory);
-    expects(tokenizer.size() <= static_cast<size_t>(config.vocab_size), directory, ": tokenizer.json has ",
-            tokenizer.size(), " tokens, but config.json a vocab_size of ", config.vocab_size,
+inline Tokenizer load_tokenizer(const ModelSource& source) {
+    Tokenizer tokenizer = source.tokenizer();
+    expects(tokenizer.size() <= static_cast<size_t>(source.config.vocab_size), source.where, ": its tokenizer has ",
+            tokenizer.size(), " tokens, but the model a vocab_size of ", source.config.vocab_size,
             "; they are from different models");
     return tokenizer;
+}
+inline Tokenizer load_tokenizer(const std::filesystem::path& path) { return load_tokenizer(open_model(path)); }
+
+// ---- writing
+
+// Writes a model and its tokenizer into an existing directory. tensors: all of the configuration.
+inline void write_model_files(const std::filesystem::path& directory, const Config& config,
+                              const std::vector<NamedTensor>& tensors, const Tokenizer& tokenizer,
+                              const Generation& generation) {
+    expects(tokenizer.size() <= static_cast<size_t>(config.vocab_size), "a tokenizer of ", tokenizer.size(),
+            " tokens does not fit a model of vocab_size ", config.vocab_size);
+    write_file(directory / "config.json", config_json(config, generation));
+    if (!config.score_head) write_file(directory / "generation_config.json", generation_json(generation));
+    write_tokenizer(directory, tokenizer);
+    write_safetensors(directory / "model.safetensors", tensors);
+}
+
+// The same of a model in memory; save_model() below does so in one step.
+inline void write_model(const std::filesystem::path& directory, const Model& model, const Tokenizer& tokenizer) {
+    model.expect_plain_weights();
+    std::vector<float> host = model.parameters.download();
+    write_model_files(directory, model.config, name_tensors(model.config, host, ""), tokenizer, our_generation());
 }
 
 // Saves a finished model. The whole directory is replaced, which deletes any training state in it.

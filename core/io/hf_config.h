@@ -7,8 +7,8 @@
 #include "../base/format.h"
 #include "../base/json.h"
 #include "../base/numbers.h"
-#include "../lm/special_tokens.h"
 #include "../nn/config.h"
+#include "generation_config.h"
 
 namespace cai {
 
@@ -19,10 +19,22 @@ inline Json real(float value) {
     return Json::real(number);
 }
 
+// "rope_scaling" in config.json; null without one.
+inline Json rope_scaling_json(const RopeScaling& scaling) {
+    if (scaling.kind == RopeScaling::Kind::none) return Json();
+    if (scaling.kind == RopeScaling::Kind::linear)
+        return Json::Object{{"rope_type", "linear"}, {"factor", real(scaling.factor)}};
+    return Json::Object{{"rope_type", "llama3"},
+                        {"factor", real(scaling.factor)},
+                        {"low_freq_factor", real(scaling.low_frequency)},
+                        {"high_freq_factor", real(scaling.high_frequency)},
+                        {"original_max_position_embeddings", scaling.original_context}};
+}
+
 // Writes every key for which LlamaConfig has a default, since those defaults describe another model. transformers 4 and
 // 5 both read the legacy keys rope_theta, rope_scaling and torch_dtype. A score model is a
 // LlamaForSequenceClassification with one label, which pools at the last token that is not <|pad|>.
-inline std::string config_json(const Config& c) {
+inline std::string config_json(const Config& c, const Generation& generation = our_generation()) {
     Json json = Json::Object{
         {"architectures", Json::Array{c.score_head ? "LlamaForSequenceClassification" : "LlamaForCausalLM"}},
         {"model_type", "llama"},
@@ -37,16 +49,16 @@ inline std::string config_json(const Config& c) {
         {"max_position_embeddings", c.context},
         {"rms_norm_eps", real(c.norm_eps)},
         {"rope_theta", real(c.rope_theta)},
-        {"rope_scaling", Json()},
+        {"rope_scaling", rope_scaling_json(c.rope_scaling)},
         {"tie_word_embeddings", c.tied},
         {"attention_bias", false},
         {"attention_dropout", Json::real(0)},
         {"mlp_bias", false},
         {"initializer_range", Json::real(0.02)},
         {"use_cache", true},
-        {"bos_token_id", int{kEndOfText}},
-        {"eos_token_id", int{kEndOfText}},
-        {"pad_token_id", int{kPad}},
+        {"bos_token_id", token_json(generation.bos)},
+        {"eos_token_id", tokens_json(generation.stops)},
+        {"pad_token_id", token_json(generation.pad)},
         {"torch_dtype", "float32"},
         {"transformers_version", "4.45.0"},
     };
@@ -58,85 +70,142 @@ inline std::string config_json(const Config& c) {
     return dump(json, 2) + "\n";
 }
 
-// The inverse, for any config.json of the Llama family. Features that this model cannot compute are
-// errors that name them. `where` opens every error message.
-inline Config parse_config(const std::string& text, const std::string& where) {
-    Json json = parse_json(text, where);
-    expects(json.is_object(), where, ": not a JSON object");
-    auto string_at = [&](const char* key) {
-        const Json* value = json.find(key);
-        return value && value->is_string() ? value->string() : std::string();
-    };
-    std::string architecture = "(none)";
-    if (const Json* list = json.find("architectures"); list && list->is_array() && !list->array().empty())
-        if (list->array()[0].is_string()) architecture = list->array()[0].string();
-    expects(string_at("model_type") == "llama" &&
-                (architecture == "LlamaForCausalLM" || architecture == "LlamaForSequenceClassification"),
-            where, ": cannot run the architecture ", architecture, " (model_type \"", string_at("model_type"),
-            "\"); cai runs LlamaForCausalLM and LlamaForSequenceClassification");
+// The members of config.json, with the checks that every kind of them needs.
+struct ConfigReader {
+    const Json& json;
+    const std::string& where;  // opens every error message
 
-    auto whole = [&](const char* key, std::optional<int> absent = {}) {
+    const Json* find(const char* key) const {
         const Json* value = json.find(key);
-        if ((!value || value->is_null()) && absent) return *absent;
+        return value && !value->is_null() ? value : nullptr;
+    }
+    std::string string(const char* key) const {
+        const Json* value = find(key);
+        return value && value->is_string() ? value->string() : "";
+    }
+    int whole(const char* key, std::optional<int> absent = {}) const {
+        const Json* value = find(key);
+        if (!value && absent) return *absent;
         expects(value && value->is_number() && value->number() >= 1 && value->number() <= 0x1p30 &&
                     value->number() == std::floor(value->number()),
                 where, ": \"", key, "\" is missing or not a whole number above 0");
         return static_cast<int>(value->number());
-    };
-    auto positive = [&](const Json& object, const char* key, float absent) {
-        const Json* value = object.find(key);
-        if (!value || value->is_null()) return absent;
-        expects(value->is_number() && value->number() > 0, where, ": \"", key, "\" is not a number above 0");
+    }
+    float positive(const char* key, std::optional<float> absent = {}) const {
+        const Json* value = find(key);
+        if (!value && absent) return *absent;
+        expects(value && value->is_number() && value->number() > 0, where, ": \"", key,
+                "\" is missing or not a number above 0");
         return static_cast<float>(value->number());
-    };
-    auto flag = [&](const char* key) {
-        const Json* value = json.find(key);
-        if (!value || value->is_null()) return false;
-        expects(value->is_boolean(), where, ": \"", key, "\" is neither true nor false");
-        return value->boolean();
-    };
+    }
+    bool flag(const char* key) const {
+        const Json* value = find(key);
+        expects(!value || value->is_boolean(), where, ": \"", key, "\" is neither true nor false");
+        return value && value->boolean();
+    }
+};
 
+// Which class of transformers the weights belong to; true: one with a score head. Mistral is Llama where its window is
+// no shorter than the context. Errors: it is none that cai runs.
+inline bool check_architecture(const ConfigReader& file) {
+    const std::string& where = file.where;
+    const std::string type = file.string("model_type");
+    std::string architecture = "(none)";
+    if (const Json* list = file.find("architectures"); list && list->is_array() && !list->array().empty())
+        if (list->array()[0].is_string()) architecture = list->array()[0].string();
+    const std::string family = type == "llama" ? "Llama" : "Mistral";
+    const bool known = type == "llama" || type == "mistral",
+               scores = architecture == family + "ForSequenceClassification";
+    expects(known && (scores || architecture == family + "ForCausalLM" || architecture == "(none)"), where,
+            ": cannot run the architecture ", architecture, " (model_type \"", type,
+            "\"); cai runs LlamaForCausalLM and LlamaForSequenceClassification, and Mistral's where it is the same");
+    if (type == "mistral") {
+        const Json* given = file.json.find("sliding_window");
+        const int context = file.whole("max_position_embeddings");
+        const int window = given && given->is_null() ? context : file.whole("sliding_window", 4096);
+        expects(window >= context, where, ": its attention has a sliding window of ", window,
+                " tokens, shorter than its context of ", context, ", which cai does not support");
+    }
+    return scores;
+}
+
+// RoPE's base and scaling, by the rules of transformers 5: rope_scaling, of version 4, is taken instead of
+// rope_parameters, of version 5; the base in the one that is taken goes before a top-level rope_theta.
+inline void read_rope(const ConfigReader& file, Config& c) {
+    const std::string& where = file.where;
+    const Json* rope = nullptr;
+    std::string key;
+    for (const char* name : {"rope_parameters", "rope_scaling"}) {
+        const Json* value = file.find(name);
+        if (!value) continue;
+        expects(value->is_object(), where, ": \"", name, "\" is not a JSON object");
+        if (!value->object().empty()) rope = value, key = name;
+    }
+    c.rope_theta = file.positive("rope_theta", 10000);
+    if (!rope) return;
+    const std::string rope_where = where + ": \"" + key + "\"";
+    const ConfigReader parameters{*rope, rope_where};
+    c.rope_theta = parameters.positive("rope_theta", c.rope_theta);
+    const Json* type = parameters.find("rope_type");
+    if (!type) type = parameters.find("type");
+    RopeScaling& scaling = c.rope_scaling;
+    if (!type || *type == "default") return;
+    expects(*type == "linear" || *type == "llama3", rope_where, " of type ", dump(*type),
+            " is not supported; cai knows default, linear and llama3");
+    scaling.kind = *type == "linear" ? RopeScaling::Kind::linear : RopeScaling::Kind::llama3;
+    scaling.factor = parameters.positive("factor");
+    if (scaling.kind == RopeScaling::Kind::linear) return;
+    scaling.low_frequency = parameters.positive("low_freq_factor");
+    scaling.high_frequency = parameters.positive("high_freq_factor");
+    scaling.original_context =
+        file.whole("original_max_position_embeddings", parameters.whole("original_max_position_embeddings", c.context));
+}
+
+// The inverse of config_json(), for any config.json of the Llama family. Features that this model cannot compute are
+// errors that name them. `where` opens every error message.
+inline Config parse_config(const Json& json, const std::string& where) {
+    expects(json.is_object(), where, ": not a JSON object");
+    const ConfigReader file{json, where};
     Config c;
-    c.vocab_size = whole("vocab_size");
-    c.width = whole("hidden_size");
-    c.ff = whole("intermediate_size");
-    c.layers = whole("num_hidden_layers");
-    c.heads = whole("num_attention_heads");
-    c.kv_heads = whole("num_key_value_heads", c.heads);
-    c.head_dim = whole("head_dim", c.width / c.heads);
-    c.context = whole("max_position_embeddings");
-    c.norm_eps = positive(json, "rms_norm_eps", 1e-6f);
-    c.rope_theta = positive(json, "rope_theta", 10000);
-    c.tied = flag("tie_word_embeddings");
-    c.score_head = architecture == "LlamaForSequenceClassification";
+    c.score_head = check_architecture(file);
+    c.vocab_size = file.whole("vocab_size");
+    c.width = file.whole("hidden_size");
+    c.ff = file.whole("intermediate_size");
+    c.layers = file.whole("num_hidden_layers");
+    c.heads = file.whole("num_attention_heads");
+    c.kv_heads = file.string("model_type") == "mistral" && !json.find("num_key_value_heads")
+                     ? 8
+                     : file.whole("num_key_value_heads", c.heads);
+    c.head_dim = file.whole("head_dim", c.width / c.heads);
+    c.context = file.whole("max_position_embeddings");
+    c.norm_eps = file.positive("rms_norm_eps", 1e-6f);
+    c.tied = file.flag("tie_word_embeddings");
+    read_rope(file, c);
     try {
         validate(c);
     } catch (const Error& error) {
         fail(error.status, where, ": ", error.what());
     }
-
-    for (const char* key : {"rope_scaling", "rope_parameters"}) {  // transformers 4 and 5
-        const Json* rope = json.find(key);
-        if (!rope || !rope->is_object()) continue;
-        const Json* type = rope->find("rope_type");
-        if (!type) type = rope->find("type");
-        expects(!type || (type->is_string() && type->string() == "default"), where, ": \"", key, "\" of type ",
-                type ? dump(*type) : "", " is not supported; cai knows plain RoPE only");
-        c.rope_theta = positive(*rope, "rope_theta", c.rope_theta);
-    }
     for (const char* key : {"attention_bias", "mlp_bias", "rope_interleaved"})
-        expects(!flag(key), where, ": \"", key, "\": true is not supported");
-    if (std::string activation = string_at("hidden_act"); !activation.empty())
+        expects(!file.flag(key), where, ": \"", key, "\": true is not supported");
+    for (const Json* object : {&json, file.find("rope_parameters"), file.find("rope_scaling")})
+        if (const Json* share = object ? object->find("partial_rotary_factor") : nullptr)
+            expects(share->is_null() || *share == 1, where,
+                    ": \"partial_rotary_factor\" other than 1 is not supported");
+    if (std::string activation = file.string("hidden_act"); !activation.empty())
         expects(activation == "silu", where, ": hidden_act \"", activation, "\" is not supported, only \"silu\" is");
-    const Json* quantization = json.find("quantization_config");
-    expects(!quantization || quantization->is_null(), where, ": quantized weights are not supported");
+    expects(!file.find("quantization_config"), where, ": quantized weights are not supported");
     if (c.score_head) {
-        const Json* labels = json.find("id2label");
-        size_t count = labels && labels->is_object() ? labels->object().size() : 2;  // transformers' default
+        const Json* labels = file.find("id2label");
+        const size_t count =
+            labels && labels->is_object() ? labels->object().size() : static_cast<size_t>(file.whole("num_labels", 2));
         expects(count == 1, where, ": a classifier of ", count,
-                " labels; a score model has one, named in \"id2label\"");
+                " labels; a score model has one, named in \"id2label\" or counted in \"num_labels\"");
     }
     return c;
+}
+inline Config parse_config(const std::string& text, const std::string& where) {
+    return parse_config(parse_json(text, where), where);
 }
 
 }  // namespace cai

@@ -12,11 +12,14 @@
 
 namespace cai {
 
+using TensorShapes = std::map<std::string, std::vector<size_t>>;  // by name
+
 struct ModelSource {
     std::string where;                                  // the path, for error messages
     Config config;
-    std::map<std::string, std::vector<size_t>> shapes;  // of each tensor in the file, by name
-    // Writes the values of a tensor, converted to floats, to memory that holds the product of its shape.
+    TensorShapes shapes;  // of each tensor in the file
+    // Writes the values of a tensor, converted to floats, to memory that holds the product of its shape. Called by
+    // several threads at once.
     std::function<void(const std::string& name, float* to)> read;
     std::function<Tokenizer()> tokenizer;               // errors: there is none, or it is of a kind that cai cannot run
     Generation generation;

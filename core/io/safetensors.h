@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "../base/json.h"
+#include "mapped_file.h"
 
 namespace cai {
 
@@ -75,40 +76,54 @@ struct Safetensors {
         std::vector<size_t> shape;
         size_t begin, end;  // in `content`
     };
-    std::string where;    // the path, for error messages
-    std::string content;  // the whole file
+    std::string where;         // the path, for error messages
+    std::string_view content;  // the whole file
+    MappedFile file;           // which holds it
     std::map<std::string, Entry> entries;
 
-    // The values of a tensor in F32, BF16 or F16, as floats.
-    std::vector<float> floats(const std::string& name) const {
+    const Entry& entry(const std::string& name) const {
         auto found = entries.find(name);
         expects(found != entries.end(), where, ": tensor ", name, " is missing");
-        const Entry& entry = found->second;
-        const char* data = content.data() + entry.begin;
-        size_t bytes = entry.end - entry.begin;
-        if (entry.dtype == "F32") {
-            std::vector<float> values(bytes / sizeof(float));
-            if (bytes) std::memcpy(values.data(), data, bytes);
-            return values;
+        return found->second;
+    }
+
+    std::map<std::string, std::vector<size_t>> shapes() const {
+        std::map<std::string, std::vector<size_t>> shapes;
+        for (const auto& [name, entry] : entries) shapes[name] = entry.shape;
+        return shapes;
+    }
+
+    // Writes the values of a tensor in F32, BF16 or F16, as floats, to memory that holds the product of its shape.
+    void read(const std::string& name, float* to) const {
+        const Entry& tensor = entry(name);
+        const char* data = content.data() + tensor.begin;
+        const size_t bytes = tensor.end - tensor.begin;
+        if (tensor.dtype == "F32") {
+            if (bytes) std::memcpy(to, data, bytes);
+            return;
         }
-        expects(entry.dtype == "BF16" || entry.dtype == "F16", where, ": tensor ", name, " is ", entry.dtype,
+        expects(tensor.dtype == "BF16" || tensor.dtype == "F16", where, ": tensor ", name, " is ", tensor.dtype,
                 ", but cai reads F32, BF16 and F16; convert it with PyTorch first");
-        std::vector<float> values(bytes / 2);
-        for (size_t i = 0; i < values.size(); i++) {
+        const bool is_float16 = tensor.dtype == "F16";
+        for (size_t i = 0; i < bytes / 2; i++) {
             uint16_t half;
             std::memcpy(&half, data + 2 * i, 2);
-            values[i] = entry.dtype == "F16" ? from_float16(half) : std::bit_cast<float>(uint32_t{half} << 16);
+            to[i] = is_float16 ? from_float16(half) : std::bit_cast<float>(uint32_t{half} << 16);
         }
+    }
+    std::vector<float> floats(const std::string& name) const {
+        std::vector<float> values(element_count(entry(name).shape));
+        read(name, values.data());
         return values;
     }
 
-    // IEEE 754 binary16: sign, 5 bits of exponent with bias 15, 10 bits of fraction.
+    // IEEE 754 binary16: sign, 5 bits of exponent with bias 15, 10 bits of fraction. A float has the same three fields,
+    // with 8 bits of exponent and bias 127: the product corrects the bias, and is exact for subnormals too.
     static float from_float16(uint16_t half) {
-        int exponent = half >> 10 & 31, fraction = half & 1023;
-        float magnitude = exponent == 31  ? (fraction ? NAN : INFINITY)
-                          : exponent == 0 ? std::ldexp(static_cast<float>(fraction), -24)
-                                          : std::ldexp(static_cast<float>(fraction | 1024), exponent - 25);
-        return half >> 15 ? -magnitude : magnitude;
+        const uint32_t magnitude = half & 0x7fffu, sign = uint32_t{half} >> 15 << 31;
+        const float value = magnitude >= 0x7c00 ? std::bit_cast<float>(magnitude << 13 | 0x7f800000u)
+                                                : std::bit_cast<float>(magnitude << 13) * 0x1p112f;
+        return std::bit_cast<float>(std::bit_cast<uint32_t>(value) | sign);
     }
 };
 
@@ -124,7 +139,8 @@ inline size_t bits_of_dtype(const std::string& dtype) {
 }
 
 // Rejects what the reference implementation rejects, in the same order; its error names are in brackets.
-inline Safetensors parse_safetensors(std::string content, const std::string& where) {
+inline Safetensors parse_safetensors(MappedFile memory, const std::string& where) {
+    const std::string_view content = memory.bytes;
     const char* remedy = "; remove its folder and run the stage that wrote it with --force, or fetch it again";
     uint64_t length;
     expects(content.size() >= sizeof length, where, ": truncated: ", content.size(),
@@ -137,7 +153,7 @@ inline Safetensors parse_safetensors(std::string content, const std::string& whe
     const size_t data = sizeof length + length;
 
     // [InvalidHeader, InvalidHeaderDeserialization]
-    Json header = parse_json(std::string_view(content).substr(sizeof length, length), where + ": header");
+    Json header = parse_json(content.substr(sizeof length, length), where + ": header");
     expects(header.is_object(), where, ": the header is not a JSON object");
     auto whole_number = [&](const Json& json, const std::string& name, const char* what) {
         expects(json.is_number() && json.number() >= 0 && json.number() == std::floor(json.number()), where,
@@ -193,12 +209,16 @@ inline Safetensors parse_safetensors(std::string content, const std::string& whe
             " bytes too long: the header says ", data + previous, " bytes, the file has ", content.size(), remedy);
     for (auto& [name, entry] : file.entries) entry.begin += data, entry.end += data;
     file.where = where;
-    file.content = std::move(content);
+    file.content = content;
+    file.file = std::move(memory);
     return file;
+}
+inline Safetensors parse_safetensors(std::string content, const std::string& where) {
+    return parse_safetensors(in_memory(std::move(content)), where);
 }
 
 inline Safetensors read_safetensors(const std::filesystem::path& path) {
-    return parse_safetensors(read_file(path), path.string());
+    return parse_safetensors(map_file(path), path.string());
 }
 
 }  // namespace cai

@@ -9,99 +9,253 @@
 #include <vector>
 
 #include "../base/json.h"
+#include "../lm/generation.h"
 #include "../lm/tokenizer.h"
 
 namespace cai {
 
+// The regular expressions by which files name pre-tokenizers that pre_tokenizer.h writes out by hand.
+inline constexpr const char* kGpt2Pattern =
+    R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
+inline constexpr const char* kLlama3Pattern =
+    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
+
+namespace detail {
+
+inline Json byte_level(bool add_prefix_space, bool trim_offsets, bool use_regex) {
+    return Json::Object{{"type", "ByteLevel"},
+                        {"add_prefix_space", add_prefix_space},
+                        {"trim_offsets", trim_offsets},
+                        {"use_regex", use_regex}};
+}
+
+inline Json pre_tokenizer_json(const TokenizerRules& rules) {
+    switch (rules.pre_tokenizer) {
+        case PreTokenizer::gpt2:
+            return byte_level(rules.add_prefix_space, true, true);
+        case PreTokenizer::no_split:
+            return byte_level(rules.add_prefix_space, true, false);
+        case PreTokenizer::smollm:
+            return Json::Object{
+                {"type", "Sequence"},
+                {"pretokenizers", Json::Array{Json::Object{{"type", "Digits"}, {"individual_digits", true}},
+                                              byte_level(false, true, true)}}};
+        case PreTokenizer::llama3:
+            break;
+    }
+    Json split = Json::Object{{"type", "Split"},
+                              {"pattern", Json::Object{{"Regex", kLlama3Pattern}}},
+                              {"behavior", "Isolated"},
+                              {"invert", false}};
+    return Json::Object{{"type", "Sequence"},
+                        {"pretokenizers", Json::Array{std::move(split), byte_level(false, true, false)}}};
+}
+
+// A post-processor that is there even if it has nothing to add: in place of none, transformers 5 writes one of its own.
+inline Json post_processor_json(const Tokenizer& tokenizer) {
+    const TokenizerRules& rules = tokenizer.rules();
+    Json nothing = byte_level(false, false, true);
+    if (rules.before.empty() && rules.after.empty()) return nothing;
+    Json::Array single, pair;
+    Json::Object tokens;
+    auto add = [&](Json::Array& to, const std::vector<Token>& ids, int type) {
+        for (Token id : ids) {
+            const std::string& name = tokenizer.piece(id);
+            to.push_back(Json::Object{{"SpecialToken", Json::Object{{"id", name}, {"type_id", type}}}});
+            Json token = Json::Object{{"id", name}, {"ids", Json::Array{id}}, {"tokens", Json::Array{name}}};
+            if (Json(tokens).find(name) == nullptr) tokens.push_back({name, std::move(token)});
+        }
+    };
+    auto add_text = [&](Json::Array& to, const char* name, int type) {
+        add(to, rules.before, type);
+        to.push_back(Json::Object{{"Sequence", Json::Object{{"id", name}, {"type_id", type}}}});
+        add(to, rules.after, type);
+    };
+    add_text(single, "A", 0);
+    add_text(pair, "A", 0);
+    add_text(pair, "B", 1);
+    Json around = Json::Object{{"type", "TemplateProcessing"},
+                               {"single", std::move(single)},
+                               {"pair", std::move(pair)},
+                               {"special_tokens", std::move(tokens)}};
+    return Json::Object{{"type", "Sequence"}, {"processors", Json::Array{std::move(nothing), std::move(around)}}};
+}
+
+// How transformers lays out a conversation for a tokenizer with our roles, as encode_document() does. What stands
+// between the generation marks is what TRL's assistant_only_loss trains on.
+inline constexpr const char* kChatTemplate =
+    "{% for message in messages %}"
+    "{% if message['role'] == 'user' %}<|user|>{{ message['content'] }}"
+    "{% elif message['role'] == 'assistant' %}<|assistant|>{% generation %}{{ message['content'] }}"
+    "{% if loop.last and not add_generation_prompt %}<|endoftext|>{% endif %}{% endgeneration %}"
+    "{% else %}{{ raise_exception('the roles are user and assistant') }}{% endif %}{% endfor %}"
+    "{% if add_generation_prompt %}<|assistant|>"
+    "{% elif not messages or messages[-1]['role'] != 'assistant' %}<|endoftext|>{% endif %}";
+
+}  // namespace detail
+
 // Writes tokenizer.json and tokenizer_config.json into the directory for Hugging Face's libraries. (Unlike
-// Tokenizer::encode, they encode the name of a special token in a text as that token.)
-inline void write_tokenizer(const std::filesystem::path& directory, const Tokenizer& tokenizer) {
+// Tokenizer::encode, they encode the name of a special token in a text as that token.) context: the model's, in tokens;
+// 0: the tokenizer is nobody's yet. generation: of a model that does not have our roles.
+inline void write_tokenizer(const std::filesystem::path& directory, const Tokenizer& tokenizer, int context = 0,
+                            const Generation& generation = {}) {
+    const TokenizerRules& rules = tokenizer.rules();
+    expects(!rules.sentencepiece, directory, ": cai does not write SentencePiece's tokenizers as tokenizer.json");
     Json::Array added, merges;
     Json::Object vocabulary;
-    for (Token id = 0; static_cast<size_t>(id) < tokenizer.size(); id++) {
-        const std::string& piece = tokenizer.piece(id);
-        vocabulary.push_back({tokenizer.is_special(id) ? piece : to_alphabet(piece), id});
-        if (tokenizer.is_special(id))
-            added.push_back(Json::Object{{"id", id},
-                                         {"content", piece},
-                                         {"single_word", false},
-                                         {"lstrip", false},
-                                         {"rstrip", false},
-                                         {"normalized", false},
-                                         {"special", true}});
-    }
+    for (Token id = 0; static_cast<size_t>(id) < tokenizer.size(); id++)
+        vocabulary.push_back({tokenizer.spelling(id), id});
+    for (const AddedToken& token : tokenizer.added())
+        added.push_back(Json::Object{{"id", token.id},
+                                     {"content", tokenizer.piece(token.id)},
+                                     {"single_word", false},
+                                     {"lstrip", token.lstrip},
+                                     {"rstrip", token.rstrip},
+                                     {"normalized", token.normalized},
+                                     {"special", token.special}});
     for (auto [left, right] : tokenizer.merges())
-        merges.push_back(to_alphabet(tokenizer.piece(left)) + " " + to_alphabet(tokenizer.piece(right)));
-    auto byte_level = [](bool add_prefix_space) {
-        return Json::Object{
-            {"type", "ByteLevel"}, {"add_prefix_space", add_prefix_space}, {"trim_offsets", true}, {"use_regex", true}};
-    };
+        merges.push_back(tokenizer.spelling(left) + " " + tokenizer.spelling(right));
     Json model = Json::Object{{"type", "BPE"},
                               {"dropout", Json()},
-                              {"unk_token", Json()},
+                              {"unk_token", rules.unknown < 0 ? Json() : Json(tokenizer.spelling(rules.unknown))},
                               {"continuing_subword_prefix", Json()},
                               {"end_of_word_suffix", Json()},
-                              {"fuse_unk", false},
+                              {"fuse_unk", rules.fuse_unknown},
                               {"byte_fallback", false},
-                              {"ignore_merges", false},
+                              {"ignore_merges", rules.ignore_merges},
                               {"vocab", std::move(vocabulary)},
                               {"merges", std::move(merges)}};
-    Json file = Json::Object{{"version", "1.0"},         {"truncation", Json()},
-                             {"padding", Json()},        {"added_tokens", std::move(added)},
-                             {"normalizer", Json()},     {"pre_tokenizer", byte_level(false)},
-                             {"post_processor", Json()}, {"decoder", byte_level(true)},
+    Json file = Json::Object{{"version", "1.0"},
+                             {"truncation", Json()},
+                             {"padding", Json()},
+                             {"added_tokens", std::move(added)},
+                             {"normalizer", Json()},
+                             {"pre_tokenizer", detail::pre_tokenizer_json(rules)},
+                             {"post_processor", detail::post_processor_json(tokenizer)},
+                             {"decoder", detail::byte_level(true, true, true)},
                              {"model", std::move(model)}};
     write_file(directory / "tokenizer.json", dump(file, 2) + '\n');
 
     // With LlamaTokenizer or GPT2Tokenizer here, transformers would silently tokenize differently.
     Json config = Json::Object{{"tokenizer_class", "PreTrainedTokenizerFast"},
-                               {"unk_token", Json()},
+                               {"unk_token", rules.unknown < 0 ? Json() : Json(tokenizer.piece(rules.unknown))},
                                {"clean_up_tokenization_spaces", false},
-                               {"add_prefix_space", false}};
+                               {"add_prefix_space", rules.add_prefix_space}};
+    if (context > 0) config.set("model_max_length", context);
     if (tokenizer.has_roles()) {
         config.set("bos_token", kSpecialNames[kEndOfText]).set("eos_token", kSpecialNames[kEndOfText]);
         config.set("pad_token", kSpecialNames[kPad]);
-        config.set("chat_template",
-                   "{% for message in messages %}"
-                   "{% if message['role'] == 'user' %}<|user|>"
-                   "{% elif message['role'] == 'assistant' %}<|assistant|>"
-                   "{% else %}{{ raise_exception('the roles are user and assistant') }}{% endif %}"
-                   "{{ message['content'] }}{% endfor %}"
-                   "{% if add_generation_prompt %}<|assistant|>{% else %}<|endoftext|>{% endif %}");
+        config.set("chat_template", detail::kChatTemplate);
+    } else {
+        if (generation.bos) config.set("bos_token", tokenizer.piece(*generation.bos));
+        if (!generation.stops.empty()) config.set("eos_token", tokenizer.piece(generation.stops[0]));
+        if (!generation.chat_template.empty()) config.set("chat_template", generation.chat_template);
     }
     write_file(directory / "tokenizer_config.json", dump(config, 2) + '\n');
 }
 
+namespace detail {
+
+// Throws: the file asks for something that cai does not do. name: the key, and in brackets what in its value it is.
+[[noreturn]] inline void unsupported(const std::string& name, const Json* value) {
+    fail(kBadInput, name, " is ", value ? dump(*value).substr(0, 200) : "missing",
+         ", which cai does not support; it reads byte-level BPE with the pre-tokenizers of GPT-2, SmolLM2 and Llama 3");
+}
+
+// The member of an object, or null. Absent, null, "" and false all mean "not used".
+inline const Json* used(const Json& object, const char* key) {
+    const Json* value = object.find(key);
+    const bool unused = !value || value->is_null() || (value->is_string() && value->string().empty()) ||
+                        (value->is_boolean() && !value->boolean());
+    return unused ? nullptr : value;
+}
+inline bool is_type(const Json& json, const char* type) {
+    const Json* name = json.is_object() ? json.find("type") : nullptr;
+    return name && *name == type;
+}
+
+// ByteLevel alone, or after one step that splits the text.
+inline void read_pre_tokenizer(const Json& file, TokenizerRules& rules) {
+    const Json* whole = used(file, "pre_tokenizer");
+    auto supports = [&](bool condition) {
+        if (!condition) unsupported("pre_tokenizer", whole);
+    };
+    supports(whole && whole->is_object());
+    const bool sequence = is_type(*whole, "Sequence");
+    const Json::Array steps = sequence ? (*whole)["pretokenizers"].array() : Json::Array{*whole};
+    supports(steps.size() == 1 || steps.size() == 2);
+    const Json& bytes = steps.back();
+    supports(is_type(bytes, "ByteLevel"));
+    const Json* regex = bytes.find("use_regex");
+    const bool use_regex = !regex || regex->boolean();
+    rules.add_prefix_space = used(bytes, "add_prefix_space");
+    if (steps.size() == 1) {
+        rules.pre_tokenizer = use_regex ? PreTokenizer::gpt2 : PreTokenizer::no_split;
+        return;
+    }
+    const Json& split = steps[0];
+    supports(!rules.add_prefix_space);  // it would put a space before each part of the split text
+    if (is_type(split, "Digits")) {
+        supports(use_regex && used(split, "individual_digits"));
+        rules.pre_tokenizer = PreTokenizer::smollm;
+        return;
+    }
+    supports(is_type(split, "Split") && !use_regex);
+    // The expressions match all of a text: what they match, isolated, is what lies between removed gaps.
+    const bool inverted = used(split, "invert");
+    supports(split["behavior"] == (inverted ? "Removed" : "Isolated"));
+    const Json* pattern = split["pattern"].find("Regex");
+    supports(pattern && (*pattern == kGpt2Pattern || *pattern == kLlama3Pattern));
+    rules.pre_tokenizer = *pattern == kGpt2Pattern ? PreTokenizer::gpt2 : PreTokenizer::llama3;
+}
+
+// What stands around a text: TemplateProcessing, alone or beside ByteLevel, which only changes offsets.
+inline void read_post_processor(const Json& file, TokenizerRules& rules) {
+    const Json* whole = used(file, "post_processor");
+    if (!whole) return;
+    auto supports = [&](bool condition) {
+        if (!condition) unsupported("post_processor", whole);
+    };
+    const Json::Array steps = is_type(*whole, "Sequence") ? (*whole)["processors"].array() : Json::Array{*whole};
+    bool has_template = false;
+    for (const Json& step : steps) {
+        if (is_type(step, "ByteLevel")) continue;
+        supports(is_type(step, "TemplateProcessing") && !has_template);
+        has_template = true;
+        bool after_text = false;
+        for (const Json& part : step["single"].array()) {
+            if (const Json* sequence = part.find("Sequence")) {
+                supports(!after_text && (*sequence)["id"] == "A");
+                after_text = true;
+                continue;
+            }
+            const std::string& name = part["SpecialToken"]["id"].string();
+            for (const Json& id : step["special_tokens"][name]["ids"].array())
+                (after_text ? rules.after : rules.before).push_back(static_cast<Token>(id.integer()));
+        }
+        supports(after_text);
+    }
+}
+
+}  // namespace detail
+
 inline Tokenizer parse_tokenizer(const Json& file) {
+    using detail::used;
     auto supports = [&](bool condition, const Json& object, const char* key) {
-        if (condition) return;
-        const Json* value = object.find(key);
-        fail(kBadInput, key, " is ", value ? dump(*value).substr(0, 200) : "missing",
-             ", which cai does not support; it reads byte-level BPE with GPT-2's pre-tokenizer");
-    };
-    // Absent, null, "" and false all mean "not used".
-    auto unused = [](const Json& object, const char* key) {
-        const Json* value = object.find(key);
-        return !value || value->is_null() || (value->is_string() && value->string().empty()) ||
-               (value->is_boolean() && !value->boolean());
-    };
-    auto byte_level = [](const Json& object, const char* key) {
-        const Json* value = object.find(key);
-        const Json* type = value && value->is_object() ? value->find("type") : nullptr;
-        return type && *type == "ByteLevel";
+        if (!condition) detail::unsupported(key, object.find(key));
     };
     const Json& model = file["model"];
     supports(!model.find("type") || model["type"] == "BPE", model, "type");
-    for (const char* key :
-         {"dropout", "continuing_subword_prefix", "end_of_word_suffix", "byte_fallback", "ignore_merges"})
-        supports(unused(model, key), model, key);
-    supports(unused(file, "normalizer"), file, "normalizer");
-    supports(unused(file, "post_processor") || byte_level(file, "post_processor"), file, "post_processor");
-    supports(byte_level(file, "pre_tokenizer"), file, "pre_tokenizer");
-    const Json& pre_tokenizer = file["pre_tokenizer"];
-    supports(unused(pre_tokenizer, "add_prefix_space"), file, "pre_tokenizer");
-    const Json* use_regex = pre_tokenizer.find("use_regex");
-    supports(!use_regex || use_regex->boolean(), file, "pre_tokenizer");
+    for (const char* key : {"dropout", "continuing_subword_prefix", "end_of_word_suffix", "byte_fallback"})
+        supports(!used(model, key), model, key);
+    supports(!used(file, "normalizer"), file, "normalizer");
+    const Json* decoder = used(file, "decoder");
+    supports(!decoder || detail::is_type(*decoder, "ByteLevel"), file, "decoder");
+    TokenizerRules rules;
+    detail::read_pre_tokenizer(file, rules);
+    detail::read_post_processor(file, rules);
+    rules.ignore_merges = used(model, "ignore_merges");
+    rules.fuse_unknown = used(model, "fuse_unk");
 
     auto token_id = [](const Json& json) {
         int64_t id = json.integer();
@@ -110,30 +264,36 @@ inline Tokenizer parse_tokenizer(const Json& file) {
     };
 
     // Added tokens keep their id in the vocabulary, or follow it.
-    const Json::Object& vocabulary = model["vocab"].object();
     std::unordered_map<std::string, Token> ids;
     std::vector<std::pair<std::string, Token>> names;
-    for (const auto& [text, id] : vocabulary) names.emplace_back(text, token_id(id));
+    for (const auto& [text, id] : model["vocab"].object()) names.emplace_back(text, token_id(id));
     for (const auto& [text, id] : names) ids.emplace(text, id);
-    std::vector<Token> specials;
-    if (!unused(file, "added_tokens"))
+    std::vector<AddedToken> added;
+    if (used(file, "added_tokens"))
         for (const Json& token : file["added_tokens"].array()) {
             Token id = token_id(token["id"]);
             auto [known, is_new] = ids.emplace(token["content"].string(), id);
             expects(known->second == id, "the added token \"", known->first, "\" has two ids, ", id, " and ",
                     known->second);
             if (is_new) names.emplace_back(known->first, id);
-            specials.push_back(id);
+            if (used(token, "single_word"))
+                detail::unsupported(concat("single_word of the added token \"", known->first, "\""), &token);
+            added.push_back({id, !token.find("special") || token["special"].boolean(), !!used(token, "lstrip"),
+                             !!used(token, "rstrip"), !!used(token, "normalized")});
         }
-    std::vector<std::string> pieces(names.size());
+    std::vector<std::string> spellings(names.size());
     std::vector<bool> taken(names.size());
     for (const auto& [text, id] : names) {
         size_t k = static_cast<size_t>(id);
         expects(k < taken.size() && !taken[k], "the ids of ", names.size(), " tokens must be 0 to ", names.size() - 1,
                 ", each once; \"", text, "\" has ", id);
         taken[k] = true;
-        bool special = std::find(specials.begin(), specials.end(), id) != specials.end();
-        pieces[k] = special ? text : from_alphabet(text);
+        spellings[k] = text;
+    }
+    if (const Json* unknown = used(model, "unk_token")) {
+        auto found = ids.find(unknown->string());
+        expects(found != ids.end(), "unk_token is \"", unknown->string(), "\", which is not in the vocabulary");
+        rules.unknown = found->second;
     }
 
     std::vector<Tokenizer::Pair> merges;
@@ -156,11 +316,11 @@ inline Tokenizer parse_tokenizer(const Json& file) {
                 "\" names a token that is not in the vocabulary");
         merges.emplace_back(l->second, r->second);
     }
-    return Tokenizer(std::move(pieces), std::move(merges), specials);
+    return Tokenizer(std::move(spellings), std::move(merges), std::move(added), std::move(rules));
 }
 
-// Reads our own and any other byte-level tokenizer.json with GPT-2's
-// pre-tokenizer; for others, the error names the unsupported feature.
+// Reads our own and any other byte-level tokenizer.json with the pre-tokenizer of GPT-2, SmolLM2 or Llama 3; for
+// others, the error names the unsupported feature.
 inline Tokenizer read_tokenizer(const std::filesystem::path& directory) {
     std::filesystem::path path = directory / "tokenizer.json";
     Json file = read_json(path);

@@ -32,7 +32,7 @@ inline Json load_training_state(std::filesystem::path directory, const Model& mo
             ": holds no training state (state.json), so there is nothing to resume; start the stage again");
     Json state = read_json(directory / "state.json");
     const Safetensors file = read_safetensors(directory / "state.safetensors");
-    for (const char* prefix : {"m.", "v."}) check_shapes(file, model.config, prefix);
+    for (const char* prefix : {"m.", "v."}) check_shapes(file.where, file.shapes(), model.config, prefix);
     optimizer.m.upload(collect_tensors(model.config, file, "m."));
     optimizer.v.upload(collect_tensors(model.config, file, "v."));
     optimizer.step = static_cast<int>(state["optimizer_step"].integer());

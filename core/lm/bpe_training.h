@@ -34,7 +34,7 @@ inline Tokenizer train_bpe(const std::vector<std::string>& texts, size_t vocab_s
     TextMap<int64_t> distinct;
     for (std::string_view text : texts)
         for (size_t start = 0, end; start < text.size(); start = end) {
-            end = piece_end(text, start);
+            end = gpt2_piece_end(text, start);
             std::string_view word = text.substr(start, end - start);
             auto found = distinct.find(word);
             if (found == distinct.end()) found = distinct.emplace(word, 0).first;

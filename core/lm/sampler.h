@@ -8,6 +8,7 @@
 // equal those that forward() computes over the finished text, to the last bit.
 #pragma once
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -36,7 +37,8 @@ struct GenerateOptions {
     SamplingOptions sampling;
     int max_new_tokens = 64;
     uint64_t seed = 1;
-    std::vector<Token> stops;    // a completion ends with one of these; empty: any of the Special tokens
+    std::optional<std::vector<Token>> stops =
+        {};                            // a completion ends with one of these; absent: any of the Special tokens
     std::vector<uint64_t> sample_ids;  // one per prompt; equal prompts and ids draw equal tokens; empty: 0, 1, ...
     size_t slots = 64;           // concurrent sequences; more are faster and take more memory
     bool stoppable = true;  // fail on a stop signal; false for a caller that will soon save its state
@@ -139,6 +141,9 @@ inline std::vector<Completion> generate(const Model& model, const std::vector<st
     expects(options.sample_ids.empty() || options.sample_ids.size() == prompts.size(), "there are ",
             options.sample_ids.size(), " sample ids for ", prompts.size(), " prompts; give one a prompt, or none");
     std::vector<Completion> completions(prompts.size());
+    // A temperature so small that dividing by it would overflow takes the likeliest token all the same.
+    SamplingOptions sampling = options.sampling;
+    if (sampling.temperature > 0) sampling.temperature = std::max(sampling.temperature, 1e-30f);
 
     size_t longest = on_completion ? context : 0;
     for (const auto& prompt : prompts) longest = std::max(longest, prompt.size());
@@ -160,8 +165,8 @@ inline std::vector<Completion> generate(const Model& model, const std::vector<st
     std::vector<uint64_t> keys(slots);
 
     auto is_stop = [&](Token token) {
-        if (options.stops.empty()) return token < kSpecialCount;
-        return std::find(options.stops.begin(), options.stops.end(), token) != options.stops.end();
+        if (!options.stops) return token < kSpecialCount;
+        return std::find(options.stops->begin(), options.stops->end(), token) != options.stops->end();
     };
 
     // Assigns the prompt the free slot with the longest common prefix, or a copy of another
@@ -221,7 +226,7 @@ inline std::vector<Completion> generate(const Model& model, const std::vector<st
         const size_t n = batch.rows.size();
         forward(model, batch, activations, attention);
         model.kernels->sample(drawn.data(), logprobs.data(), activations.logits, keys.data(), n,
-                              static_cast<size_t>(model.config.vocab_size), options.sampling);
+                              static_cast<size_t>(model.config.vocab_size), sampling);
         for (size_t c = 0;; c++) {
             std::vector<Token> targets(n, -1);
             bool any = false;
@@ -243,6 +248,9 @@ inline std::vector<Completion> generate(const Model& model, const std::vector<st
             bool done = sequence.row >= 0;
             if (done && sequence.candidates.empty()) {
                 const Token token = drawn[sequence.row];
+                expects(!std::isnan(logprobs[sequence.row]), "the model's output after ", sequence.tokens.size(),
+                        " tokens is not a number: its weights are damaged, or too large for float32; fetch or train "
+                        "it again");
                 sequence.tokens.push_back(token);
                 completion.tokens.push_back(token);
                 completion.logprobs.push_back(logprobs[sequence.row]);

@@ -7,12 +7,24 @@
 
 namespace cai {
 
+// How rotary positions are stretched beyond the context that a model was first trained on.
+struct RopeScaling {
+    enum class Kind { none, linear, llama3 };
+    Kind kind = Kind::none;
+    float factor = 1;  // linear: every frequency is divided by it; llama3: the low ones (weights.h, rope_frequencies)
+    float low_frequency = 1, high_frequency = 4;  // llama3: turns within original_context that bound "low" and "high"
+    int original_context = 0;                     // llama3: in tokens
+
+    bool operator==(const RopeScaling&) const = default;
+};
+
 struct Config {
     int vocab_size = 0, width = 0, layers = 0, heads = 0, kv_heads = 0, head_dim = 0, ff = 0;
     int context = 0;  // the longest sequence, in tokens
     float rope_theta = 10000, norm_eps = 1e-5f;
     bool tied = true;         // the head multiplies by the embedding table; ignored by a score head
     bool score_head = false;  // one score per row instead of logits
+    RopeScaling rope_scaling = {};
 
     bool operator==(const Config&) const = default;
     int outputs() const { return score_head ? 1 : vocab_size; }
@@ -44,6 +56,12 @@ inline void validate(const Config& c) {
             c.kv_heads, "), since every key-value head serves the same number of query heads");
     expects(c.head_dim % 2 == 0, "model configuration: head_dim is ", c.head_dim,
             " but must be even, since rotary positions turn pairs");
+    if (c.rope_scaling.kind != RopeScaling::Kind::none) positive("the factor of rope scaling", c.rope_scaling.factor);
+    if (c.rope_scaling.kind != RopeScaling::Kind::llama3) return;
+    positive("low_freq_factor", c.rope_scaling.low_frequency);
+    positive("original_max_position_embeddings", c.rope_scaling.original_context);
+    expects(c.rope_scaling.high_frequency > c.rope_scaling.low_frequency, "model configuration: high_freq_factor is ",
+            c.rope_scaling.high_frequency, " but must be above low_freq_factor, ", c.rope_scaling.low_frequency);
 }
 
 // The configuration in the letters of kernels.h; Q = (H+2K)·D is the width of a row of queries, keys and values.

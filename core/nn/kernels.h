@@ -28,7 +28,15 @@ struct SamplingOptions {
     float temperature = 1.0f;  // 0: the most likely token
     int top_k = 0;             // keep the k most likely tokens; 0: all
     float top_p = 1.0f;        // keep the smallest set of tokens with at least this probability
+    int vocabulary = 0;        // draw from the first so many tokens, as many as the tokenizer has; 0: from all V
 };
+
+// How many of the V tokens can be drawn.
+inline size_t drawable(const SamplingOptions& options, size_t V) {
+    return options.vocabulary > 0 && static_cast<size_t>(options.vocabulary) < V
+               ? static_cast<size_t>(options.vocabulary)
+               : V;
+}
 
 struct Kernels {
     const char* name;  // "cpu", "plain" or "cuda"
@@ -122,8 +130,9 @@ struct Kernels {
                              size_t V, float temperature);
 
     // Draws one token per row. keys (N) are counters for the random numbers: the same key and logits give the same
-    // token on every backend. logprob is taken before top-k and top-p, at the sampling temperature (temperature 1 when
-    // greedy).    tokens (N), logprob (N), keys (N) and both outputs on the host; logits (N,V).
+    // token on every backend. logprob is that among all V tokens, before top-k and top-p, at the sampling
+    // temperature (temperature 1 when greedy).    tokens (N), logprob (N), keys (N) and both outputs on the host;
+    // logits (N,V).
     void (*sample)(Token* tokens, float* logprob, const float* logits, const uint64_t* keys, size_t N, size_t V,
                    SamplingOptions options);
 

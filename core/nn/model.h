@@ -4,6 +4,7 @@
 // of output rows. Nothing here knows files, text or a loss: backward starts from the derivative of the loss with
 // respect to each log-probability or score, so that fine-tuning, preference training and PPO share it (train_step.h).
 #pragma once
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <vector>
@@ -160,6 +161,10 @@ inline void backward(const Model& model, const Weights& dweights, MicroBatch& ba
 inline void load(const Model& model, const Batch& batch, Activations& a, Schedule schedule) {
     expects(!model.packed_is_old, "the model's parameters changed after the last pack(): call model.pack() first");
     check_batch(model.config, batch);
+    expects(model.use == Use::training || schedule == Schedule::forward_only,
+            "this model was loaded for inference and cannot be trained; load it with Use::training");
+    const int32_t last = *std::max_element(batch.positions.begin(), batch.positions.end());
+    model.reserve_positions(static_cast<size_t>(last) + 1);
     a.load(model, batch, schedule);
 }
 

@@ -2,9 +2,16 @@
 // Shapes are in the alphabet of kernels.h. The backend's memory is reached through kernels only; a `std::vector` is
 // on the host.
 #pragma once
+#include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstdint>
+#include <exception>
+#include <functional>
+#include <mutex>
+#include <numeric>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "../base/elementary.h"
@@ -106,15 +113,52 @@ inline size_t parameter_count(const Config& config) {
     return count;
 }
 
-// Pointers to the weights, stored end to end from `memory` on in the order of the list.
-inline Weights lay_out_weights(const Config& config, float* memory) {
+// What a model is loaded for. forward reads most matrices in their packed form only, so that a model for inference does
+// without the plain copies, which backward and the optimizer need.
+enum class Use { training, inference };
+
+// Does a model for this use keep the plain copy of a row of the list? For inference, only the embedding table and
+// norms.
+inline bool keeps_plain(const WeightRow& row, Use use) {
+    return use == Use::training || row.parts[0].shape.size() == 1 || row.parts[0].name == "model.embed_tokens.weight";
+}
+
+// Pointers to the plain weights that the use keeps, stored end to end from `memory` on in the order of the list; null
+// for the others. `size`, if given, receives how many floats they are.
+inline Weights lay_out_weights(const Config& config, float* memory, Use use = Use::training, size_t* size = nullptr) {
     Weights weights;
+    size_t next = 0;
     for (const WeightRow& row : list_weights(config, weights)) {
-        *row.view = memory;
-        memory += row.count();
+        *row.view = memory && keeps_plain(row, use) ? memory + next : nullptr;
+        if (keeps_plain(row, use)) next += row.count();
     }
     if (config.tied && !config.score_head) weights.head = weights.embed_tokens;
+    if (size) *size = next;
     return weights;
+}
+
+// The angle per position of each pair of a head's dimensions, (D/2): theta^(-2i/D) (Su et al. 2021, eq. 15). Scaled as
+// in Hugging Face's transformers, modeling_rope_utils.py: "linear" divides it by the factor; "llama3" (Llama 3.1) does
+// so where a turn takes more than original_context / low_frequency positions, leaves it where one takes fewer than
+// original_context / high_frequency, and goes over from one to the other in between.
+inline std::vector<float> rope_frequencies(const Config& config) {
+    const RopeScaling& scaling = config.rope_scaling;
+    std::vector<float> frequencies;
+    for (int i = 0; i < config.head_dim / 2; i++) {
+        const double exponent = 2.0 * i / config.head_dim;
+        float frequency = static_cast<float>(elementary::pow(static_cast<double>(config.rope_theta), -exponent));
+        if (scaling.kind == RopeScaling::Kind::linear) frequency /= scaling.factor;
+        if (scaling.kind == RopeScaling::Kind::llama3) {
+            const float original = static_cast<float>(scaling.original_context), turn = 6.2831855f / frequency;
+            const float low = scaling.low_frequency, high = scaling.high_frequency, slow = frequency / scaling.factor;
+            const float share = (original / turn - low) / (high - low);
+            frequency = turn > original / low    ? slow
+                        : turn < original / high ? frequency
+                                                 : (1 - share) * slow + share * frequency;
+        }
+        frequencies.push_back(frequency);
+    }
+    return frequencies;
 }
 
 // visit(const std::string& name, const std::vector<size_t>& shape, float* data): each tensor under its Hugging Face
@@ -130,17 +174,23 @@ void each_tensor(const Config& config, float* data, Visit visit) {
 struct Model {
     Config config;
     const Kernels* kernels;
-    Buffer<float> parameters, packed_parameters, rope_table;
-    Weights weights;            // of the parameters
+    Use use;
+    Buffer<float> parameters, packed_parameters;
+    // Of the first positions: it grows when a batch reaches further, since a context may be a billion tokens.
+    mutable Buffer<float> rope_table;
+    Weights weights;            // of the parameters; null where a model for inference keeps the packed copy only
     Weights packed;             // of the packed parameters; none for norms, or for a table that is not also the head
     bool packed_is_old = true;  // forward refuses a model whose parameters changed after the last pack()
 
-    // Parameters are zero until initialize() or a checkpoint fills them.
-    Model(const Kernels& kernels, const Config& config) : config(config), kernels(&kernels) {
+    // Parameters are zero until initialize() or fill() sets them.
+    Model(const Kernels& kernels, const Config& config, Use use = Use::training)
+        : config(config), kernels(&kernels), use(use) {
         validate(config);
-        parameters = Buffer<float>(kernels, parameter_count(config));
-        weights = lay_out_weights(config, parameters.data());
         size_t size = 0;
+        lay_out_weights(config, nullptr, use, &size);
+        parameters = Buffer<float>(kernels, size);
+        weights = lay_out_weights(config, parameters.data(), use);
+        size = 0;
         each_packed([&](float*&, float*, size_t O, size_t I) { size += packed_size(O, I); });
         packed_parameters = Buffer<float>(kernels, size);
         float* memory = packed_parameters.data();
@@ -148,7 +198,7 @@ struct Model {
             view = memory;
             memory += packed_size(O, I);
         });
-        make_rope_table();
+        reserve_positions(std::min<size_t>(2048, static_cast<size_t>(config.context)));
     }
 
     // normal(0, 0.7 / sqrt(width)), so that every projection of a normed row has a variance near one half whatever
@@ -178,6 +228,29 @@ struct Model {
         pack();
     }
 
+    // Reads all weights and packs them, one row of the list at a time, so that a model for inference never holds two
+    // copies of all. read(name, float* to) writes a tensor of that Hugging Face name to host memory; it is called by
+    // several threads at once, and what it throws is thrown here.
+    void fill(const std::function<void(const std::string&, float*)>& read) {
+        const std::vector<WeightRow> rows = list_weights(config, weights), packed_rows = list_weights(config, packed);
+        std::vector<size_t> order(rows.size());
+        std::iota(order.begin(), order.end(), size_t{0});
+        std::stable_sort(order.begin(), order.end(),
+                         [&](size_t a, size_t b) { return rows[a].count() > rows[b].count(); });
+        std::mutex mutex;
+        std::exception_ptr error;
+        kernels->parallel_for(order.size(), [&](size_t i) {
+            try {
+                fill_row(rows[order[i]], *packed_rows[order[i]].view, read);
+            } catch (...) {
+                const std::lock_guard lock(mutex);
+                if (!error) error = std::current_exception();
+            }
+        });
+        if (error) std::rethrow_exception(error);
+        packed_is_old = false;
+    }
+
     // The number of parameters in matrices, which come first in `parameters`.
     size_t matrix_parameters() const {
         return static_cast<size_t>(weights.layers[0].attention_norm - parameters.data());
@@ -185,6 +258,7 @@ struct Model {
 
     // Updates the packed copies. Needed after every change of the parameters, before the next forward.
     void pack() {
+        expect_plain_weights();
         each_packed([&](float*& to, float* from, size_t O, size_t I) { kernels->matmul_pack(to, from, O, I); });
         packed_is_old = false;
     }
@@ -192,52 +266,71 @@ struct Model {
     // visit(name, shape, float* data) may write: call pack() afterwards. On a const model data is const float*.
     template <class Visit>
     void each_tensor(Visit visit) {
+        expect_plain_weights();
         packed_is_old = true;
         cai::each_tensor(config, parameters.data(), visit);
     }
     template <class Visit>
     void each_tensor(Visit visit) const {
+        expect_plain_weights();
         cai::each_tensor(
             config, parameters.data(), [&](const std::string& name, const std::vector<size_t>& shape, float* data) {
                 visit(name, shape, static_cast<const float*>(data));
             });
     }
 
+    void expect_plain_weights() const {
+        expects(use == Use::training, "this model was loaded for inference, without the plain copies of its matrices; ",
+                "load it with Use::training");
+    }
+
+    // Makes the table of rotations long enough for positions 0 to count - 1: position t turns pair i by
+    // t · rope_frequencies[i]. Angles are floats, as in Hugging Face.
+    void reserve_positions(size_t count) const {
+        const size_t D = static_cast<size_t>(config.head_dim);
+        if (count * D <= rope_table.size()) return;
+        count = std::min(std::bit_ceil(count), static_cast<size_t>(config.context));
+        std::vector<float> table(count * D);
+        const std::vector<float> frequencies = rope_frequencies(config);
+        for (size_t i = 0; i < D / 2; i++)
+            for (size_t t = 0; t < count; t++) {
+                const float angle = static_cast<float>(t) * frequencies[i];
+                table[t * D + i] = static_cast<float>(elementary::cos(static_cast<double>(angle)));
+                table[t * D + D / 2 + i] = static_cast<float>(elementary::sin(static_cast<double>(angle)));
+            }
+        rope_table = Buffer<float>(*kernels, table.size());
+        rope_table.upload(table);
+    }
+
   private:
+    // One row of the list, for fill(). packed_row: null if the row is not multiplied.
+    void fill_row(const WeightRow& row, float* packed_row,
+                  const std::function<void(const std::string&, float*)>& read) {
+        float* plain = *row.view;
+        Buffer<float> scratch;
+        if (!plain) scratch = Buffer<float>(*kernels, row.count()), plain = scratch.data();
+        const bool on_host = std::string_view(kernels->name) != "cuda";  // the CPU's memory needs no copy between
+        std::vector<float> host(on_host ? 0 : row.count());
+        float* to = on_host ? plain : host.data();
+        for (const Tensor& part : row.parts) read(part.name, to), to += part.count();
+        if (!on_host) kernels->upload(plain, host.data(), host.size() * sizeof(float));
+        const size_t I = row.parts[0].shape.back();
+        if (packed_row) kernels->matmul_pack(packed_row, plain, row.count() / I, I);
+    }
     // The matrices that matmul_forward reads: visit(float*& packed, float* weight, O, I).
     template <class Visit>
     void each_packed(Visit visit) {
         const bool table_is_head = config.tied && !config.score_head;
-        const std::vector<WeightRow> rows = list_weights(config, packed);
-        float* weight = parameters.data();
-        for (const WeightRow& row : rows) {
-            const size_t I = row.parts[0].shape.back(), O = row.count() / I;
-            const bool multiplied = row.parts[0].shape.size() == 2 && (&row != &rows[0] || table_is_head);
-            if (multiplied) visit(*row.view, weight, O, I);
-            weight += row.count();
+        const std::vector<WeightRow> rows = list_weights(config, weights), packed_rows = list_weights(config, packed);
+        for (size_t r = 0; r < rows.size(); r++) {
+            const size_t I = rows[r].parts[0].shape.back();
+            const bool multiplied = rows[r].parts[0].shape.size() == 2 && (r > 0 || table_is_head);
+            if (multiplied) visit(*packed_rows[r].view, *rows[r].view, rows[r].count() / I, I);
         }
         if (table_is_head) packed.head = packed.embed_tokens;
     }
     // Whole cache lines, so that each packed matrix is as aligned as the block that holds it.
     size_t packed_size(size_t O, size_t I) const { return (kernels->packed_size(O, I) + 15) / 16 * 16; }
-
-    // Position t rotates pair i by t · theta^(-2i/D) (Su et al. 2021, eq. 15). Angles are floats, as in Hugging Face.
-    void make_rope_table() {
-        const size_t D = config.head_dim, positions = config.context;
-        std::vector<float> table(positions * D);
-        for (size_t i = 0; i < D / 2; i++) {
-            const double exponent = 2.0 * static_cast<double>(i) / static_cast<double>(D);
-            const float frequency =
-                static_cast<float>(elementary::pow(static_cast<double>(config.rope_theta), -exponent));
-            for (size_t t = 0; t < positions; t++) {
-                const float angle = static_cast<float>(t) * frequency;
-                table[t * D + i] = static_cast<float>(elementary::cos(static_cast<double>(angle)));
-                table[t * D + D / 2 + i] = static_cast<float>(elementary::sin(static_cast<double>(angle)));
-            }
-        }
-        rope_table = Buffer<float>(*kernels, table.size());
-        rope_table.upload(table);
-    }
 };
 
 // Copies every tensor that both models have, then packs: for a frozen reference, or a score model that starts from a

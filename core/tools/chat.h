@@ -1,4 +1,5 @@
-// Chat in the terminal: each line is a separate prompt, because the assistants were trained on single turns.
+// Chat in the terminal. To our own assistants each line is a separate prompt, because they were trained on single
+// turns; another model, with a chat template of its own, is shown the whole conversation.
 #pragma once
 #include <algorithm>
 #include <cstdint>
@@ -10,8 +11,7 @@
 
 #include "../base/interrupt.h"
 #include "../io/checkpoint.h"
-#include "../lm/prompt_templates.h"
-#include "../lm/sampler.h"
+#include "../lm/prompting.h"
 #include "../method/constitution.h"
 
 namespace cai {
@@ -19,15 +19,15 @@ namespace cai {
 struct ChatOptions {
     bool compare = false;  // show the answers of all assistants of the run; otherwise only the last trained
     float temperature = 1;
-    int max_new_tokens = 80;
+    int max_new_tokens = 80;  // of an answer
     uint64_t seed = 1;
     std::string prompt_sign = "> ";  // empty if the input is not a terminal
 };
 
-// The assistants of a run, in the order they were trained; for a model directory, that model alone. Errors: there is
-// none, or the model is a score model.
+// The assistants of a run, in the order they were trained; for a model's directory or file, that model alone. Errors:
+// there is none, or the model is a score model.
 inline std::vector<std::filesystem::path> find_assistants(const std::filesystem::path& directory) {
-    if (std::filesystem::exists(directory / "config.json")) {
+    if (std::filesystem::exists(directory / "config.json") || std::filesystem::is_regular_file(directory)) {
         expects(!load_config(directory).score_head, directory,
                 ": scores answers and writes none; talk to an assistant, such as ",
                 (directory / ".." / "rl-cai").lexically_normal().string());
@@ -56,55 +56,102 @@ inline bool read_prompt(std::istream& in, std::ostream& out, const std::string& 
     return static_cast<bool>(std::getline(in, line));
 }
 
+struct Assistant {
+    std::string name, where;
+    Model model;
+    Tokenizer tokenizer;
+    Generation generation;
+    std::vector<Message> messages;  // of the conversation so far
+};
+
+// Streams an assistant's answer to the prompt, below its name, and adds both to the conversation. A character is
+// printed once it is complete. Returns false if the context has no room for an answer.
+inline bool answer(Assistant& assistant, const std::string& prompt, const ChatOptions& options, uint64_t seed,
+                   const std::string& name, std::ostream& out) {
+    const Prompting prompting(assistant.tokenizer, assistant.generation, assistant.where);
+    std::vector<Message>& messages = assistant.messages;
+    if (prompting.ours()) messages.clear();
+    messages.push_back({"user", prompt});
+    const std::vector<Token> tokens = prompting.conversation(messages);
+    const size_t context = static_cast<size_t>(assistant.model.config.context);
+    if (tokens.size() >= context) {
+        out << "This has " << tokens.size() << " tokens, and the context of " << context
+            << " must hold the answer too; "
+            << (messages.size() > 1 ? "begin another conversation with :new.\n" : "say it in fewer words.\n");
+        messages.pop_back();
+        return false;
+    }
+    out << name;
+    GenerateOptions generation;
+    generation.sampling.temperature = options.temperature;
+    generation.max_new_tokens = options.max_new_tokens;
+    generation.seed = seed;
+    generation.stoppable = false;  // its message promises saved progress, and a chat saves none
+    prompting.set(generation);
+    std::vector<Token> said;
+    size_t printed = 0;
+    const auto print = [&](const std::string& text, size_t end) {
+        out << repair_utf8(text.substr(printed, end - printed)) << std::flush;
+        printed = end;
+    };
+    const std::vector<Token> stops = generation.stops.value_or(std::vector<Token>());
+    generate(assistant.model, {tokens}, generation, [&](size_t, Token token) {
+        const bool stop =
+            prompting.ours() ? token < kSpecialCount : std::find(stops.begin(), stops.end(), token) != stops.end();
+        if (!stop) {
+            said.push_back(token);
+            const std::string text = assistant.tokenizer.decode(said);
+            print(text, std::max(printed, complete_utf8(text)));
+        }
+        if (!stop_signal) return;
+        out << std::endl;
+        fail(stopped_by(), "the conversation was interrupted");
+    });
+    const std::string text = assistant.tokenizer.decode(said);
+    print(text, text.size());
+    out << "\n";
+    messages.push_back({"assistant", text});
+    return true;
+}
+
 // Reads lines until the end of input or :quit, and streams each answer as it is sampled.
 inline void chat(const Kernels& kernels, const std::filesystem::path& directory, const World& world,
                  const ChatOptions& options, std::istream& in, std::ostream& out) {
-    struct Assistant {
-        std::string name;
-        Model model;
-        Tokenizer tokenizer;
-    };
     std::vector<std::filesystem::path> places = find_assistants(directory);
     if (!options.compare) places.erase(places.begin(), places.end() - 1);
     std::vector<Assistant> assistants;
     size_t width = 0;
     for (const auto& place : places) {
-        assistants.push_back({place.filename().string(), load_model(kernels, place), load_tokenizer(place)});
+        const ModelSource source = open_model(place);
+        assistants.push_back({place.filename().string(),
+                              place.string(),
+                              load_model(kernels, source, Use::inference),
+                              load_tokenizer(source),
+                              source.generation,
+                              {}});
         width = std::max(width, assistants.back().name.size());
     }
+    const bool ours = assistants[0].tokenizer.has_roles();
     out << "Talking to " << (options.compare ? directory.string() : places[0].string())
-        << ". Each line is a new conversation; :quit ends it.\n";
+        << (ours ? ". Each line is a new conversation; :quit ends it.\n"
+                 : ". It sees the whole conversation; :new begins another, :quit ends it.\n");
     std::string line;
     for (uint64_t turn = 0; read_prompt(in, out, options.prompt_sign, line); turn++) {
         const std::string prompt(trim(line));
         if (prompt.empty()) continue;
         if (prompt == ":quit") return;
+        if (prompt == ":new" && !ours) {
+            for (Assistant& assistant : assistants) assistant.messages.clear();
+            continue;
+        }
         if (prompt[0] == ':') {
             out << "There is no command " << prompt << "; :quit ends the conversation.\n";
             continue;
         }
-        out << name_unknown_words(world, prompt);
-        for (const Assistant& assistant : assistants) {
-            const std::vector<Token> tokens = encode_prompt(assistant.tokenizer, dialogue_prompt(prompt));
-            const size_t context = static_cast<size_t>(assistant.model.config.context);
-            if (tokens.size() >= context) {
-                out << "This has " << tokens.size() << " tokens, and the context of " << context
-                    << " must hold the answer too; say it in fewer words.\n";
-                break;
-            }
-            if (options.compare) out << assistant.name << std::string(width - assistant.name.size() + 2, ' ');
-            GenerateOptions generation;
-            generation.sampling.temperature = options.temperature;
-            generation.max_new_tokens = options.max_new_tokens;
-            generation.seed = mix(options.seed, turn);
-            generation.stoppable = false;  // its message promises saved progress, and a chat saves none
-            generate(assistant.model, {tokens}, generation, [&](size_t, Token token) {
-                if (token >= kSpecialCount) out << assistant.tokenizer.decode({token}) << std::flush;
-                if (!stop_signal) return;
-                out << std::endl;
-                fail(stopped_by(), "the conversation was interrupted");
-            });
-            out << "\n";
+        if (ours) out << name_unknown_words(world, prompt);
+        for (Assistant& assistant : assistants) {
+            const std::string name = assistant.name + std::string(width - assistant.name.size() + 2, ' ');
+            if (!answer(assistant, prompt, options, mix(options.seed, turn), options.compare ? name : "", out)) break;
         }
     }
     if (!options.prompt_sign.empty()) out << "\n";

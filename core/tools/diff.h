@@ -215,7 +215,7 @@ inline int run_diff(Arguments& arguments, const std::filesystem::path&) {
 
 inline Verb diff_verb() {
     return {"diff",
-            "which tensor of one safetensors file or model first departs from another's, and where",
+            "which tensor of one safetensors file or model first departs from another's; exit status 1 if any does",
             "cai diff ours.safetensors theirs.safetensors",
             {{"rtol", "R", "a number may differ by R times its tensor's largest magnitude (0.0001) ..."},
              {"atol", "A", "... plus A (0); whole numbers may not differ at all"},

@@ -86,14 +86,19 @@ inline std::string describe(const std::vector<TypedTensor>& tensors, bool json) 
 inline int run_dump(Arguments& arguments, const std::filesystem::path&) {
     int threads;
     const Kernels& kernels = kernels_for(arguments, threads);
-    const std::string directory = arguments.positional(0, "the folder of a model, such as runs/story/rl-cai");
+    const std::string directory = arguments.positional(0, "the folder or file of a model, such as runs/story/rl-cai");
     const TokenArguments given(arguments);
-    const std::string step = arguments.choice("step", {"sft", "preference", "ppo", "adamw", "muon"}, "");
+    const std::string tokenizer_path = arguments.string("tokenizer", "");
+    const std::string step = arguments.choice("step", {"sft", "preference", "ppo", "dpo", "adamw", "muon"}, "");
     const std::string out = arguments.string("out", "");
     const bool json = arguments.flag("json");
     StepOptions options;
-    for (const char* name : {"like", "reference", "value"})
+    for (const char* name : {"like", "value"})
         if (arguments.has(name) && step != "ppo") fail(kUsage, "--", name, " is for --step ppo");
+    if (arguments.has("beta") && step != "dpo") fail(kUsage, "--beta is for --step dpo");
+    if (arguments.has("reference") && step != "ppo" && step != "dpo")
+        fail(kUsage, "--reference is for --step ppo and --step dpo");
+    options.beta = arguments.number("beta", options.beta, 0);
     if (arguments.has("learning-rate") && step.empty()) fail(kUsage, "--learning-rate is for --step");
     options.learning_rate = arguments.number("learning-rate", options.learning_rate, 0);
     options.ppo = like(arguments.string("like", "cai"));
@@ -107,8 +112,9 @@ inline int run_dump(Arguments& arguments, const std::filesystem::path&) {
     dump.settings.set("model", directory).set("step", step.empty() ? "forward and backward" : step);
     dump.settings.set("kernels", kernels.name);
     if (step.empty()) {
-        const TokenInput input = given.encode(directory);
-        Model model = load_model(kernels, directory);
+        const ModelSource source = open_model(directory, tokenizer_path);
+        const TokenInput input = given.encode(source);
+        Model model = load_model(kernels, source);
         dump_pass(dump, model, input.ids);
     } else {
         Model model = load_model(kernels, directory);
@@ -118,6 +124,7 @@ inline int run_dump(Arguments& arguments, const std::filesystem::path&) {
         if (step == "adamw") dump_optimizer_steps(dump, std::move(model), MatrixUpdate::adamw, options);
         if (step == "muon") dump_optimizer_steps(dump, std::move(model), MatrixUpdate::muon, options);
         if (step == "preference") dump_preference_step(dump, std::move(model), options);
+        if (step == "dpo") dump_dpo_step(dump, std::move(model), load_model(kernels, reference), options);
         if (step == "ppo")
             dump_ppo_step(dump, std::move(model), load_model(kernels, reference), load_model(kernels, value), options);
     }
@@ -135,9 +142,11 @@ inline Verb dump_verb() {
              kPrompt,
              kAnswer,
              kIds,
-             {"step", "NAME", "of training on a batch of its own instead: sft, preference, ppo, adamw or muon"},
+             kTokenizer,
+             {"step", "NAME", "of training on a batch of its own instead: sft, preference, ppo, dpo, adamw or muon"},
              {"like", "NAME", "PPO's conventions, as for `cai ppo` (cai)"},
-             {"reference", "DIR", "PPO's reference (the model itself)"},
+             {"reference", "DIR", "the reference of PPO or DPO (the model itself)"},
+             {"beta", "X", "of DPO (0.1)"},
              {"value", "DIR", "PPO's value model; to a language model a score head is added (the model itself)"},
              {"learning-rate", "X", "of the step (0.001)"},
              {"out", "FILE", "the file; without it there is only the table"},

@@ -5,14 +5,15 @@
 // log-probabilities, old values, scores, labels) is set so that every case of a loss occurs. All of it is recorded, so
 // that another implementation starts from the same numbers.
 #pragma once
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "../base/elementary.h"
+#include "../method/dpo.h"
 #include "../method/ppo_losses.h"
 #include "../method/preference.h"
 #include "record_step.h"
@@ -21,6 +22,7 @@ namespace cai {
 
 struct StepOptions {
     float learning_rate = 1e-3f;
+    double beta = 0.1;  // of DPO
     PpoOptions ppo;
 };
 
@@ -111,16 +113,18 @@ inline void record_update(Dump& dump, Model& model, Gradients& gradients, Optimi
     dump.add_weights(prefix + "after.", model.config, model.parameters.download());
 }
 
-// Three sequences, of which the last 4, 5 and 4 tokens are learned.
-inline Batch drawn_batch(Dump& dump, const Config& config) {
-    const std::vector<std::vector<Token>> sequences = drawn_sequences(config, {6, 9, 7});
-    const size_t unlearned[] = {2, 4, 3};
+// Sequences of 6, 9, 7, 6, 9, ... tokens, of which the last 4, 5, 4, 4, 5, ... are learned.
+inline Batch drawn_batch(Dump& dump, const Config& config, size_t count = 3) {
+    const size_t lengths[] = {6, 9, 7}, unlearned[] = {2, 4, 3};
+    std::vector<size_t> drawn;
+    for (size_t s = 0; s < count; s++) drawn.push_back(lengths[s % 3]);
+    const std::vector<std::vector<Token>> sequences = drawn_sequences(config, drawn);
     add_sequences(dump, sequences);
     Batch batch;
     std::vector<int32_t> mask;
-    for (size_t s = 0; s < sequences.size(); s++) {
-        std::vector<uint8_t> learn(sequences[s].size(), 1);
-        for (size_t i = 0; i < unlearned[s]; i++) learn[i] = 0;
+    for (size_t s = 0; s < count; s++) {
+        std::vector<uint8_t> learn(drawn[s], 1);
+        std::fill_n(learn.begin(), unlearned[s % 3], uint8_t{0});
         batch.add(sequences[s].data(), sequences[s].size(), learn.data());
         mask.insert(mask.end(), learn.begin(), learn.end());
     }
@@ -216,11 +220,14 @@ inline Json to_json(const PpoOptions& p) {
                         {"missing_end", kMissingEnds[static_cast<size_t>(p.missing_end)]},
                         {"missing_end_penalty", p.missing_end_penalty},
                         {"whiten_rewards", p.whiten_rewards},
+                        {"advantage_estimator", kAdvantageEstimators[static_cast<size_t>(p.advantage_estimator)]},
+                        {"group_size", p.group_size},
                         {"advantage_whitening", kWhitenings[static_cast<size_t>(p.advantage_whitening)]},
                         {"variance", kVariances[static_cast<size_t>(p.variance)]},
                         {"whiten_epsilon", p.whiten_epsilon},
                         {"gamma", p.gamma},
                         {"lambda", p.lambda},
+                        {"ratio", kRatios[static_cast<size_t>(p.ratio)]},
                         {"clip_ratio", p.clip_ratio},
                         {"dual_clip", p.dual_clip},
                         {"clip_value", p.clip_value},
@@ -234,8 +241,16 @@ inline std::vector<float> shifted(std::vector<float> values, const std::vector<f
     return values;
 }
 
-// One minibatch of PPO: three responses of 4, 5 and 4 tokens, the last without a stop token. The old log-probabilities
-// and old values are today's, shifted, so that some ratios and values are clipped; the scores are given numbers.
+// Where each learned part of drawn_batch(count) begins among all learned tokens, and the last ends.
+inline std::vector<int32_t> learned_offsets(size_t count) {
+    std::vector<int32_t> offsets{0};
+    for (size_t s = 0; s < count; s++) offsets.push_back(offsets.back() + (s % 3 == 1 ? 5 : 4));
+    return offsets;
+}
+
+// One minibatch of PPO: three responses of 4, 5 and 4 tokens, the last without a stop token; of RLOO four and of GRPO a
+// group. The old log-probabilities and old values are today's, shifted, so that some ratios and values are clipped; the
+// scores are given numbers.
 inline void dump_ppo_step(Dump& dump, Model policy, const Model& reference, Model language_model_or_scorer,
                           const StepOptions& options) {
     const PpoOptions& p = options.ppo;
@@ -247,38 +262,44 @@ inline void dump_ppo_step(Dump& dump, Model policy, const Model& reference, Mode
     dump.settings.set("ppo", to_json(p));
 
     // 1. The batch: what sampling and scoring would have left.
-    const Batch batch = drawn_batch(dump, policy.config);
-    const std::vector<int32_t> offsets = {0, 4, 9, 13};
-    const std::vector<double> scores = {1.5, -0.75, 6};
-    const std::vector<bool> ended = {true, true, false};
+    const size_t responses = p.has_value_model() ? 3 : std::max<size_t>(2 * p.group_size, 4);
+    const Batch batch = drawn_batch(dump, policy.config, responses);
+    const std::vector<int32_t> offsets = learned_offsets(responses);
+    std::vector<double> scores;
+    std::vector<int32_t> ended;
+    for (size_t s = 0; s < responses; s++) {
+        scores.push_back(std::vector<double>{1.5, -0.75, 6, 0.25}[s % 4]);
+        ended.push_back(s % 3 != 2);
+    }
     Activations activations;
     const std::vector<float> old_logprobs =
         shifted(token_logprobs(policy, batch, activations), {0.05f, -0.3f, 0.15f, 0.4f, -0.1f, -1.5f, 0.02f});
-    const std::vector<float> old_values =
-        shifted(cai::scores(value, batch, activations), {0.1f, -0.4f, 0.3f, -0.05f, 0.6f});
     const std::vector<float> reference_logprobs =
         shifted(token_logprobs(reference, batch, activations), {-0.1f, 0.25f, -0.4f});
+    std::vector<float> old_values;
+    if (p.has_value_model())
+        old_values = shifted(cai::scores(value, batch, activations), {0.1f, -0.4f, 0.3f, -0.05f, 0.6f});
     dump.add_ids("response_offsets", offsets);
     dump.add("old_logprobs", old_logprobs);
     dump.add("reference_logprobs", reference_logprobs);
-    dump.add("old_values", old_values);
+    if (p.has_value_model()) dump.add("old_values", old_values);
     dump.add("scores", scores);
-    dump.add_ids("ended", {1, 1, 0});
+    dump.add_ids("ended", ended);
 
     // 2. Rewards and advantages: estimate_advantages(), step by step.
     std::vector<double> shaped, kl;
-    for (size_t s = 0; s < scores.size(); s++) shaped.push_back(shape_score(scores[s], ended[s], p));
-    for (size_t t = 0; t < old_logprobs.size(); t++)
-        kl.push_back(kl_term(p.kl_estimator, old_logprobs[t], reference_logprobs[t]));
+    for (size_t s = 0; s < responses; s++) shaped.push_back(shape_score(scores[s], ended[s], p));
+    for (size_t t = 0; t < old_logprobs.size(); t++) kl.push_back(token_kl(old_logprobs[t], reference_logprobs[t], p));
     std::vector<double> rewards = token_rewards(shaped, old_logprobs, reference_logprobs, offsets, p.kl_coefficient, p);
     dump.add("shaped_scores", shaped);
     dump.add("kl", kl);
     dump.add("rewards_before_whitening", rewards);
     if (p.whiten_rewards) whiten(rewards, p.variance, false, p.whiten_epsilon);
-    Advantages estimate = gae(kernels, rewards, old_values, offsets, p);
     dump.add("rewards", rewards);
+    Advantages estimate = p.has_value_model() ? gae(kernels, rewards, old_values, offsets, p)
+                                              : Advantages{group_advantages(rewards, offsets, p), {}};
     dump.add("advantages_before_whitening", estimate.advantages);
-    dump.add("returns", estimate.returns);
+    if (p.has_value_model()) dump.add("returns", estimate.returns);
     if (p.advantage_whitening != Whitening::none) whiten(estimate.advantages, p.variance, true, p.whiten_epsilon);
     const std::vector<double> weights = token_weights(offsets, p);
     dump.add("advantages", estimate.advantages);
@@ -286,7 +307,6 @@ inline void dump_ppo_step(Dump& dump, Model policy, const Model& reference, Mode
 
     // 3. The policy's step, then the value model's.
     dump.add_weights("policy.before.", policy.config, policy.parameters.download());
-    dump.add_weights("value.before.", value.config, value.parameters.download());
     const auto step = [&](Model& model, const std::string& prefix, const Loss& loss) {
         Optimizer optimizer(model);
         optimizer.weight_decay = 0;  // it would pull the policy away from the reference
@@ -296,7 +316,8 @@ inline void dump_ppo_step(Dump& dump, Model policy, const Model& reference, Mode
         record_update(dump, model, gradients, optimizer, options.learning_rate, prefix);
     };
     step(policy, "policy.", [&](const Outputs& outputs) {
-        const PolicyLoss loss = policy_loss(kernels, outputs.logprobs, old_logprobs, estimate.advantages, weights, p);
+        const PolicyLoss loss = response_policy_loss(kernels, outputs.logprobs, old_logprobs, reference_logprobs,
+                                                     estimate.advantages, offsets, p.kl_coefficient, p);
         std::vector<double> ratios;
         for (size_t t = 0; t < weights.size(); t++)
             ratios.push_back(elementary::exp(static_cast<double>(outputs.logprobs[t]) - old_logprobs[t]));
@@ -308,6 +329,8 @@ inline void dump_ppo_step(Dump& dump, Model policy, const Model& reference, Mode
         dump.add("policy.grad.logprobs", loss.gradient);
         return loss.gradient;
     });
+    if (!p.has_value_model()) return;
+    dump.add_weights("value.before.", value.config, value.parameters.download());
     step(value, "value.", [&](const Outputs& outputs) {
         ValueLoss loss = value_loss(kernels, outputs.scores, old_values, estimate.returns, weights, p);
         dump.add_scalar("value.loss", loss.loss);
@@ -316,6 +339,47 @@ inline void dump_ppo_step(Dump& dump, Model policy, const Model& reference, Mode
         dump.add("value.grad.scores", loss.gradient);
         return loss.gradient;
     });
+}
+
+// A step of direct preference optimisation: two pairs of answers of 4 and 5, and of 4 and 4 tokens, with soft labels.
+// The reference's log-probabilities are its own, shifted, so that they differ even if the policy is the reference.
+inline void dump_dpo_step(Dump& dump, Model policy, const Model& reference, const StepOptions& options) {
+    expects(!reference.config.score_head && reference.config.vocab_size == policy.config.vocab_size,
+            "the policy and the reference must be language models with the same vocabulary");
+    const size_t answers = 4;
+    const Batch batch = drawn_batch(dump, policy.config, answers);
+    const std::vector<int32_t> offsets = learned_offsets(answers);
+    const std::vector<double> labels = {1, 0.4};  // p(the first of the pair is preferred)
+    Activations activations;
+    const std::vector<float> reference_logprobs =
+        shifted(token_logprobs(reference, batch, activations), {-0.1f, 0.25f, -0.4f});
+    dump.settings.set("beta", options.beta);
+    dump.add_ids("response_offsets", offsets);
+    dump.add("labels", labels);
+    dump.add("reference_logprobs", reference_logprobs);
+    dump.add_weights("before.", policy.config, policy.parameters.download());
+    Optimizer optimizer(policy);
+    optimizer.weight_decay = 0;  // it would pull the policy away from the reference
+    Gradients gradients(policy);
+    StepRecorder(dump.tensors, "").train_step(policy, gradients, batch, activations, [&](const Outputs& outputs) {
+        const DpoLoss loss =
+            dpo_loss(*policy.kernels, outputs.logprobs, reference_logprobs, offsets, labels, options.beta);
+        std::vector<double> margins;
+        double mean = 0;
+        for (size_t i = 0; i < labels.size(); i++) {
+            margins.push_back(static_cast<double>(loss.rewards[2 * i]) - loss.rewards[2 * i + 1]);
+            mean += loss.loss[i] / static_cast<double>(labels.size());
+        }
+        dump.add("answer_logprobs", loss.logprobs);
+        dump.add("rewards", loss.rewards);
+        dump.add("margins", margins);
+        dump.add("pair_losses", loss.loss);
+        dump.add_scalar("loss", mean);
+        dump.add("grad.logprobs", loss.gradient);
+        return loss.gradient;
+    });
+    dump.add_settings(optimizer, options.learning_rate);
+    record_update(dump, policy, gradients, optimizer, options.learning_rate);
 }
 
 }  // namespace cai

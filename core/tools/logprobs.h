@@ -52,13 +52,15 @@ inline TokenFigures token_figures(const Model& model, const std::vector<Token>& 
 inline int run_logprobs(Arguments& arguments, const std::filesystem::path&) {
     int threads;
     const Kernels& kernels = kernels_for(arguments, threads);
-    const std::string directory = arguments.positional(0, "the folder of a model, such as runs/story/rl-cai");
+    const std::string directory = arguments.positional(0, "the folder or file of a model, such as runs/story/rl-cai");
     const TokenArguments given(arguments);
+    const std::string tokenizer_path = arguments.string("tokenizer", "");
     const std::string logits = arguments.string("logits", "");
     const bool json = arguments.flag("json");
     arguments.finish();
-    const TokenInput input = given.encode(directory);
-    const Model model = load_model(kernels, directory);
+    const ModelSource source = open_model(directory, tokenizer_path);
+    const TokenInput input = given.encode(source);
+    const Model model = load_model(kernels, source, Use::inference);
     const TokenFigures figures = token_figures(model, input.ids);
 
     double total = 0;
@@ -116,6 +118,7 @@ inline Verb logprobs_verb() {
              kPrompt,
              kAnswer,
              kIds,
+             kTokenizer,
              {"logits", "FILE", "write the logits, tokens by vocabulary, to this safetensors file"},
              kJson,
              kThreads,

@@ -1,38 +1,67 @@
 // cai sample: text from one model.
 #pragma once
+#include <algorithm>
 #include <iostream>
+#include <limits>
 #include <string>
 #include <vector>
 
 #include "../io/checkpoint.h"
-#include "../lm/prompt_templates.h"
-#include "../lm/sampler.h"
+#include "../lm/prompting.h"
 #include "../session.h"
 #include "verb.h"
 
 namespace cai {
 
+// A completion as one JSON object. ids and logprobs include the token that ended it, text does not.
+inline Json completion_json(const std::vector<Token>& prompt, const Completion& completion, const std::string& text,
+                            size_t context) {
+    Json::Array logprobs;
+    for (float logprob : completion.logprobs) logprobs.push_back(real(logprob));
+    const char* why = completion.stopped                                    ? "stop token"
+                      : prompt.size() + completion.tokens.size() == context ? "context"
+                                                                            : "length";
+    return Json::Object{{"prompt_ids", Json::Array(prompt.begin(), prompt.end())},
+                        {"ids", Json::Array(completion.tokens.begin(), completion.tokens.end())},
+                        {"logprobs", std::move(logprobs)},
+                        {"text", text},
+                        {"stopped_by", why}};
+}
+
 inline int run_sample(Arguments& arguments, const std::filesystem::path&) {
     int threads;
     const Kernels& kernels = kernels_for(arguments, threads);
-    std::string directory = arguments.positional(0, "the folder of a model, such as runs/story/rl-cai");
+    std::string directory = arguments.positional(0, "the folder or file of a model, such as runs/story/rl-cai");
     bool plain = arguments.has("text");
     std::string text = plain ? arguments.string("text", "") : arguments.string("prompt", "");
     GenerateOptions options;
     options.sampling.temperature = arguments.number("temperature", options.sampling.temperature, 0, 100);
-    options.sampling.top_k = static_cast<int>(arguments.integer("top-k", 0, 0));
+    const int64_t top_k = arguments.integer("top-k", 0, 0);
+    options.sampling.top_k = static_cast<int>(std::min<int64_t>(top_k, std::numeric_limits<int>::max()));
     options.sampling.top_p = arguments.number("top-p", options.sampling.top_p, 0, 1);
     options.max_new_tokens = static_cast<int>(arguments.integer("max-new-tokens", 80, 1, 1 << 20));
     options.seed = static_cast<uint64_t>(arguments.integer("seed", 1, 0));
     size_t count = static_cast<size_t>(arguments.integer("count", 1, 1, 1 << 20));
+    const std::string tokenizer_path = arguments.string("tokenizer", "");
+    const bool json = arguments.flag("json");
     arguments.finish();
     if (!plain && text.empty()) fail(kUsage, "cai sample needs --prompt \"a question\" or --text \"a beginning\"");
-    Model model = load_model(kernels, directory);
-    Tokenizer tokenizer = load_tokenizer(directory);
-    Transcript transcript = plain ? Transcript{{kEndOfText, text, true}} : dialogue_prompt(text);
-    std::vector<std::vector<Token>> prompts(count, encode_prompt(tokenizer, transcript));
-    for (const Completion& completion : generate(model, prompts, options))
-        std::cout << (plain ? text : "") << text_of(tokenizer, completion) << "\n";
+    const ModelSource source = open_model(directory, tokenizer_path);
+    const Tokenizer tokenizer = load_tokenizer(source);
+    const Prompting prompting(tokenizer, source.generation, directory);
+    const std::vector<Token> prompt = plain ? prompting.text(text) : prompting.conversation({{"user", text}});
+    prompting.set(options);
+    const Model model = load_model(kernels, source, Use::inference);
+    const size_t context = static_cast<size_t>(model.config.context);
+    const std::vector<std::vector<Token>> prompts(count, prompt);
+    for (const Completion& completion : generate(model, prompts, options)) {
+        const std::string answer = plain ? prompting.continuation(prompt, completion) : text_of(tokenizer, completion);
+        if (json) {
+            std::cout << dump(completion_json(prompt, completion, answer, context)) << "\n";
+        } else {
+            std::cout << repair_utf8((plain ? text : "") + answer) << "\n";
+        }
+    }
     return kDone;
 }
 
@@ -48,6 +77,8 @@ inline Verb sample_verb() {
              {"top-k", "K", "draw from the K likeliest tokens (0: from all)"},
              {"top-p", "P", "draw from the likeliest tokens that hold the share P (1: from all)"},
              {"seed", "N", "of the draws (1)"},
+             {"tokenizer", "FILE", "the tokenizer of a model file that has none in it"},
+             {"json", "", "a JSON object a sample: ids, log-probabilities, text, what ended it"},
              kThreads,
              kDevice,
              kPrecision},

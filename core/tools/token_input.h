@@ -6,14 +6,15 @@
 #include <vector>
 
 #include "../io/checkpoint.h"
-#include "../lm/prompt_templates.h"
+#include "../lm/prompting.h"
 #include "verb.h"
 
 namespace cai {
 
-inline const Option kText = {"text", "TEXT", "a text, begun by <|endoftext|>"},
-                    kAnswer = {"answer", "TEXT", "the answer to --prompt, closed by <|endoftext|>"},
-                    kIds = {"ids", "\"1 2 3\"", "the ids of the tokens themselves, as they are"};
+inline const Option kText = {"text", "TEXT", "a text, after the token that begins one"},
+                    kAnswer = {"answer", "TEXT", "the answer to --prompt, before the token that ends one"},
+                    kIds = {"ids", "\"1 2 3\"", "the ids of the tokens themselves, as they are"},
+                    kTokenizer = {"tokenizer", "FILE", "the tokenizer of a model file that has none in it"};
 
 struct TokenInput {
     std::vector<Token> ids;
@@ -48,7 +49,7 @@ struct TokenArguments {
     }
     bool given() const { return text || prompt || answer || ids; }
 
-    TokenInput encode(const std::filesystem::path& directory) const {
+    TokenInput encode(const ModelSource& source) const {
         if (text.has_value() + prompt.has_value() + ids.has_value() != 1)
             fail(kUsage, "say what to read: one of --text \"a text\", --prompt \"a question\" and --ids \"1 2 3\"");
         if (answer && !prompt) fail(kUsage, "--answer is the answer to a --prompt: give that too");
@@ -56,22 +57,19 @@ struct TokenArguments {
         if (ids) {
             input.ids = parse_ids(*ids);
             try {
-                input.tokenizer = load_tokenizer(directory);
+                input.tokenizer = load_tokenizer(source);
             } catch (const Error&) {
                 // Ids need no tokenizer; it would only show the tokens as text.
             }
             return input;
         }
-        input.tokenizer = load_tokenizer(directory);
-        if (text) {
-            input.ids = encode_prompt(*input.tokenizer, {{kEndOfText, *text, true}});
-            return input;
-        }
-        input.ids = encode_prompt(*input.tokenizer, dialogue_prompt(*prompt));
-        if (answer) {
-            input.first_counted = input.ids.size();
-            input.ids = encode_document(*input.tokenizer, completed(dialogue_prompt(*prompt), *answer)).tokens;
-        }
+        input.tokenizer = load_tokenizer(source);
+        const Prompting prompting(*input.tokenizer, source.generation, source.where);
+        input.ids = text ? prompting.text(*text) : prompting.conversation({{"user", *prompt}});
+        if (!answer) return input;
+        input.first_counted = input.ids.size();
+        for (Token token : input.tokenizer->encode(*answer)) input.ids.push_back(token);
+        if (!source.generation.stops.empty()) input.ids.push_back(source.generation.stops[0]);
         return input;
     }
 };

@@ -112,14 +112,15 @@ void sample(Token* tokens, Real* logprob, const Real* logits, const uint64_t* ke
     expects(options.temperature >= 0, "the temperature of sampling cannot be ", options.temperature);
     const bool greedy = options.temperature == 0;
     const Real temperature = greedy ? 1 : options.temperature;
+    const size_t drawn_from = drawable(options, V);
     for (size_t n = 0; n < N; n++) {
         const Real* row = logits + n * V;
         const LogSoftmax<Real> log_p(row, V, temperature);
         if (greedy) {
-            tokens[n] = static_cast<Token>(std::max_element(row, row + V) - row);
+            tokens[n] = static_cast<Token>(std::max_element(row, row + drawn_from) - row);
         } else {
-            std::vector<Real> p(V);
-            for (size_t j = 0; j < V; j++) p[j] = elementary::exp(log_p(j));
+            std::vector<Real> p(drawn_from);
+            for (size_t j = 0; j < drawn_from; j++) p[j] = elementary::exp(log_p(j));
             if (options.top_k > 0 || options.top_p < 1) truncate(p, options);
             tokens[n] = draw(p, uniform01(mix(keys[n])));
         }

@@ -366,16 +366,20 @@ def whitened(x, p, shift):
     return y if shift else y + x.mean()
 
 
+def token_kl(logprobs, reference, p):
+    k1 = logprobs - reference
+    kl = {"k1": k1, "k2": k1**2 / 2, "k3": torch.expm1(-k1) + k1, "abs": k1.abs()}[p["kl_estimator"]]
+    return kl.clamp(-p["kl_clip"], p["kl_clip"]) if p["kl_clip"] else kl
+
+
 def ppo_targets(dump, p):
     """Rewards, advantages, returns and token weights from what sampling left, by the conventions of `p`."""
     offsets = dump["response_offsets"].tolist()
-    old, reference, values = (dump[name].double() for name in ("old_logprobs", "reference_logprobs", "old_values"))
-    k1 = old - reference
-    kl = {"k1": k1, "k2": k1**2 / 2, "k3": torch.expm1(-k1) + k1, "abs": k1.abs()}[p["kl_estimator"]]
-    penalty = kl.clamp(-p["kl_clip"], p["kl_clip"]) if p["kl_clip"] else kl
+    old = dump["old_logprobs"].double()
+    kl = token_kl(old, dump["reference_logprobs"].double(), p)
     rewards = torch.zeros_like(kl)
     if p["kl_placement"] == "every_token":
-        rewards = -p["kl_coefficient"] * penalty
+        rewards = -p["kl_coefficient"] * kl
     shaped = dump["scores"].clone()
     if p["score_clip"]:
         shaped = shaped.clamp(-p["score_clip"], p["score_clip"])
@@ -383,22 +387,36 @@ def ppo_targets(dump, p):
         if not dump["ended"][s] and p["missing_end"] != "none":
             shaped[s] = (0 if p["missing_end"] == "replace" else shaped[s]) - p["missing_end_penalty"]
         if p["kl_placement"] == "last_token":
-            rewards[last - 1] = -p["kl_coefficient"] * penalty[first:last].sum()
+            rewards[last - 1] = -p["kl_coefficient"] * kl[first:last].sum()
         rewards[last - 1] += shaped[s]
     result = {"kl": kl, "shaped_scores": shaped, "rewards_before_whitening": rewards}
     if p["whiten_rewards"]:
         rewards = whitened(rewards, p, False)
-    advantages = torch.zeros_like(rewards)
-    weights = torch.zeros_like(rewards)
+    advantages, weights = torch.zeros_like(rewards), torch.zeros_like(rewards)
     for first, last in zip(offsets, offsets[1:]):
-        following = next_value = 0.0
-        for t in reversed(range(first, last)):
-            delta = rewards[t] + p["gamma"] * next_value - values[t]
-            advantages[t] = following = delta + p["gamma"] * p["lambda"] * following
-            next_value = values[t]
         sequence_mean = p["aggregation"] == "sequence_mean"
         weights[first:last] = 1 / ((len(offsets) - 1) * (last - first)) if sequence_mean else 1 / len(rewards)
-    result |= {"rewards": rewards, "advantages_before_whitening": advantages, "returns": advantages + values}
+    result["rewards"] = rewards
+    if p["advantage_estimator"] == "gae":
+        values = dump["old_values"].double()
+        for first, last in zip(offsets, offsets[1:]):
+            following = next_value = 0.0
+            for t in reversed(range(first, last)):
+                delta = rewards[t] + p["gamma"] * next_value - values[t]
+                advantages[t] = following = delta + p["gamma"] * p["lambda"] * following
+                next_value = values[t]
+        result["returns"] = advantages + values
+    else:
+        groups = torch.stack([rewards[a:b].sum() for a, b in zip(offsets, offsets[1:])]).view(-1, p["group_size"])
+        if p["advantage_estimator"] == "leave_one_out":
+            others = (groups.sum(1, keepdim=True) - groups) / (p["group_size"] - 1)
+            of_responses = (groups - others).flatten()
+        else:
+            deviation = groups.std(1, keepdim=True, unbiased=p["variance"] == "bessel")
+            of_responses = ((groups - groups.mean(1, keepdim=True)) / (deviation + 1e-4)).flatten()
+        for a, b, advantage in zip(offsets, offsets[1:], of_responses):
+            advantages[a:b] = advantage
+    result["advantages_before_whitening"] = advantages
     if p["advantage_whitening"] != "none":
         advantages = whitened(advantages, p, True)
     return result | {"advantages": advantages, "token_weights": weights}
@@ -416,12 +434,21 @@ def check_ppo(cai, what, folder, library):
     policy = from_weights(config, dump.part("policy.before."))
     logprobs = learned_logprobs(policy, dump)
     logprobs.retain_grad()
-    ratios = (logprobs - dump["old_logprobs"].double()).exp()
+    old, offsets = dump["old_logprobs"].double(), dump["response_offsets"].tolist()
+    token_ratios = ratios = (logprobs - old).exp()
+    token_advantages, token_weights = advantages, weights
+    if p["ratio"] == "sequence":  # one ratio and one loss for each response, and their mean
+        ratios = torch.stack([(logprobs - old)[a:b].sum().exp() for a, b in zip(offsets, offsets[1:])])
+        advantages, weights = advantages[offsets[:-1]], torch.full_like(ratios, 1 / len(ratios))
     losses = torch.maximum(-advantages * ratios,
                            -advantages * ratios.clamp(1 - p["clip_ratio"], 1 + p["clip_ratio"]))
     if p["dual_clip"]:
         losses = torch.where(advantages < 0, torch.minimum(losses, -advantages * p["dual_clip"]), losses)
     loss = (weights * losses).sum()
+    if p["kl_placement"] == "loss":
+        kl = token_kl(logprobs, dump["reference_logprobs"].double(), p)
+        loss = loss + (token_weights * p["kl_coefficient"] * token_ratios * kl).sum()
+    ratios, advantages, weights = token_ratios, token_advantages, token_weights
     loss.backward()
     reference = {"logprobs": logprobs, "ratios": ratios, "loss": loss, "grad.logprobs": logprobs.grad}
     ours = dump.part("policy.")
@@ -431,12 +458,14 @@ def check_ppo(cai, what, folder, library):
     check_update(f"PPO like {library} of {what}: the policy's AdamW", dump, "policy.", "policy.before.",
                  Updater(policy, dump.settings, "policy."))
 
+    if p["advantage_estimator"] != "gae":
+        return
     value = from_weights(config, dump.part("value.before."))
     learn = dump["learn"].split([len(s) for s in dump.sequences()])
     values = torch.cat([row_outputs(value, s)[:-1][mask[1:] == 1] for s, mask in zip(dump.sequences(), learn)])
     values.retain_grad()
-    old, returns = dump["old_values"].double(), targets["returns"]
-    bounded = old + (values - old).clamp(-p["clip_value"], p["clip_value"])
+    old_values, returns = dump["old_values"].double(), targets["returns"]
+    bounded = old_values + (values - old_values).clamp(-p["clip_value"], p["clip_value"])
     loss = (weights * torch.maximum((values - returns)**2, (bounded - returns)**2) / 2).sum()
     (p["value_coefficient"] * loss).backward()
     reference = {"scores": values, "loss": loss, "grad.scores": values.grad}
@@ -444,6 +473,26 @@ def check_ppo(cai, what, folder, library):
     compare(f"PPO like {library} of {what}: value loss and gradients",
             {**{name: ours[name] for name in reference}, **weight_gradients(dump, "value.", value)},
             {**reference, **gradients_of(value)})
+
+
+def check_dpo(cai, what, folder):
+    config = transformers.AutoConfig.from_pretrained(folder)
+    dump = Dump(cai, folder, "--step", "dpo", "--beta", "0.2")
+    model = from_weights(config, dump.part("before."))
+    logprobs = learned_logprobs(model, dump)
+    logprobs.retain_grad()
+    offsets = dump["response_offsets"].tolist()
+    log_ratios = logprobs - dump["reference_logprobs"].double()
+    rewards = torch.stack([0.2 * log_ratios[a:b].sum() for a, b in zip(offsets, offsets[1:])])
+    margins = rewards[0::2] - rewards[1::2]
+    losses = -dump["labels"] * F.logsigmoid(margins) - (1 - dump["labels"]) * F.logsigmoid(-margins)
+    losses.mean().backward()
+    reference = {"logprobs": logprobs, "rewards": rewards, "margins": margins, "pair_losses": losses,
+                 "loss": losses.mean(), "grad.logprobs": logprobs.grad}
+    compare(f"DPO step of {what}: loss and gradients",
+            {**{name: dump[name] for name in reference}, **weight_gradients(dump, "", model)},
+            {**reference, **gradients_of(model)})
+    check_update(f"DPO step of {what}: torch.optim.AdamW", dump, "", "before.", Updater(model, dump.settings))
 
 
 def check_diff(cai, folder):
@@ -478,7 +527,8 @@ def main():
             check_supervised(cai, what, folder)
             check_preference(cai, what, folder)
             check_ppo(cai, what, folder, "cai")
-        for library in ("hh", "oai", "n+", "trl", "dsc", "openrlhf", "verl", "nemo"):
+            check_dpo(cai, what, folder)
+        for library in ("hh", "oai", "n+", "trl", "dsc", "openrlhf", "verl", "nemo", "rloo", "grpo"):
             check_ppo(cai, "an untied model", untied, library)
         if arguments.run:
             check_preference(cai, "the run's preference model", Path(arguments.run) / "preference-model")
