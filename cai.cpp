@@ -12,8 +12,11 @@
 #include "core/session.h"
 #include "core/tools/bench.h"
 #include "core/tools/chat.h"
+#include "core/tools/diff.h"
+#include "core/tools/dump.h"
 #include "core/tools/export.h"
 #include "core/tools/import.h"
+#include "core/tools/logprobs.h"
 #include "core/tools/sample.h"
 #include "core/tools/seeds.h"
 #include "core/tools/show_world.h"
@@ -404,8 +407,11 @@ std::vector<Verb> all_verbs() {
           {"max-new-tokens", "N", "the longest answer (80)"}},
          chat_verb},
         sample_verb(),
-        export_verb(),
         import_verb(),
+        export_verb(),
+        logprobs_verb(),
+        dump_verb(),
+        diff_verb(),
         {"bench",
          "how fast the kernels, training and decoding are, and what share of this machine that is",
          "cai bench --threads 2 --json",
