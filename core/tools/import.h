@@ -46,7 +46,7 @@ inline Verb import_verb() {
             "a model of another program as a folder of cai's own, in float32",
             "cai import SmolLM2-135M-Instruct --out runs/smollm2",
             {{"out", "DIR", "the folder to make"},
-             {"tokenizer", "FILE", "the tokenizer of a model file that has none in it"}},
+             kTokenizer},
             run_import,
             false};
 }

@@ -77,7 +77,7 @@ inline Verb sample_verb() {
              {"top-k", "K", "draw from the K likeliest tokens (0: from all)"},
              {"top-p", "P", "draw from the likeliest tokens that hold the share P (1: from all)"},
              {"seed", "N", "of the draws (1)"},
-             {"tokenizer", "FILE", "the tokenizer of a model file that has none in it"},
+             kTokenizer,
              {"json", "", "a JSON object a sample: ids, log-probabilities, text, what ended it"},
              kThreads,
              kDevice,

@@ -13,8 +13,7 @@ namespace cai {
 
 inline const Option kText = {"text", "TEXT", "a text, after the token that begins one"},
                     kAnswer = {"answer", "TEXT", "the answer to --prompt, before the token that ends one"},
-                    kIds = {"ids", "\"1 2 3\"", "the ids of the tokens themselves, as they are"},
-                    kTokenizer = {"tokenizer", "FILE", "the tokenizer of a model file that has none in it"};
+                    kIds = {"ids", "\"1 2 3\"", "the ids of the tokens themselves, as they are"};
 
 struct TokenInput {
     std::vector<Token> ids;

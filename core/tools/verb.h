@@ -26,7 +26,8 @@ inline const Option kThreads = {"threads", "N",
                                   "of matmul with --device cuda: fp32, or bf16 on tensor cores (fp32)"},
                     kQuiet = {"quiet", "", "no progress and no notes on stderr"},
                     kJson = {"json", "", "the figures as JSON instead of tables"},
-                    kPrompt = {"prompt", "TEXT", "what the user asks"};
+                    kPrompt = {"prompt", "TEXT", "what the user asks"},
+                    kTokenizer = {"tokenizer", "FILE", "the tokenizer of a model file that has none in it"};
 inline const std::vector<Option> kShared = {
     {"size", "SIZE", "micro, tiny (the default), small or base: sets every number of the recipe"},
     {"seed", "N", "draws the world, the weights and every sample (1)"},
