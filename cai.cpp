@@ -344,6 +344,8 @@ std::vector<Verb> all_verbs() {
                 if (reads_constitution(stage) && name != "evaluate") verbs.back().options.push_back(its_constitution);
                 if (name == "tokenizer" || name == "pretrain") verbs.back().options.push_back(text);
                 if (name == "tokenizer") {
+                    verbs.back().options.back().does =
+                        "train on this text instead of the world (into runs/text); encode: the text, not a file";
                     verbs.back().example += "cai tokenizer encode runs/story/rl-cai <prompts.txt";
                     verbs.back().options.insert(verbs.back().options.end(), kTokenizeOptions.begin(),
                                                 kTokenizeOptions.end());

@@ -58,6 +58,8 @@ TEST_CASE("SentencePiece: the best score merges first, and a character that is n
     // Of two ways to one token, and of equal scores, the leftmost pair merges first.
     CHECK(vocabulary_of({"aa", "aaa", "a"}, false).encode("aaaaa") == Tokens{first, first + 1});
     CHECK(vocabulary_of({"ab", "bc", "a", "b", "c"}, false, {5, 5, 0, 0, 0}).encode("abc") == Tokens{first, first + 4});
+    CHECK(vocabulary_of({"bc", "ab", "a", "b", "c"}, false, {5, 5, 0, 0, 0}).encode("abc") ==
+          Tokens{first + 1, first + 4});
     CHECK(vocabulary_of({"ab", "bc", "a", "b", "c"}, false, {4, 5, 0, 0, 0}).encode("abc") ==
           Tokens{first + 2, first + 1});
 

@@ -219,6 +219,8 @@ TEST_CASE("tokenizer.json of other models: added tokens, templates and unknown t
     CHECK(built.encode("the  the<s>") == Tokens{5, 7, 5});
     CHECK(built.encode_with_specials("the <s>") == Tokens{5, 6, 0});
     CHECK(built.decode({6, 7}) == "   ");
+    pieces.push_back("   ");
+    CHECK(build_byte_level_tokenizer(pieces, merges, {0}, {7, 8}, {}).encode("e   e  e") == Tokens{3, 8, 3, 7, 3});
     CHECK(contains(error_of([&] { build_byte_level_tokenizer(pieces, {"t x"}, {}, {}, {}); }), "names a token that"));
     CHECK(contains(error_of([&] { build_byte_level_tokenizer(pieces, {"tx"}, {}, {}, {}); }), "is not a pair"));
     CHECK(contains(error_of([&] { build_byte_level_tokenizer(pieces, {}, {}, {9}, {}); }), "added token 9 is outside"));
