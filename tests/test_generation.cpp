@@ -194,7 +194,7 @@ TEST_CASE("cai import: the same model in a folder of ours") {
     CHECK(contains(error_of([&] { import_model(out, "", temporary.path / "thesis"); }), "is not a checkpoint"));
 
     // For a format without Hugging Face's files, tokenizer_config.json tells the same.
-    write_generation(out, foreign_tokenizer(), {0, {1}, kChatml, 1, "", ""});
+    write_tokenizer(out, foreign_tokenizer(), 0, {0, {1}, kChatml, 1, "", ""});
     const Json written = read_json(out / "tokenizer_config.json");
     CHECK(written["bos_token"] == "<s>");
     CHECK(written["eos_token"] == "</s>");
