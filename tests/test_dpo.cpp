@@ -241,7 +241,8 @@ TEST_CASE("dpo: the same bits with one thread and with two, and after an interru
         train_dpo(kernels, run, recipe, "fingerprint", /*save_every_seconds=*/0);
         return read_file(run / "dpo/model.safetensors");
     };
-    for (const char* name : {"one", "two", "killed", "muon"}) prepare_comparisons(scratch.path / name, planted_comparisons(30), {});
+    for (const char* name : {"one", "two", "killed", "muon"})
+        prepare_comparisons(scratch.path / name, planted_comparisons(30), {});
     cpu_kernels.set_threads(1);
     const std::string one = train_in("one", cpu_kernels);
     cpu_kernels.set_threads(2);

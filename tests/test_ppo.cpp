@@ -46,7 +46,8 @@ const fs::path& template_run() {
     model.initialize(3);
     std::vector<Document> documents;
     std::vector<Json> comparisons, helpfulness, prompts;
-    Rng rng(5, stream("template"));
+    Rng rng(5, stream("template")), request_rng(5, stream("requests"));
+    const auto any = [](const auto&) { return true; };
     for (size_t i = 0; i < 60; i++) {
         std::string animal = rng.pick(kAnimals), red = "a red " + animal, blue = "a blue " + animal;
         for (const std::string& answer : {red, blue})
@@ -65,7 +66,8 @@ const fs::path& template_run() {
                                                {"b", repair_utf8(tokenizer.decode(tokens))},
                                                {"p_a", 0.9}});
         }
-        prompts.push_back(to_json(world(), "ppo", Prompt{Request{}, prompt_text(i)}));
+        const Request request = world().draw_request(request_rng, any, any, true);
+        prompts.push_back(to_json(world(), "ppo", Prompt{request, prompt_text(i)}));
     }
     BatchStream stream(documents, 64, 256, 1);
     TrainingOptions options;

@@ -161,7 +161,8 @@ TEST_CASE("reward: the same bits with one thread and with two, and after an inte
         train_preference_model(kernels, run, recipe, "fingerprint", /*save_every_seconds=*/0);
         return read_file(run / "preference-model/model.safetensors") + read_file(run / "preference-model/score.json");
     };
-    for (const char* name : {"one", "two", "killed"}) prepare_comparisons(scratch.path / name, comparisons, helpfulness);
+    for (const char* name : {"one", "two", "killed"})
+        prepare_comparisons(scratch.path / name, comparisons, helpfulness);
     cpu_kernels.set_threads(1);
     std::string one = train_in("one", cpu_kernels);
     cpu_kernels.set_threads(2);
