@@ -170,7 +170,7 @@ int evaluate_verb(Arguments& arguments, const fs::path& program) {
         const Tokenizer tokenizer = load_tokenizer(source);
         expects(tokenizer.has_roles(), directory,
                 ": its tokenizer lacks the roles of cai's own models, <|user|> and the "
-                "rest, so the prompts of the toy world cannot be put to it; `cai sample` and `cai chat` can ask it");
+                "rest, so the prompts of the toy world cannot be put to it; `cai sample --text` can go on from a text");
         const Model model = load_model(s.kernels, source, Use::inference);
         std::cout << dump(evaluate_model(model, tokenizer, s.world, s.recipe), json ? 0 : 2) << "\n";
     }

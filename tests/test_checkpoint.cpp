@@ -219,7 +219,16 @@ TEST_CASE("a damaged or foreign directory is refused in one sentence") {
     auto refusal = [&] { return error_of([&] { load_model(cpu_kernels, directory); }); };
     check_contains(refusal(), directory.string() + ": there is no such model directory");
     fs::create_directory(directory);
-    check_contains(refusal(), "it has no config.json");
+    CHECK(refusal().ends_with("it has no config.json"));
+    write_file(directory / "adapter_config.json", "{}");
+    CHECK(refusal().ends_with("a LoRA adapter, which has to be merged into its model first"));
+    fs::remove(directory / "adapter_config.json");
+    write_file(directory / "small.gguf", "GGUF");
+    CHECK(refusal().ends_with("did you mean " + (directory / "small.gguf").string() + "?"));
+    fs::create_directory(temporary.path / "rl-cai");  // beside it: the folder is one of a run
+    CHECK(refusal().ends_with("did you mean " + (temporary.path / "rl-cai").string() + "?"));
+    fs::remove(temporary.path / "rl-cai"), fs::remove(directory / "small.gguf");
+    CHECK(contains(error_of([&] { open_model(""); }, kUsage), "an empty path names no model"));
 
     save_model(directory, small_model(small_config()), small_tokenizer());
     const std::string bytes = read_file(weights);
@@ -264,7 +273,12 @@ TEST_CASE("a damaged or foreign directory is refused in one sentence") {
     write_file(directory / "pytorch_model.bin", "PK");
     check_contains(refusal(), "pytorch_model.bin: weights in PyTorch's own format");
     check_contains(error_of([&] { load_model(cpu_kernels, directory / "config.json"); }),
-                   "config.json: a file, and not the folder of a model");
+                   "config.json: a file, and not the folder of a model; name the folder that it lies in");
+    write_file(temporary.path / "notes.txt", "");
+    check_contains(error_of([&] { load_model(cpu_kernels, temporary.path / "notes.txt"); }),
+                   "notes.txt: a file, and not the folder of a model; of files cai reads GGUF and llama2.c's .bin");
+    write_file(weights, "version https://git-lfs.github.com/spec/v1\n");
+    check_contains(refusal(), "a Git LFS pointer instead of the weights; run `git lfs pull`");
     write_file(temporary.path / "x.safetensors", "");
     check_contains(error_of([&] { load_model(cpu_kernels, temporary.path / "x.safetensors"); }),
                    "name the folder that it lies in");

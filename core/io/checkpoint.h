@@ -56,13 +56,24 @@ inline std::vector<float> collect_tensors(const Config& config, const Safetensor
     return host;
 }
 
+// What was probably meant by a directory without config.json, to end an error message; "" if that is not known.
+inline std::string instead_of(const std::filesystem::path& directory) {
+    namespace fs = std::filesystem;
+    if (fs::exists(directory / "adapter_config.json"))
+        return "; it holds a LoRA adapter, which has to be merged into its model first";
+    for (const fs::path& run : {directory, directory / ".."})
+        if (const fs::path newest = (run / "rl-cai").lexically_normal(); fs::exists(newest))
+            return "; did you mean " + newest.string() + "?";
+    for (const fs::directory_entry& entry : fs::directory_iterator(directory))
+        if (entry.path().extension() == ".gguf") return "; did you mean " + entry.path().string() + "?";
+    return "";
+}
+
 // Opens a Hugging Face directory. Without weights in it, the source has no shapes.
 inline ModelSource open_folder(const std::filesystem::path& directory) {
     namespace fs = std::filesystem;
     const fs::path path = directory / "config.json";
-    const fs::path newest = directory / "rl-cai";  // if the directory is a run
-    expects(fs::exists(path), directory, ": not a model directory: it has no config.json",
-            fs::exists(newest) ? "; did you mean " + newest.string() + "?" : "");
+    expects(fs::exists(path), directory, ": not a model directory: it has no config.json", instead_of(directory));
     const Json json = read_json(path);
     ModelSource source;
     source.where = directory.string();
@@ -90,14 +101,19 @@ inline ModelSource open_folder(const std::filesystem::path& directory) {
 inline ModelSource open_file(const std::filesystem::path& path, const std::filesystem::path& tokenizer) {
     if (map_file(path).bytes.starts_with("GGUF")) return open_gguf(path);
     if (path.extension() == ".bin") return open_llama2c(path, tokenizer);
+    const bool beside =
+        path.extension() == ".safetensors" || std::filesystem::exists(path.parent_path() / "config.json");
     fail(kBadInput, path, ": a file, and not the folder of a model",
-         path.extension() == ".safetensors" ? "; name the folder that it lies in, with config.json beside it" : "");
+         beside ? "; name the folder that it lies in, with config.json in it"
+                : "; of files cai reads GGUF and llama2.c's .bin");
 }
 
 // Opens a model of any format that cai reads: a Hugging Face directory, or a file.
 inline ModelSource open_model(std::filesystem::path path, const std::filesystem::path& tokenizer = {}) {
     path = find_checkpoint(path);
-    expects(std::filesystem::exists(path), path, ": there is no such model directory");
+    if (path.empty()) fail(kUsage, "an empty path names no model; give the folder or the file of one");
+    expects(std::filesystem::exists(path), path,
+            ": there is no such model directory or file (cai downloads nothing: fetch the model first)");
     return std::filesystem::is_directory(path) ? open_folder(path) : open_file(path, tokenizer);
 }
 

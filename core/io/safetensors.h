@@ -146,6 +146,8 @@ inline Safetensors parse_safetensors(MappedFile memory, const std::string& where
     expects(content.size() >= sizeof length, where, ": truncated: ", content.size(),
             " bytes, a safetensors file has at least 8", remedy);  // [HeaderTooSmall]
     std::memcpy(&length, content.data(), sizeof length);
+    expects(!content.starts_with("version https://git-lfs"), where,
+            ": a Git LFS pointer instead of the weights; run `git lfs pull` in its folder");
     expects(length <= 100'000'000, where, ": not a safetensors file: its first 8 bytes promise a header of ", length,
             " bytes");  // [HeaderTooLarge]
     expects(length <= content.size() - sizeof length, where, ": truncated: its header should be ", length,

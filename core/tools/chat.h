@@ -33,12 +33,14 @@ inline std::vector<std::filesystem::path> find_assistants(const std::filesystem:
                 (directory / ".." / "rl-cai").lexically_normal().string());
         return {directory};
     }
+    expects(std::filesystem::exists(directory), directory, ": there is no such folder or file");
     std::vector<std::filesystem::path> found;
     for (const char* name : {"helpful", "sl-cai", "rl-cai", "dpo"})
         if (std::filesystem::exists(find_checkpoint(directory / name) / "config.json"))
             found.push_back(directory / name);
-    expects(!found.empty(), directory, ": holds no assistant to talk to; make one with `cai all --out ",
-            directory, "`");
+    expects(!found.empty(), directory, ": is neither a model nor a run with an assistant to talk to",
+            std::filesystem::exists(directory / "manifests") ? concat("; make one with `cai all --out ", directory, "`")
+                                                             : instead_of(directory));
     return found;
 }
 
@@ -130,6 +132,8 @@ inline void chat(const Kernels& kernels, const std::filesystem::path& directory,
                               source.generation,
                               {}});
         width = std::max(width, assistants.back().name.size());
+        const Assistant& assistant = assistants.back();  // refuses a chat template that cai does not know
+        Prompting(assistant.tokenizer, assistant.generation, assistant.where).conversation({{"user", "Hello"}});
     }
     const bool ours = assistants[0].tokenizer.has_roles();
     out << "Talking to " << (options.compare ? directory.string() : places[0].string())

@@ -33,6 +33,7 @@ inline int run_sample(Arguments& arguments, const std::filesystem::path&) {
     const Kernels& kernels = kernels_for(arguments, threads);
     std::string directory = arguments.positional(0, "the folder or file of a model, such as runs/story/rl-cai");
     bool plain = arguments.has("text");
+    if (plain && arguments.has("prompt")) fail(kUsage, "--prompt asks and --text goes on: give one of them");
     std::string text = plain ? arguments.string("text", "") : arguments.string("prompt", "");
     GenerateOptions options;
     options.sampling.temperature = arguments.number("temperature", options.sampling.temperature, 0, 100);

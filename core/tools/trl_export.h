@@ -117,6 +117,8 @@ inline std::string trl_readme(const std::string& run, const std::string& out, co
 // exists and is not empty.
 inline void export_trl(const std::filesystem::path& run, const std::filesystem::path& out) {
     namespace fs = std::filesystem;
+    expects(!fs::exists(run / "config.json"), run, ": a model, and not a run with the data for TRL; did you mean ",
+            (run / "..").lexically_normal(), "?");
     for (const char* name : {"comparisons.jsonl", "helpfulness.jsonl", "revisions.jsonl", "helpful-samples.jsonl",
                              "world/dialogues.jsonl", "world/prompts.jsonl"})
         expects(fs::exists(run / name), run, ": holds no ", name,
