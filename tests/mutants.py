@@ -26,9 +26,9 @@ import time
 
 # Each file, the test files that have to notice, and the functions meant (all, unless given).
 FILES = {
-    "core/method/ppo_rewards.h": ("advantage ppo_math", ""),
-    "core/method/ppo_advantages.h": ("advantage ppo_math", ""),
-    "core/method/ppo_losses.h": ("advantage ppo_math", ""),
+    "core/method/ppo_rewards.h": ("advantage ppo_math ppo_reference", ""),
+    "core/method/ppo_advantages.h": ("advantage ppo_math ppo_reference", ""),
+    "core/method/ppo_losses.h": ("advantage ppo_math ppo_reference", ""),
     "core/method/preference.h": ("advantage ppo_math", ""),
     "cpu/losses.cpp": ("losses advantage ppo_math", ""),
     "cpu/classifier.cpp": ("classifier token_draws", ""),

@@ -139,3 +139,61 @@ TEST_CASE("groups that are not full are refused, and so are lists of different l
     CHECK(contains(loss(2, 1), "response_policy_loss: 1 reference log-probabilities for 2 tokens"));
     CHECK(loss(2, 2) == "no error");
 }
+
+TEST_CASE("the slope of a token's KL is its derivative, and 0 where it is bounded") {
+    PpoOptions options;
+    for (KlEstimator estimator : {KlEstimator::k1, KlEstimator::k2, KlEstimator::k3, KlEstimator::abs})
+        for (double clip : {0.0, 0.75})
+            for (double difference : {-1.5, -0.5, -0.01, 0.01, 0.5, 1.5}) {
+                options.kl_estimator = estimator, options.kl_clip = clip;
+                INFO(static_cast<int>(estimator), " ", clip, " ", difference);
+                const double step = 1e-5, logprob = -1, reference = logprob - difference;
+                const double slope =
+                    (token_kl(logprob + step, reference, options) - token_kl(logprob - step, reference, options)) /
+                    (2 * step);
+                CHECK(token_kl_slope(logprob, reference, options) == doctest::Approx(slope).epsilon(1e-6));
+            }
+    options.kl_estimator = KlEstimator::abs, options.kl_clip = 0;
+    CHECK(token_kl_slope(-1, -1, options) == 0);  // at the kink
+    options.kl_estimator = KlEstimator::k1, options.kl_clip = 0.5;
+    CHECK(token_kl_slope(-1, -1.5, options) == 1);  // at the bound
+}
+
+TEST_CASE("in groups of three each answer is set against the other two") {
+    PpoOptions options = like("rloo");
+    options.group_size = 3;
+    const std::vector<double> rewards = {1, 2, 4, 9};  // sums 3, 4 and 9
+    const std::vector<int32_t> offsets = {0, 2, 3, 4};
+    const std::vector<double> alone = group_advantages(rewards, offsets, options);
+    CHECK(alone == std::vector<double>{-3.5, -3.5, -2, 5.5});
+    options.advantage_estimator = AdvantageEstimator::group, options.variance = Variance::bessel;
+    const double mean = 16.0 / 3, deviation = std::sqrt((9 + 16 + 81 - 3 * mean * mean) / 2);
+    const std::vector<double> group = group_advantages(rewards, offsets, options);
+    for (size_t t = 0; t < rewards.size(); t++)
+        CHECK(group[t] == doctest::Approx((std::vector<double>{3, 3, 4, 9}[t] - mean) / (deviation + 1e-4)));
+
+    CHECK(contains(error_of([&] { group_advantages(rewards, {0, 2, 3, 5}, options); }), "group_advantages: "));
+    CHECK(contains(error_of([&] { group_advantages({1, 2, std::nan(""), 9}, offsets, options); }, kDiverged),
+                   "the advantage is"));
+}
+
+TEST_CASE("a ratio of whole responses reaches every token of each, and a KL that is no number is refused") {
+    PpoOptions options = like("rloo");
+    REQUIRE(options.ratio == Ratio::sequence);
+    const std::vector<float> logprobs = {-1, -2, -0.5f}, old_logprobs = {-1.05f, -2, -0.45f};
+    const std::vector<double> advantages = {1, 1, -2};
+    const PolicyLoss loss =
+        response_policy_loss(cpu_kernels, logprobs, old_logprobs, logprobs, advantages, {0, 2, 3}, 0, options);
+    // d/dlogprob of -mean over responses of ratio A is -ratio A / 2, as long as no bound is active.
+    for (size_t t = 0; t < 3; t++) {
+        const double ratio = std::exp(t < 2 ? 0.05 : -0.05);
+        CHECK(loss.gradient[t] == doctest::Approx(-ratio * advantages[t] / 2).epsilon(1e-5));
+    }
+    options = like("grpo");
+    options.kl_placement = KlPlacement::loss;
+    const std::vector<float> wrong = {-1, std::nanf(""), -0.5f};
+    const auto message = error_of(
+        [&] { response_policy_loss(cpu_kernels, logprobs, logprobs, wrong, advantages, {0, 2, 3}, 0.1, options); },
+        kDiverged);
+    CHECK(contains(message, "the KL is"));
+}

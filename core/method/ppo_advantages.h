@@ -60,7 +60,10 @@ inline std::vector<double> group_advantages(const std::vector<double>& rewards, 
             sums.push_back(std::accumulate(rewards.begin() + offsets[s], rewards.begin() + offsets[s + 1], 0.0));
         const double n = static_cast<double>(k), total = std::accumulate(sums.begin(), sums.end(), 0.0);
         double squares = 0;
-        for (double sum : sums) squares += (sum - total / n) * (sum - total / n);
+        for (double sum : sums) {
+            const double difference = sum - total / n;
+            squares += difference * difference;
+        }
         const double deviation = std::sqrt(squares / (options.variance == Variance::bessel ? n - 1 : n));
         for (size_t s = first; s < first + k; s++) {
             const double sum = sums[s - first];
