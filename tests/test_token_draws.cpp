@@ -184,3 +184,19 @@ TEST_CASE("every kernel of the classifier refuses the temperatures that it canno
         CHECK(draws(*k, {1, 2}, 1, {0, 0, 1})[0] == 1);
     }
 }
+
+TEST_CASE("rows of the table beyond the tokenizer's last token are never drawn, and count in log-probabilities") {
+    std::vector<float> logits(40, 0);
+    for (size_t j = 30; j < 40; ++j) logits[j] = 5;
+    const double logprob = -std::log(30 + 10 * std::exp(5.0));
+    for (const Kernels* k : backends())
+        for (float temperature : {0.0f, 1.0f})
+            for (int top_k : {0, 12}) {
+                INFO(k->name, ", temperature ", temperature, ", top-k ", top_k);
+                SamplingOptions options;
+                options.temperature = temperature, options.top_k = top_k, options.vocabulary = 30;
+                std::vector<float> logprobs;
+                for (Token token : draws(*k, logits, 50, options, &logprobs)) CHECK((token >= 0 && token < 30));
+                for (float x : logprobs) CHECK(x == doctest::Approx(logprob).epsilon(1e-5));
+            }
+}
