@@ -105,7 +105,8 @@ inline std::string trl_readme(const std::string& run, const std::string& out, co
            "\nA prompt of the test split is in no training split, and is the same one that cai holds out from its own\n"
            "preference model. `p_chosen` is the label: how sure the judge is that `chosen` is the better answer. TRL\n"
            "ignores it and takes every label for sure. Undecided pairs and pairs of equal answers are left out.\n\n"
-           "Commands of TRL 1.16 (`pip install trl`), from the folder in which cai ran:\n\n" +
+           "Commands of TRL 1.16 (`pip install trl`), from the folder in which cai ran;\n"
+           "without a GPU, add `--use_cpu true --bf16 false`:\n\n" +
            command("sft", "pretrained", "messages", steps + " --assistant_only_loss true") +
            command("sft", "pretrained", "completions", steps) + command("reward", "sl-cai", "preferences", steps) +
            command("dpo", "sl-cai", "preferences", steps) +
