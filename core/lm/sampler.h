@@ -42,6 +42,10 @@ struct GenerateOptions {
     std::vector<uint64_t> sample_ids;  // one per prompt; equal prompts and ids draw equal tokens; empty: 0, 1, ...
     size_t slots = 64;           // concurrent sequences; more are faster and take more memory
     bool stoppable = true;  // fail on a stop signal; false for a caller that will soon save its state
+
+    bool is_stop(Token token) const {
+        return stops ? std::find(stops->begin(), stops->end(), token) != stops->end() : token < kSpecialCount;
+    }
 };
 
 // Called after each draw with the index of the prompt; the tokens of one prompt arrive in order.
@@ -164,11 +168,6 @@ inline std::vector<Completion> generate(const Model& model, const std::vector<st
     std::vector<float> logprobs(slots);
     std::vector<uint64_t> keys(slots);
 
-    auto is_stop = [&](Token token) {
-        if (!options.stops) return token < kSpecialCount;
-        return std::find(options.stops->begin(), options.stops->end(), token) != options.stops->end();
-    };
-
     // Assigns the prompt the free slot with the longest common prefix, or a copy of another
     // slot with a much longer one. Returns false if a running sequence is about to compute a
     // longer one still, which is worth waiting a step for.
@@ -254,7 +253,7 @@ inline std::vector<Completion> generate(const Model& model, const std::vector<st
                 sequence.tokens.push_back(token);
                 completion.tokens.push_back(token);
                 completion.logprobs.push_back(logprobs[sequence.row]);
-                completion.stopped = is_stop(token);
+                completion.stopped = options.is_stop(token);
                 done = completion.stopped || sequence.tokens.size() == sequence.longest;
                 if (on_token) on_token(sequence.prompt, token);
             }

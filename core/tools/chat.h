@@ -96,11 +96,8 @@ inline bool answer(Assistant& assistant, const std::string& prompt, const ChatOp
         out << repair_utf8(text.substr(printed, end - printed)) << std::flush;
         printed = end;
     };
-    const std::vector<Token> stops = generation.stops.value_or(std::vector<Token>());
     generate(assistant.model, {tokens}, generation, [&](size_t, Token token) {
-        const bool stop =
-            prompting.ours() ? token < kSpecialCount : std::find(stops.begin(), stops.end(), token) != stops.end();
-        if (!stop) {
+        if (!generation.is_stop(token)) {
             said.push_back(token);
             const std::string text = assistant.tokenizer.decode(said);
             print(text, std::max(printed, complete_utf8(text)));
