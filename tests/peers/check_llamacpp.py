@@ -2,7 +2,6 @@
 """llama.cpp runs what `cai export --format gguf` writes: the same prompts become the same tokens, and greedy answers to 60
 prompts of the toy world are the same, token for token, up to a token that ends them. Compared in float32 without flash
 attention: llama.cpp's own cache of half-precision numbers alone is off by 1e-3. Without --run, a micro run is made."""
-import argparse
 import ctypes
 import json
 import pathlib
@@ -10,21 +9,14 @@ import subprocess
 import sys
 import tempfile
 
+import verdicts
+from verdicts import verdict
+
 PROMPTS, LONGEST = 60, 32
-failed = False
-
-
-def verdict(passed, what, figures):
-    global failed
-    failed |= not passed
-    print(f"{'passed' if passed else 'FAILED'}: {what} ({figures})", flush=True)
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--cai", required=True)
-    parser.add_argument("--run")
-    options = parser.parse_args()
+    options = verdicts.parser().parse_args()
     try:
         import llama_cpp
         import numpy as np
@@ -33,10 +25,7 @@ def main():
         return
     print(f"peer: llama_cpp {llama_cpp.__version__}")
     with tempfile.TemporaryDirectory() as folder:
-        run = options.run
-        if not run:
-            run = folder + "/run"
-            subprocess.run([options.cai, "all", "--size", "micro", "--out", run, "--quiet"], check=True, stdout=subprocess.DEVNULL)
+        run = verdicts.run_or_micro_run(options, folder)
         model, file = run + "/rl-cai", folder + "/model.gguf"
         subprocess.run([options.cai, "export", model, "--format", "gguf", "--out", file], check=True, stdout=subprocess.DEVNULL)
         prompts = []
@@ -83,7 +72,7 @@ def main():
         verdict(same_prompts == len(prompts), "the chat template gives the same prompt", f"{same_prompts} of {len(prompts)}")
         verdict(same_answers == len(prompts), "the same greedy answers", f"{same_answers} of {len(prompts)}, {tokens} tokens")
         verdict(largest < 1e-4, "the log-probabilities of their tokens", f"largest difference {largest:.1e}")
-    sys.exit(failed)
+    sys.exit(verdicts.failed)
 
 
 if __name__ == "__main__":

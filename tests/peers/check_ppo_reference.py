@@ -4,7 +4,6 @@ against PyTorch's autograd, and the losses of RLOO and GRPO against TRL's own co
 
 cai itself is compared with the vectors by tests/test_ppo_reference.cpp.
 """
-import argparse
 import sys
 from collections import defaultdict
 from pathlib import Path
@@ -12,17 +11,12 @@ from types import SimpleNamespace
 
 import numpy as np
 
+import verdicts
+from verdicts import verdict
+
 sys.path.insert(0, str(Path(__file__).parent / "ppo_reference"))
 import check
 import formulas
-
-failed = False
-
-
-def verdict(passed, what):
-    global failed
-    failed |= not passed
-    print(("passed: " if passed else "FAILED: ") + what)
 
 
 def autograd(vectors):
@@ -90,10 +84,7 @@ def of_trl(vectors, name, trainer, **arguments):
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--cai")
-    parser.add_argument("--run")
-    parser.parse_args()
+    verdicts.parser().parse_args()
     vectors = check.load()
     print(f"peer: numpy {np.__version__}")
     failures = check.check(vectors, {step.__name__: step for step in formulas.STEPS + formulas.STEPS_OF_A_VALUE_MODEL},
@@ -115,12 +106,12 @@ def main():
         from trl import GRPOTrainer, RLOOTrainer
     except ImportError:
         print("skipped: losses of RLOO and GRPO against TRL's own (no trl)")
-        sys.exit(failed)
+        sys.exit(verdicts.failed)
     for name, trainer, arguments in [("rloo", RLOOTrainer, {}), ("grpo", GRPOTrainer, {}),
                                      ("grpo, KL in the loss", GRPOTrainer, {"beta": 0.04})]:
         worst = of_trl(vectors, name, trainer, **arguments)
         verdict(worst < 1e-12, f"{name}: loss and gradient are those of TRL {trl.__version__} (off by {worst:.1e})")
-    sys.exit(failed)
+    sys.exit(verdicts.failed)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ Random Llamas of many shapes, written by transformers, go through `cai sample`; 
 back through cai once transformers has saved them. Greedy tokens must be the same ones, and log-probabilities and logits (through
 `cai logprobs`, if this build has it) within 5e-5. Needs torch, transformers, tokenizers and safetensors.
 """
-import argparse
 import json
 import os
 import pathlib
@@ -25,15 +24,11 @@ import transformers
 from safetensors.torch import load_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
+import verdicts
+from verdicts import verdict
+
 TOLERANCE = 5e-5
 TEXT = "The quick brown fox jumps over the lazy dog, then it's 12 o'clock and nobody knows why the goat smiles."
-failed = 0
-
-
-def verdict(passed, what, figures):
-    global failed
-    failed += not passed
-    print(f"{'passed' if passed else 'FAILED'}: {what} ({figures})", flush=True)
 
 
 def cai(*arguments):
@@ -195,9 +190,7 @@ def check_run(run, scratch, has_logprobs):
             verdict(False, "rl-cai, saved by transformers and read again", error)
 
 
-parser = argparse.ArgumentParser()
-parser.add_argument("--cai", default="build/cai")
-parser.add_argument("--run", type=pathlib.Path)
+parser = verdicts.parser()
 parser.add_argument("--variants", type=int, default=24)
 options = parser.parse_args()
 print(f"peer: transformers {transformers.__version__} (torch {torch.__version__})")
@@ -207,7 +200,7 @@ with tempfile.TemporaryDirectory() as name:
     check_variants(pathlib.Path(name), with_logprobs)
     check_chat_templates(pathlib.Path(name))
     if options.run:
-        check_run(options.run, pathlib.Path(name), with_logprobs)
+        check_run(pathlib.Path(options.run), pathlib.Path(name), with_logprobs)
     else:
         print("skipped: the models of a run (no --run)")
-sys.exit(1 if failed else 0)
+sys.exit(verdicts.failed)

@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 """TRL trains on what `cai export RUN --format trl` writes: every row is read, and each of its trainers takes two steps from
 our models. Without --run, a micro run is made."""
-import argparse
 import contextlib
 import io
 import json
@@ -13,15 +12,11 @@ import sys
 import tempfile
 import warnings
 
+import verdicts
+from verdicts import verdict
+
 os.environ.update(HF_HUB_OFFLINE="1", TOKENIZERS_PARALLELISM="false", TRL_EXPERIMENTAL_SILENCE="1")
 warnings.filterwarnings("ignore")
-failed = False
-
-
-def verdict(passed, what, figures):
-    global failed
-    failed |= not passed
-    print(f"{'passed' if passed else 'FAILED'}: {what} ({figures})", flush=True)
 
 
 def lines(path):
@@ -29,10 +24,7 @@ def lines(path):
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--cai", required=True)
-    parser.add_argument("--run")
-    options = parser.parse_args()
+    options = verdicts.parser().parse_args()
     try:
         import datasets
         import transformers
@@ -45,9 +37,7 @@ def main():
     datasets.disable_progress_bars()
     transformers.utils.logging.set_verbosity_error()
     with tempfile.TemporaryDirectory() as folder:
-        run = options.run or folder + "/run"
-        if not options.run:
-            subprocess.run([options.cai, "all", "--size", "micro", "--out", run, "--quiet"], check=True, stdout=subprocess.DEVNULL)
+        run = verdicts.run_or_micro_run(options, folder)
         out = pathlib.Path(folder, "trl")
         subprocess.run([options.cai, "export", run, "--format", "trl", "--out", str(out)], check=True, stdout=subprocess.DEVNULL)
         os.environ["HF_DATASETS_CACHE"] = folder + "/cache"
@@ -117,7 +107,7 @@ def main():
             train(f"{name}, against our preference model", lambda: trainer(
                 run + "/sl-cai", run + "/preference-model", config(**rollouts), train_dataset=train_rows["prompts"]), "reward",
                 count["prompts"])
-    sys.exit(failed)
+    sys.exit(verdicts.failed)
 
 
 if __name__ == "__main__":
