@@ -1,5 +1,5 @@
-// Checkpoints. A model on disk is a Hugging Face directory: config.json, generation_config.json, model.safetensors and
-// the tokenizer's files, so that `transformers` loads our models and cai loads Llama-family ones.
+// Checkpoints. A model is written as a Hugging Face directory: config.json, generation_config.json, model.safetensors
+// and the tokenizer's files, so that `transformers` loads it. Such directories, GGUF and llama2.c's files are read.
 #pragma once
 #include <algorithm>
 #include <cmath>
