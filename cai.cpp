@@ -57,8 +57,7 @@ std::string side_by_side(const Session& s, const fs::path& before, const fs::pat
 // Runs all stages in `out` under a constitution, reusing what it can from the run `from`, if given.
 Json run_all(const Session& s, const fs::path& out, const Constitution& constitution, const fs::path& from,
              const std::string& configuration) {
-    expects(from.empty() || fs::exists(from / "manifests"), from,
-            ": not a run directory; make one with `cai all --out ", from, "`");
+    if (!from.empty()) expect_run(from);
     expects(from.empty() || fs::weakly_canonical(from) != fs::weakly_canonical(out),
             "--from and --out are the same folder, ", out, "; choose another --out");
     Run run = s.open_run(out);
@@ -82,7 +81,7 @@ int all(Arguments& arguments, const fs::path& program) {
     } else if (from.empty() || !fs::exists(from / "results.json")) {
         std::cout << results_table(results);
     } else {
-        std::cout << change_table(read_json(from / "results.json"), results) << side_by_side(s, from, out);
+        std::cout << change_table(read_results(from), results) << side_by_side(s, from, out);
     }
     return kDone;
 }
@@ -166,7 +165,10 @@ int evaluate_verb(Arguments& arguments, const fs::path& program) {
     Session s(arguments, program, {models[0], run_of(models[0])});
     arguments.finish();
     for (const std::string& directory : models) {
+        if (fs::exists(fs::path(directory) / "manifests"))
+            fail(kUsage, directory, ": a run, and not a model; `cai evaluate --out ", directory, "` evaluates a run");
         const ModelSource source = open_model(directory);
+        expect_writer(source.config, directory);
         const Tokenizer tokenizer = load_tokenizer(source);
         expects(tokenizer.has_roles(), directory,
                 ": its tokenizer lacks the roles of cai's own models, <|user|> and the "
@@ -193,11 +195,7 @@ int report(Arguments& arguments, const fs::path&) {
     arguments.finish();
     if (runs.empty()) fail(kUsage, "cai report needs the folders of runs, such as runs/seed-1 runs/seed-2");
     std::vector<Json> results;
-    for (const fs::path run : runs) {
-        expects(fs::exists(run / "results.json"), run,
-                ": holds no results.json; make one with `cai evaluate --out ", run, "`");
-        results.push_back(read_json(run / "results.json"));
-    }
+    for (const std::string& run : runs) results.push_back(read_results(run));
     expect_seeds_of_one_recipe({runs.begin(), runs.end()}, results);
     std::cout << seeds_table(results);
     return kDone;
@@ -254,6 +252,7 @@ int trace_verb(Arguments& arguments, const fs::path& program) {
     fs::path file = arguments.string("constitution", (directory / "constitution.txt").string());
     arguments.finish();
     if (prompt.empty()) fail(kUsage, "cai trace needs --prompt \"a question\"");
+    expect_run(directory);
     trace(s.kernels, directory, s.world, read_constitution(file, s.world), s.recipe, prompt, std::cout);
     return kDone;
 }
@@ -266,6 +265,7 @@ int chat_verb(Arguments& arguments, const fs::path& program) {
     options.temperature = arguments.number("temperature", options.temperature, 0, 100);
     options.max_new_tokens = static_cast<int>(arguments.integer("max-new-tokens", options.max_new_tokens, 1, 1 << 20));
     options.seed = s.recipe.seed;
+    options.tokenizer = arguments.string("tokenizer", "");
     if (!isatty(STDIN_FILENO)) options.prompt_sign.clear();
     arguments.finish();
     chat(s.kernels, directory, s.world, options, std::cin, std::cout);
@@ -406,7 +406,8 @@ std::vector<Verb> all_verbs() {
          "cai chat runs/story --compare",
          {{"compare", "", "all assistants of the run, one below the other"},
           {"temperature", "T", "of the draws; 0 takes the likeliest token (1)"},
-          {"max-new-tokens", "N", "the longest answer (80)"}},
+          {"max-new-tokens", "N", "the longest answer (80)"},
+          kTokenizer},
          chat_verb},
         sample_verb(),
         import_verb(),

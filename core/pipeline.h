@@ -295,7 +295,7 @@ inline Task text_task(const std::string& stage, const Recipe& recipe) {
 inline void expect_no_text_model(const Run& run) {
     for (const char* stage : {"tokenizer", "pretrain"})
         if (run.has_manifest(stage)) {
-            const Json manifest = read_json(run.manifest_path(stage));
+            const Json manifest = read_manifest(run.manifest_path(stage));
             const Json* inputs = manifest.find("inputs");
             expects(
                 !inputs || !inputs->find("text"), run.directory,

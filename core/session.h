@@ -78,7 +78,10 @@ struct Session {
         quiet = arguments.flag("quiet");
     }
 
-    Run open_run(const std::filesystem::path& directory) const { return Run(directory, world_files(data)); }
+    Run open_run(const std::filesystem::path& directory) const {
+        expect_no_model(directory);
+        return Run(directory, world_files(data));
+    }
     Pipeline pipeline(Run& run, const Constitution& constitution) const {
         return {kernels, run, world, constitution, recipe, threads};
     }

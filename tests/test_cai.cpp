@@ -121,7 +121,7 @@ TEST_CASE("a command goes on with the recipe of the run it works in") {
     // What is no model, or no model that writes.
     cai.fails(1, "sample runs/story --prompt Hello", "runs/story/rl-cai");
     cai.fails(1, "chat runs/story/preference-model", "runs/story/rl-cai");
-    cai.fails(1, "sample runs/story/preference-model --prompt Hello", "load a language model");
+    cai.fails(1, "sample runs/story/preference-model --prompt Hello", "scores answers and writes none");
     cai.fails(1, "all --from runs/story --out runs/story", "the same folder");
     cai.fails(1, "swap --remove 1 --from runs/story --out runs/story", "the same folder");
 }
@@ -156,8 +156,8 @@ TEST_CASE("what cannot be done leaves nothing behind") {
     Shell cai;
     cai.fails(1, "critique --out new", "cai all --out new");
     cai.fails(1, "sft sl-cai --out new", "cai all --out new");
-    cai.fails(1, "all --from nope --out new", "nope: not a run directory");
-    cai.fails(1, "swap --invert --from nope --out new", "nope: not a run directory");
+    cai.fails(1, "all --from nope --out new", "nope: there is no such folder");
+    cai.fails(1, "swap --invert --from nope --out new", "nope: there is no such folder");
     cai.fails(1, "evaluate --out new", "cai all --out new");
     cai.fails(1, "pretrain --text nothing.txt --out new", "nothing.txt");
     cai.fails(2, "world --out new --bogus 1", "--bogus");
@@ -174,6 +174,68 @@ TEST_CASE("what cannot be done leaves nothing behind") {
     CHECK(std::distance(fs::directory_iterator("run"), fs::directory_iterator()) == 1);
 }
 
+TEST_CASE("a newcomer's mistake is answered with what to do instead") {
+    Shell cai;
+    const Tokenizer tokenizer = train_bpe({"a small text"}, 270);
+    Config config = {.vocab_size = static_cast<int>(tokenizer.size()), .width = 8, .layers = 1, .heads = 1};
+    config.kv_heads = 1, config.head_dim = 8, config.ff = 8, config.context = 32;
+    for (const char* name : {"rl-cai", "preference-model"}) {
+        config.score_head = name == std::string("preference-model");
+        Model model(cpu_kernels, config);
+        model.initialize(1);
+        save_model(fs::path("run") / name, model, tokenizer);
+    }
+    write_file("run/preference-model/score.json", "{}");
+    fs::create_directories("run/manifests");
+    write_file("foreign/config.json", "{}");
+    fs::copy(CAI_SOURCE_DIR "/tests/fuzz/corpus/llama2c/tied", "model.bin");
+    const std::string model = " run/rl-cai", scorer = " run/preference-model", text(200, 'x');
+
+    // Words in the wrong place.
+    cai.fails(2, "sample" + model + " hello", "unexpected argument 'hello'; did you mean --prompt \"hello\"?");
+    cai.fails(2, "sample" + model + " --temp 0", "unknown option --temp; did you mean --temperature?");
+    cai.fails(2, "dpo run", "unexpected argument 'run'; did you mean --out \"run\"?");
+    cai.fails(2, "chat" + model + " hello", "unexpected argument 'hello'; --help shows what goes where");
+    cai.fails(2, "logprobs" + model + " --answer a", "--answer is the answer to a --prompt: give that too");
+    cai.fails(2, "tokenizer encode" + model + " hello", "a text is given with --text, or as lines on stdin");
+    cai.fails(2, "tokenizer decode" + model + " 5", "'5'; ids are given as lines on stdin");
+    cai.fails(2, "tokenizer decode" + model + " --text 5", "--text is for encode; decode reads lines of ids");
+
+    // Too long, and outside of the vocabulary: the option is named.
+    for (const char* option : {"--prompt", "--text"}) {
+        cai.fails(1, concat("sample", model, " ", option, " ", text), concat(option, " has 20"));
+        cai.fails(1, concat("logprobs", model, " ", option, " ", text), concat(option, " has 20"));
+    }
+    cai.fails(1, "dump" + model + " --prompt a --answer " + text, "--prompt and --answer have 20");
+    cai.fails(1, "logprobs" + model + " --ids 1,999", "option --ids: 999 is no token of the model's vocabulary of 26");
+
+    // A model that scores, where one that writes is wanted.
+    for (const std::string& line : {"sample" + scorer + " --prompt a", "logprobs" + scorer + " --text a",
+                                    "chat" + scorer, "evaluate" + scorer})
+        cai.fails(1, line, "run/preference-model: scores answers and writes none; did you mean run/rl-cai?");
+
+    // A tokenizer for a model that brings its own, and of another format.
+    for (const std::string& line : {"sample" + model + " --prompt a", std::string("chat run"),
+                                    "import" + model + " --out new", "dump" + model + " --text a"})
+        cai.fails(2, line + " --tokenizer tok.bin", "run/rl-cai: brings its own tokenizer; leave out --tokenizer");
+    for (const char* line : {"sample model.bin --text a", "chat model.bin", "import model.bin --out new"})
+        cai.fails(1, concat(line, " --tokenizer run/rl-cai/tokenizer.json"), "JSON, and not llama2.c's tokenizer.bin");
+
+    // A model for a run, and a run for a model.
+    cai.fails(2, "evaluate run", "run: a run, and not a model; `cai evaluate --out run` evaluates a run");
+    for (const char* verb : {"report", "verify", "dpo --out", "all --from", "evaluate --out"})
+        cai.fails(1, verb + model, "run/rl-cai: a model, and not a run; did you mean run/?");
+    for (const char* verb : {"report", "verify", "all --out", "trace --prompt a"})
+        cai.fails(1, concat(verb, " foreign"), "foreign: a model, and not a run; `cai all --out RUN` makes a run");
+    CHECK(std::distance(fs::directory_iterator("foreign"), {}) == 1);
+    cai.fails(1, "sample foreign --prompt a", "\"model_type\" is missing, so there is no saying what model this is");
+
+    // What would be lost.
+    cai.fails(1, "import" + scorer + " --out run/../run/preference-model", "--out is the model itself");
+    CHECK(fs::exists("run/preference-model/score.json"));
+    CHECK_FALSE(fs::exists("new"));
+}
+
 TEST_CASE("the world's documents keep their recipe") {
     Shell cai;
     REQUIRE_MESSAGE(cai(std::string("world --out run --samples 0") + kSmallStory) == 0, cai.err);
@@ -188,7 +250,8 @@ TEST_CASE("a report is of one experiment, told by different seeds") {
     Shell cai;
     auto run_of = [](const std::string& run, int seed, const std::string& size, const std::string& recipe,
                      const std::string& constitution) {
-        write_file(run + "/results.json", dump(Json(Json::Object{{"seed", seed}, {"size", size}})));
+        const Json results = Json::Object{{"seed", seed}, {"size", size}, {"models", Json::Object{}}};
+        write_file(run + "/results.json", dump(results));
         write_file(run + "/config.cfg", concat("seed = ", seed, "\nsize = ", size, "\n", recipe));
         write_file(run + "/constitution.txt", constitution);
     };

@@ -82,6 +82,41 @@ TEST_CASE("other chat templates are refused, not guessed") {
     CHECK(contains(error_of([&] { recognised(jinja); }), "none of those that cai knows"));
 }
 
+TEST_CASE("blanks are dropped as Python drops them, and system message and text of Llama 2 as one") {
+    CHECK(strip(" \t\x1f a \xc2\xa0 b\xe2\x80\x83\xc2\x85\x0b\n") == "a \xc2\xa0 b");
+    CHECK(strip(" \xe3\x80\x80").empty());
+    const ChatTemplate llama2 = {ChatFamily::llama2, "<s>", "</s>", "", false};
+    CHECK(joined(render_chat(llama2, {{"system", "Be brief."}, {"user", " \n"}})) ==
+          "<s>[INST] <<SYS>>\nBe brief.\n<</SYS>> [/INST]");
+    CHECK(joined(render_chat(llama2, {{"system", "Be brief."}, {"user", "\n x\xc2\xa0"}})) ==
+          "<s>[INST] <<SYS>>\nBe brief.\n<</SYS>>\n\n\n x [/INST]");
+}
+
+TEST_CASE("what a template writes between its tags is part of the layout, and refused where it is not known") {
+    CHECK(text_between_tags("a {{ x }} b {%- if y -%} \n c{% endif %}\nd\n  {% for z in w %}\n{# e #}\n{{- v }}") ==
+          "a  bcd\n");
+    CHECK(text_between_tags("{{ x }}\n{% if y %}\n  {{ z }}") == "\n  ");
+    std::string jinja =
+        read_json(kSourceFolder / "tests/fixtures/chat_templates.json")["chatml_bos_trim"]["template"].string();
+    jinja.insert(jinja.find("{% for"), "\n");
+    CHECK(contains(error_of([&] { recognised(jinja); }), "none of those that cai knows"));
+}
+
+TEST_CASE("Llama 2: the filter trim is strip(), and a default system message is not left out") {
+    const std::string jinja =
+        read_json(kSourceFolder / "tests/fixtures/chat_templates.json")["llama2"]["template"].string();
+    std::string trims = jinja;
+    for (size_t at; (at = trims.find("content.strip()")) != trims.npos;) trims.replace(at, 15, "content | trim");
+    CHECK(recognised(trims).family == ChatFamily::llama2);
+    for (const auto& [condition, known] : {std::pair{"USE_DEFAULT_PROMPT == true", true}, {"true == true", false}}) {
+        std::string with_default = jinja;
+        with_default.insert(jinja.find("{% else %}"), concat("{% elif ", condition,
+                                                             " %}{% set loop_messages = messages %}"
+                                                             "{% set system_message = 'Be kind.' %}"));
+        CHECK((error_of([&] { recognised(with_default); }) == "no error") == known);
+    }
+}
+
 TEST_CASE("special tokens come from the template alone: what is said is text, whatever it spells") {
     const Tokenizer tokenizer = byte_tokenizer({"<|im_start|>", "<|im_end|>", "<|im_"});
     const Token start = 256, end = 257;

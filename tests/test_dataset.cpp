@@ -147,7 +147,7 @@ TEST_CASE("dataset: segments survive JSON") {
     std::string line = dump(to_json("review", segments));
     Json json = parse_json(line, "here");
     CHECK(json["kind"].string() == "review");
-    CHECK(segments_from_json(json, "here") == segments);
+    CHECK(segments_from_json(json) == segments);
 
     CHECK(dump(to_json("chat", {{kUser, "a", false}, {kAssistant, "b", false}})) ==
           R"({"kind":"chat","segments":[["user","a"],["assistant","b",false]]})");
@@ -156,7 +156,9 @@ TEST_CASE("dataset: segments survive JSON") {
 
 TEST_CASE("dataset: malformed segments are named") {
     auto message = [](const char* text) {
-        return error_of([&] { segments_from_json(parse_json(text, "a"), "chat.jsonl: line 3"); });
+        return error_of([&] {
+            each_of_jsonl(concat("\n\n", text), "chat.jsonl", [](const Json& json) { segments_from_json(json); });
+        });
     };
     CHECK(message(R"({"segments":[["villager","x"]]})") ==
           "chat.jsonl: line 3: unknown role \"villager\"; use one of: text, user, assistant, principle, critique, "

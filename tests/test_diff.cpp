@@ -55,6 +55,11 @@ TEST_CASE("typed tensors come back with their values, order and settings") {
     CHECK(file.entries.at("b").shape.empty());
     CHECK(contains(read_file(path), "\"settings\":\"{\\\"step\\\":\\\"sft\\\"}\""));
     CHECK(contains(error_of([] { typed_tensor("a", {2}, std::vector<float>{1}); }), "shape [2] got 1 values"));
+    std::string twice = read_file(path);  // a name that stands in the order twice is one tensor
+    const std::string in_order = "\\\"b\\\",\\\"a\\\"", doubled = "\\\"z\\\",\\\"a\\\"";
+    twice.replace(twice.find(in_order), in_order.size(), doubled);
+    write_file(path, twice);
+    CHECK(computed_order(path, file) == std::vector<std::string>{"z", "a", "m", "b"});
     const TypedTensor one = typed_tensor("a", {1}, std::vector<float>{1});
     CHECK(contains(error_of([&] { write_typed_tensors(path, {one, one}, {}); }), "two tensors have the name a"));
 

@@ -36,7 +36,7 @@ struct UntrainedRun {
         write_corpus(run, world(), small_recipe().corpus);
         std::vector<std::string> texts;
         for (const Json& json : read_jsonl(path / "world/documents.jsonl"))
-            for (const Segment& segment : segments_from_json(json, "documents")) texts.push_back(segment.text);
+            for (const Segment& segment : segments_from_json(json)) texts.push_back(segment.text);
         const Tokenizer tokenizer = train_bpe(texts, 512);
         for (const char* name : {"pretrained", "helpful", "sl-cai", "rl-cai", "preference-model"}) {
             Config config = preset("micro", static_cast<int>(tokenizer.size()));

@@ -293,7 +293,11 @@ TEST_CASE("an export of a run's data does not overwrite, and names what a run la
           (run / "world/dialogues.jsonl").string() +
               ": line 1: a segment of the role principle, which TRL does not know; dialogues have user and assistant");
     CHECK(!fs::exists(other));
+    write_lines(run / "world/dialogues.jsonl", {R"({"kind": "dialogue", "segments": []})"});
+    CHECK(contains(error_of([&] { export_trl(run, other); }), "dialogues.jsonl: line 1: a dialogue without a segment"));
     fs::remove(run / "revisions.jsonl");
+    CHECK(contains(error_of([&] { export_trl(run, other); }), "run: not a run directory"));
+    fs::create_directories(run / "manifests");
     CHECK(error_of([&] { export_trl(run, other); }).find("holds no revisions.jsonl") != std::string::npos);
 }
 

@@ -35,7 +35,8 @@ TEST_CASE("config.json: written, read back, and read from other hands") {
     auto refusal = [&](const std::string& text) { return error_of([&] { parse_config(text, "x/config.json"); }); };
     check_contains(refusal("{\"architectures\":[\"GPT2LMHeadModel\"],\"model_type\":\"gpt2\"}"),
                    "x/config.json: cannot run the architecture GPT2LMHeadModel (model_type \"gpt2\")");
-    check_contains(refusal("{}"), "cannot run the architecture (none)");
+    check_contains(refusal("{}"), "\"model_type\" is missing");
+    check_contains(refusal("{\"model_type\": \"opt\"}"), "cannot run the architecture (none)");
     check_contains(refusal("[]"), "not a JSON object");
     check_contains(refusal("{" + minimal + ",\"attention_bias\":true}"), "\"attention_bias\": true");
     check_contains(refusal("{" + minimal + ",\"hidden_act\":\"gelu\"}"), "hidden_act \"gelu\"");

@@ -100,7 +100,7 @@ TEST_CASE("quiet silences progress and notes, never warnings; colour is for term
     CHECK(count(out.str(), "sft") == 0);
 }
 
-TEST_CASE("metrics: flat objects, step, time and stage first, appended to what is there") {
+TEST_CASE("metrics: flat objects, steps, time and stage first, appended to what is there") {
     TemporaryFolder folder;
     std::filesystem::path path = folder.path / "run" / "metrics.jsonl";
     Metrics(path).log("sft", 10, {{"loss", 0.5}, {"lr", 3e-4}});
@@ -108,10 +108,11 @@ TEST_CASE("metrics: flat objects, step, time and stage first, appended to what i
     std::vector<Json> lines = read_jsonl(path);
     REQUIRE(lines.size() == 2);
     const Json::Object& first = lines[0].object();
-    REQUIRE(first.size() == 5);
+    REQUIRE(first.size() == 6);
     CHECK(first[0].name == "step");
-    CHECK(first[1].name == "time");
-    CHECK(first[2].name == "stage");
+    CHECK(first[1].name == "global_step");
+    CHECK(first[2].name == "time");
+    CHECK(first[3].name == "stage");
     CHECK(lines[0]["step"].integer() == 10);
     CHECK(lines[0]["time"].number() > 1.6e9);
     CHECK(lines[0]["stage"].string() == "sft");
@@ -138,6 +139,43 @@ TEST_CASE("metrics: rows that will be written again are taken out, and so is a l
     std::string rows;
     for (const Json& row : read_jsonl(path)) rows += row["stage"].string() + dump(row["step"]) + " ";
     CHECK(rows == "sft1 ppo1 ppo2 ppo3 sft2 ");
+    for (const char* damaged : {"{\"step\":1}\n", "{\"stage\":\"sft\",\"step\":-1}\n", "[]\n7\n"}) {
+        write_file(path, damaged);
+        CHECK(contains(error_of([&] { metrics.drop_after("sft", 0); }), "metrics.jsonl: "));
+    }
+}
+
+TEST_CASE("metrics: global_step rises through all stages, also where one goes on or is repeated") {
+    TemporaryFolder folder;
+    const std::filesystem::path path = folder.path / "metrics.jsonl";
+    const auto steps = [&] {
+        std::string text;
+        for (const Json& row : read_jsonl(path))
+            text += row["stage"].string() + dump(row["step"]) + "=" + dump(row["global_step"]) + " ";
+        return text;
+    };
+    {
+        Metrics metrics(path);
+        for (size_t step : {1, 2, 20}) metrics.log("sft", step, {});
+        for (size_t step : {1, 10}) metrics.log("ppo", step, {});
+        metrics.log("ppo", 10, {});  // further figures of the same step
+    }
+    CHECK(steps() == "sft1=1 sft2=2 sft20=20 ppo1=21 ppo10=30 ppo10=31 ");
+    {
+        Metrics metrics(path);  // of another process, which resumes the last stage
+        metrics.drop_after("ppo", 7);
+        for (size_t step : {8, 10}) metrics.log("ppo", step, {});
+    }
+    CHECK(steps() == "sft1=1 sft2=2 sft20=20 ppo1=21 ppo8=28 ppo10=30 ");
+    Metrics metrics(path);
+    metrics.drop_after("sft", 0);  // an earlier stage is repeated
+    for (size_t step : {1, 2}) metrics.log("sft", step, {});
+    CHECK(steps() == "ppo1=21 ppo8=28 ppo10=30 sft1=31 sft2=32 ");
+    // After rows that an older program wrote.
+    write_file(path, "{\"step\":9,\"time\":1,\"stage\":\"ppo\"}\n");
+    Metrics older(path);
+    older.log("ppo", 10, {});
+    CHECK(read_jsonl(path).back()["global_step"].natural() == 1);
 }
 
 TEST_CASE("metrics: a full disk is an error" * doctest::skip(!std::filesystem::exists("/dev/full"))) {

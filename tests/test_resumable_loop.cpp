@@ -102,6 +102,47 @@ TEST_CASE("metrics go on after an interruption: every step once, with all tokens
     CHECK(read_jsonl(counter.folder.path / "metrics.jsonl")[0]["stage"].string() == "earlier");
 }
 
+TEST_CASE("global_step after an interruption is that of a loop that was never interrupted") {
+    Counter interrupted, whole;
+    for (Counter* counter : {&interrupted, &whole}) {
+        counter->loop.steps = 60, counter->loop.log_every = 20;
+        counter->metrics.log("earlier", 9, {});
+    }
+    interrupted.signal_at = 37;  // its last row is that of step 20
+    CHECK_THROWS(interrupted.run());
+    interrupted.signal_at = 0;
+    interrupted.run();
+    whole.run();
+    CHECK(interrupted.values("global_step") == whole.values("global_step"));
+    CHECK(whole.values("global_step") == "10 11 12 13 14 15 16 17 18 19 29 49 69 ");
+}
+
+TEST_CASE("a damaged state is refused with its folder and what to do, and nothing is trained") {
+    Counter counter;
+    counter.signal_at = 5;
+    CHECK_THROWS(counter.run());
+    const fs::path state = counter.loop.directory / "state.json";
+    const Json saved = read_json(state);
+    counter.signal_at = 0;
+    const auto message = [&](const std::string& text) {
+        write_file(state, text);
+        return error_of([&] { counter.run(); });
+    };
+    const auto with = [&](const char* key, Json value) {
+        Json changed = saved;
+        return dump(changed.set(key, std::move(value)));
+    };
+    for (const std::string& text : {std::string("{"), std::string("[]"), std::string("{}"), with("step", -1),
+                                    with("step", 0), with("step", 12), with("step", 1e15), with("step", "5"),
+                                    with("num_tokens", -3), with("fingerprint", 1)}) {
+        const std::string error = message(text);
+        CHECK_MESSAGE(contains(error, "count cannot go on from " + counter.loop.directory.string() + ": "), text);
+        CHECK_MESSAGE(error.ends_with("; delete that folder, and the stage starts anew"), error);
+    }
+    CHECK(counter.finished == 0);
+    CHECK(counter.values("step") == "1 2 3 4 5 ");
+}
+
 TEST_CASE("a state with another fingerprint is not resumed") {
     Counter counter;
     counter.signal_at = 5;

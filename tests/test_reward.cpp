@@ -231,7 +231,7 @@ TEST_CASE("reward: what is missing or malformed is said in one sentence") {
     CHECK(contains(message(kBadInput, good), "comparisons.jsonl, which is not there yet; run `cai compare` first"));
 
     prepare_comparisons(scratch.path, {comparison("p", "a", "b", 1.5)}, {});
-    CHECK(contains(message(kBadInput, good), "comparison 1 has p_a 1.5"));
+    CHECK(contains(message(kBadInput, good), "comparisons.jsonl: line 1: p_a is 1.5, which is not a probability"));
 
     prepare_comparisons(scratch.path, {comparison("p", std::string(300, 'x'), "b", 1)}, {});
     CHECK(contains(message(kBadInput, good), "more than the context of 64"));

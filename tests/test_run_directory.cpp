@@ -183,3 +183,49 @@ TEST_CASE("a finished stage vouches for what it wrote, and its fingerprint is th
     fs::remove(outside.path / "far.txt");
     CHECK(contains(error_of([&] { perform(2); }), "far.txt, which is not there yet"));
 }
+
+TEST_CASE("a damaged manifest is refused with its path, and what to do") {
+    Quiet hush;
+    TemporaryFolder folder;
+    const Run run(folder.path);
+    const Task task = {"world", {}, {}, {"made"}, Json::Object{{"documents", 2}}};
+    write_file(run / "made", "made");
+    const fs::path manifest = run.manifest_path("world");
+    const auto error = [&](const std::string& text) {
+        write_file(manifest, text);
+        return error_of([&] { run.is_finished(task); });
+    };
+    const std::string sound = R"({"stage": "world", "seconds": 1, "options": {"documents": 2}, "inputs": {},
+        "outputs": {"another": "0"}})";
+    CHECK(error(sound) == "no error");
+    CHECK(run.is_finished(task));
+    CHECK(run.changed_outputs(task) == std::vector<std::string>{"made"});
+    write_file(run / "manifests/ppo.json.tmp", "{");  // half written when its writer was killed
+    CHECK(run.seconds()["world"].number() == 1);
+    CHECK(error(R"({"stage": "world", "unfinished": true})") == "no error");
+    for (const auto& [part, damaged] : {std::pair{"\"world\"", "\"ppo\""}, {"1,", "\"1\","}, {"{}", "[]"},
+                                        {"\"0\"", "0"}, {"\"options\"", "\"option\""}, {"{", "["}}) {
+        std::string text = sound;
+        text.replace(text.find(part), std::string(part).size(), damaged);
+        const std::string message = error(text);
+        CHECK_MESSAGE(message.starts_with(manifest.string() + ": "), message);
+        CHECK(message.ends_with("; delete this file, and its stage runs again"));
+    }
+}
+
+TEST_CASE("what is no run is told what it is instead") {
+    TemporaryFolder folder;
+    const fs::path run = folder.path / "run", foreign = folder.path / "foreign";
+    const auto error = [](const fs::path& path) { return error_of([&] { expect_run(path); }); };
+    CHECK(error(run) == run.string() + ": there is no such folder; `cai all --out " + run.string() + "` makes a run");
+    fs::create_directories(foreign);
+    CHECK(error(foreign) == foreign.string() + ": not a run directory; `cai all --out RUN` makes a run");
+    write_file(foreign / "config.json", "{}");
+    CHECK(error(foreign) == foreign.string() + ": a model, and not a run; `cai all --out RUN` makes a run");
+    CHECK(contains(error(foreign / "config.json"), "a file, and not the folder of a run"));
+    fs::create_directories(run / "manifests");
+    CHECK(error(run) == "no error");
+    write_file(run / "rl-cai/config.json", "{}");
+    CHECK(error(run / "rl-cai") == (run / "rl-cai").string() + ": a model, and not a run; did you mean " +
+                                       run.string() + "/?");
+}

@@ -30,6 +30,7 @@ struct MadeUpRun {
             write_file(manifest(stage.name),
                        dump(Json::Object{
                            {"stage", stage.name},
+                           {"seconds", 1},
                            {"options", stage_options(recipe("micro", static_cast<uint64_t>(seed)), stage.options)},
                            {"inputs", inputs},
                            {"outputs", outputs}}));
@@ -127,7 +128,7 @@ TEST_CASE("the seconds and threads of results.json may differ, its figures may n
 TEST_CASE("a run that has no fingerprints is refused in a sentence that says why") {
     const MadeUpRun made, of_seed_2(2);
     CHECK(contains(error_of([&] { verify(made.folder.path / "none", made.fingerprints, "", false, std::cout); }),
-                   "none: not a run directory; make one with `cai all --out "));
+                   "none: there is no such folder; `cai all --out "));
     CHECK(contains(error_of([&] { verify(of_seed_2.run, made.fingerprints, "", false, std::cout); }),
                    "holds no fingerprints of size micro, seed 2, only of tiny 1 and micro 1"));
 

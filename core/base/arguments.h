@@ -132,8 +132,13 @@ class Arguments {
 
     // Call this after all options have been read: any option or word that no getter asked for is an error.
     void finish() const {
-        if (positional_read_ < positional_.size())
-            fail(kUsage, "unexpected argument '", positional_[positional_read_], "'");
+        if (positional_read_ < positional_.size()) {
+            const std::string& word = positional_[positional_read_];
+            for (const char* name : {"prompt", "out"})
+                if (read_.count(name) && !given_.count(name))
+                    fail(kUsage, "unexpected argument '", word, "'; did you mean --", name, " \"", word, "\"?");
+            fail(kUsage, "unexpected argument '", word, "'; --help shows what goes where");
+        }
         for (const auto& values : {given_, file_})
             for (const auto& [name, given] : values) {
                 if (read_.count(name)) continue;

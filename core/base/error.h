@@ -100,4 +100,14 @@ template <class... Parts>
     if (!condition) fail_with(kBadInput, {Part(parts)...});
 }
 
+// What read() returns. An error of it begins with `where`, such as the path of the file that it reads.
+template <class Read>
+auto located(const std::string& where, Read read) {
+    try {
+        return read();
+    } catch (const Error& error) {
+        fail(error.status, where, ": ", error.what());
+    }
+}
+
 }  // namespace cai

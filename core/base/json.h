@@ -79,6 +79,12 @@ class Json {
         if (n != std::trunc(n) || std::abs(n) >= kTooLarge) fail(kBadInput, "expected an integer, found ", excerpt());
         return static_cast<int64_t>(n);
     }
+    // An integer of at least 0: a count, or an index.
+    size_t natural() const {
+        const int64_t n = integer();
+        if (n < 0) fail(kBadInput, "expected a whole number of at least 0, found ", n);
+        return static_cast<size_t>(n);
+    }
 
     // A pointer to the member's value, or null if there is none.
     const Json* find(std::string_view key) const {
@@ -406,17 +412,34 @@ inline Json parse_json(std::string_view text, const std::string& where) {
 
 inline Json read_json(const std::filesystem::path& path) { return parse_json(read_file(path), path.string()); }
 
-// Parses one value per line, skipping empty lines. If the first character is [, the text is one JSON array instead (as
-// in some datasets, whatever their extension), and its elements are returned.
-inline std::vector<Json> parse_jsonl(std::string_view text, const std::string& where) {
+// Parses one value per line, skipping empty lines, and calls visit(value) for each; an error of it begins with the path
+// and the line. If the first character is [, the text is one JSON array instead (as in some datasets, whatever their
+// extension), and its elements are visited.
+template <class Visit>
+void each_of_jsonl(std::string_view text, const std::string& where, Visit visit) {
     text = without_bom(text);
-    if (trim(text).starts_with('[')) return parse_json(text, where).array();
-    std::vector<Json> values;
     size_t number = 0;
+    const auto visit_at = [&](const char* place, Json value) {
+        located(concat(where, ": ", place, " ", number), [&] { visit(std::move(value)); });
+    };
+    if (trim(text).starts_with('[')) {
+        Json whole = parse_json(text, where);
+        for (Json& value : whole.array()) number++, visit_at("element", std::move(value));
+        return;
+    }
     for (const std::string& line : split_lines(text)) {
         number++;
-        if (!trim(line).empty()) values.push_back(JsonParser{line, where, number}.parse());
+        if (!trim(line).empty()) visit_at("line", JsonParser{line, where, number}.parse());
     }
+}
+template <class Visit>
+void each_of_jsonl(const std::filesystem::path& path, Visit visit) {
+    each_of_jsonl(read_file(path), path.string(), visit);
+}
+
+inline std::vector<Json> parse_jsonl(std::string_view text, const std::string& where) {
+    std::vector<Json> values;
+    each_of_jsonl(text, where, [&](Json value) { values.push_back(std::move(value)); });
     return values;
 }
 

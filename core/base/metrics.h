@@ -17,11 +17,12 @@ namespace cai {
 
 using NamedValues = std::vector<std::pair<std::string, double>>;
 
-// Appends to a run's metrics.jsonl: one flat object per line, "step", "time" (Unix seconds) and "stage" first, then the
-// values, under the names that TRL uses; those of PPO are TRL's up to 1.12.0, the last with a PPOTrainer. Steps are
-// counted from 1 in each stage: a reader who plots several stages groups the rows by "stage" first. JSON has no NaN or
-// infinity, so they are written as null. The file is opened, and created, by the first log(): a run that is only read
-// may be write-protected, or named by mistake.
+// Appends to a run's metrics.jsonl: one flat object per line, "step", "global_step", "time" (Unix seconds) and "stage"
+// first, then the values, under the names that TRL uses; those of PPO are TRL's up to 1.12.0, the last with a
+// PPOTrainer. "step" is counted from 1 in each stage. "global_step" rises from row to row through the whole file: by
+// the steps since the row before it, and in a stage's first row by that row's step. JSON has no NaN or infinity, so
+// they are written as null. The file is opened, and created, by the first log(): a run that is only read may be
+// write-protected, or named by mistake.
 class Metrics {
   public:
     explicit Metrics(const std::filesystem::path& path) : path_(path) {}
@@ -29,9 +30,12 @@ class Metrics {
     // Flushed at once: after a crash the file holds everything logged.
     void log(const std::string& stage, size_t step, const NamedValues& values) {
         if (!file_) open();
+        const size_t before = last_.stage == stage ? last_.step : 0;
+        last_ = {stage, step, last_.global_step + (step > before ? step - before : 1)};
         double time = std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
         Json json;
-        json.set("step", step).set("time", std::round(time * 1e3) / 1e3).set("stage", stage);
+        json.set("step", step).set("global_step", last_.global_step).set("time", std::round(time * 1e3) / 1e3);
+        json.set("stage", stage);
         for (const auto& [name, value] : values) json.set(name, std::isfinite(value) ? Json(value) : Json());
         std::string line = dump(json) + '\n';
         bool written =
@@ -45,15 +49,32 @@ class Metrics {
         if (!std::filesystem::is_regular_file(path_)) return;
         file_.reset();
         const std::string text = read_file(path_);
-        std::vector<Json> rows = parse_jsonl(text.substr(0, text.rfind('\n') + 1), path_.string());
-        std::erase_if(rows, [&](const Json& row) {
-            return row["stage"].string() == stage && row["step"].integer() > static_cast<int64_t>(step);
+        std::string kept;
+        each_row(text, [&](const Row& row, const Json& json) {
+            if (row.stage != stage || row.step <= step) kept += dump(json) + '\n';
         });
-        if (std::string kept = dump_jsonl(rows); kept != text) write_file(path_, kept);
+        if (kept != text) write_file(path_, kept);
     }
 
   private:
+    struct Row {
+        std::string stage;
+        size_t step = 0, global_step = 0;
+    };
+
+    // Calls visit(row, its object) for each whole line. Errors: a line that is no row.
+    template <class Visit>
+    void each_row(const std::string& text, Visit visit) const {
+        each_of_jsonl(text.substr(0, text.rfind('\n') + 1), path_.string(), [&](const Json& json) {
+            const Json* global_step = json.find("global_step");  // files of older programs have none
+            visit(Row{json["stage"].string(), json["step"].natural(), global_step ? global_step->natural() : 0}, json);
+        });
+    }
+
     void open() {
+        last_ = {};
+        if (std::filesystem::is_regular_file(path_))
+            each_row(read_file(path_), [&](const Row& row, const Json&) { last_ = row; });
         std::error_code error;
         if (path_.has_parent_path()) std::filesystem::create_directories(path_.parent_path(), error);
         expects(!error, "cannot make the folder of ", path_, ": ", error.message());
@@ -65,6 +86,7 @@ class Metrics {
         void operator()(std::FILE* file) const { std::fclose(file); }
     };
     std::filesystem::path path_;
+    Row last_;  // the file's last row
     std::unique_ptr<std::FILE, Close> file_;
 };
 

@@ -23,9 +23,15 @@ inline size_t edit_distance(std::string_view a, std::string_view b) {
     return row[b.size()];
 }
 
-// The candidate at the smallest distance from the word, or "" when none is close enough to be a typo.
+// The only candidate that begins with the word, or the one at the smallest distance from it; "" when none is close
+// enough to be a typo.
 inline std::string nearest_match(std::string_view word, const std::vector<std::string>& candidates) {
     std::string best;
+    size_t begin = 0;
+    for (const std::string& candidate : candidates)
+        if (word.size() >= 3 && candidate.starts_with(word)) best = candidate, begin++;
+    if (begin == 1) return best;
+    best.clear();
     size_t best_distance = std::max<size_t>(2, word.size() / 3) + 1;
     for (const std::string& candidate : candidates) {
         size_t distance = edit_distance(word, candidate);

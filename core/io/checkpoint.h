@@ -69,6 +69,13 @@ inline std::string instead_of(const std::filesystem::path& directory) {
     return "";
 }
 
+// Errors: the model is one that scores answers.
+inline void expect_writer(const Config& config, const std::filesystem::path& path) {
+    if (!config.score_head) return;
+    const std::string instead = std::filesystem::is_directory(path) ? instead_of(path) : "";
+    fail(kBadInput, path, ": scores answers and writes none", instead.empty() ? "; name a language model" : instead);
+}
+
 // Opens a Hugging Face directory. Without weights in it, the source has no shapes.
 inline ModelSource open_folder(const std::filesystem::path& directory) {
     namespace fs = std::filesystem;
@@ -96,11 +103,19 @@ inline ModelSource open_folder(const std::filesystem::path& directory) {
     return source;
 }
 
+// Errors: kUsage, --tokenizer names a tokenizer for a model that brings its own.
+inline void expect_no_tokenizer(const std::filesystem::path& path, const std::filesystem::path& tokenizer) {
+    if (!tokenizer.empty())
+        fail(kUsage, path, ": brings its own tokenizer; leave out --tokenizer, which is for llama2.c's .bin files");
+}
+
 // Opens a file that is a whole model: GGUF by its first bytes, llama2.c's format by its name's ending.
 // tokenizer: where the tokenizer is, for formats that keep it in a file of its own.
 inline ModelSource open_file(const std::filesystem::path& path, const std::filesystem::path& tokenizer) {
-    if (map_file(path).bytes.starts_with("GGUF")) return open_gguf(path);
-    if (path.extension() == ".bin") return open_llama2c(path, tokenizer);
+    const bool gguf = map_file(path).bytes.starts_with("GGUF");
+    if (!gguf && path.extension() == ".bin") return open_llama2c(path, tokenizer);
+    expect_no_tokenizer(path, tokenizer);
+    if (gguf) return open_gguf(path);
     const bool beside =
         path.extension() == ".safetensors" || std::filesystem::exists(path.parent_path() / "config.json");
     fail(kBadInput, path, ": a file, and not the folder of a model",
@@ -114,7 +129,9 @@ inline ModelSource open_model(std::filesystem::path path, const std::filesystem:
     if (path.empty()) fail(kUsage, "an empty path names no model; give the folder or the file of one");
     expects(std::filesystem::exists(path), path,
             ": there is no such model directory or file (cai downloads nothing: fetch the model first)");
-    return std::filesystem::is_directory(path) ? open_folder(path) : open_file(path, tokenizer);
+    if (!std::filesystem::is_directory(path)) return open_file(path, tokenizer);
+    expect_no_tokenizer(path, tokenizer);
+    return open_folder(path);
 }
 
 // The configuration alone. Of a directory, what config.json says.

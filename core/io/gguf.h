@@ -87,11 +87,7 @@ inline Config config_of_gguf(const Gguf& file) {
     c.norm_eps = static_cast<float>(file.number("llama.attention.layer_norm_rms_epsilon"));
     c.rope_theta = static_cast<float>(file.number("llama.rope.freq_base", 10000));
     c.tied = !file.tensors.count("output.weight");
-    try {
-        validate(c);
-    } catch (const Error& error) {
-        fail(error.status, file.where, ": ", error.what());
-    }
+    located(file.where, [&] { validate(c); });
     for (const char* key : {"attention.value_length", "rope.dimension_count"}) {
         const int width = whole(key, c.head_dim);
         expects(width == c.head_dim, file.where, ": the key llama.", key, " is ", width,

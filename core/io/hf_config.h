@@ -117,6 +117,7 @@ inline bool check_architecture(const ConfigReader& file) {
     const std::string family = type == "llama" ? "Llama" : "Mistral";
     const bool known = type == "llama" || type == "mistral",
                scores = architecture == family + "ForSequenceClassification";
+    expects(!type.empty(), where, ": \"model_type\" is missing, so there is no saying what model this is");
     expects(known && (scores || architecture == family + "ForCausalLM" || architecture == "(none)"), where,
             ": cannot run the architecture ", architecture, " (model_type \"", type,
             "\"); cai runs LlamaForCausalLM and LlamaForSequenceClassification, and Mistral's where it is the same");
@@ -182,11 +183,7 @@ inline Config parse_config(const Json& json, const std::string& where) {
     c.norm_eps = file.positive("rms_norm_eps", 1e-6f);
     c.tied = file.flag("tie_word_embeddings");
     read_rope(file, c);
-    try {
-        validate(c);
-    } catch (const Error& error) {
-        fail(error.status, where, ": ", error.what());
-    }
+    located(where, [&] { validate(c); });
     for (const char* key : {"attention_bias", "mlp_bias", "rope_interleaved"})
         expects(!file.flag(key), where, ": \"", key, "\": true is not supported");
     for (const Json* object : {&json, file.find("rope_parameters"), file.find("rope_scaling")})

@@ -25,6 +25,7 @@ namespace cai {
 // line breaks around <s> and </s>, ids 1 and 2, are not theirs.
 inline Tokenizer read_llama2c_tokenizer(const std::filesystem::path& path, int vocab_size) {
     const MappedFile file = map_file(path);
+    expects(!file.bytes.starts_with('{'), path, ": JSON, and not llama2.c's tokenizer.bin, which this model needs");
     FieldReader reader{file.bytes, path.string()};
     std::vector<std::string> pieces;
     std::vector<float> scores;
@@ -75,11 +76,7 @@ inline ModelSource open_llama2c(const std::filesystem::path& path, const std::fi
     c.head_dim = dim / n_heads;
     c.context = seq_len;
     c.tied = vocab_size > 0;
-    try {
-        validate(c);
-    } catch (const Error& error) {
-        fail(error.status, path, ": ", error.what());
-    }
+    located(path.string(), [&] { validate(c); });
 
     // Where each tensor begins in the file.
     std::map<std::string, const char*> places;

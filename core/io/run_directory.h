@@ -28,6 +28,42 @@ struct Task {
     Json options;
 };
 
+// A stage's manifest: {"stage", "unfinished": true, "inputs"} or, once it is finished, {"stage", "seconds", "options",
+// "inputs", "outputs"}, where inputs and outputs have a fingerprint each. Errors: the file is damaged.
+inline Json read_manifest(const std::filesystem::path& path) {
+    try {
+        Json manifest = read_json(path);
+        located(path.string(), [&] {
+            if (manifest.find("unfinished")) return;
+            expects(manifest["stage"] == path.stem().string(), "is the manifest of another stage, ",
+                    manifest["stage"].string());
+            manifest["seconds"].number(), manifest["options"].object();
+            for (const char* files : {"inputs", "outputs"})
+                for (const auto& [file, hash] : manifest[files].object()) hash.string();
+        });
+        return manifest;
+    } catch (const Error& error) {
+        fail(error.status, error.what(), "; delete this file, and its stage runs again");
+    }
+}
+
+// Errors: the folder is a model's, which a run may not replace.
+inline void expect_no_model(const std::filesystem::path& directory) {
+    const std::filesystem::path above = (directory / "..").lexically_normal();
+    const bool of_run = std::filesystem::exists(above / "manifests");
+    expects(!std::filesystem::exists(directory / "config.json"), directory, ": a model, and not a run",
+            of_run ? "; did you mean " + above.string() + "?" : "; `cai all --out RUN` makes a run");
+}
+
+// Errors: the folder is not that of a run; the message says what it is instead.
+inline void expect_run(const std::filesystem::path& directory) {
+    namespace fs = std::filesystem;
+    expects(fs::exists(directory), directory, ": there is no such folder; `cai all --out ", directory, "` makes a run");
+    expects(!fs::is_regular_file(directory), directory, ": a file, and not the folder of a run");
+    expect_no_model(directory);
+    expects(fs::exists(directory / "manifests"), directory, ": not a run directory; `cai all --out RUN` makes a run");
+}
+
 class Run {
   public:
     using Paths = std::map<std::string, std::filesystem::path>;
@@ -84,10 +120,11 @@ class Run {
     // The outputs of a finished task that have changed since it wrote them.
     std::vector<std::string> changed_outputs(const Task& task) const {
         std::vector<std::string> changed;
-        const Json manifest = read_json(manifest_path(task.stage));
-        for (const std::string& output : task.outputs)
-            if (manifest["outputs"][output].string() != fingerprint(find_checkpoint(directory / output)))
-                changed.push_back(output);
+        const Json manifest = read_manifest(manifest_path(task.stage));
+        for (const std::string& output : task.outputs) {
+            const Json* hash = manifest["outputs"].find(output);
+            if (!hash || hash->string() != fingerprint(find_checkpoint(directory / output))) changed.push_back(output);
+        }
         return changed;
     }
 
@@ -98,7 +135,8 @@ class Run {
         std::vector<std::pair<std::string, double>> stages;
         if (std::filesystem::exists(directory / "manifests"))
             for (const auto& entry : std::filesystem::directory_iterator(directory / "manifests")) {
-                const Json manifest = read_json(entry.path());
+                if (entry.path().extension() != ".json") continue;  // half written when its writer was killed
+                const Json manifest = read_manifest(entry.path());
                 if (manifest.find("unfinished")) continue;
                 stages.emplace_back(manifest["stage"].string(), manifest["seconds"].number());
                 if (!manifest.find("taken_over")) total += stages.back().second;
@@ -125,7 +163,7 @@ class Run {
             std::filesystem::create_directories((directory / output).parent_path());
             std::filesystem::copy(from / output, directory / output, options);
         }
-        Json manifest = read_json(from.manifest_path(task.stage));
+        Json manifest = read_manifest(from.manifest_path(task.stage));
         write_file(manifest_path(task.stage), dump(manifest.set("taken_over", true), 2) + "\n");
         return true;
     }
@@ -171,7 +209,7 @@ class Run {
         if (!has_manifest(task.stage)) return false;
         for (const std::string& output : task.outputs)
             if (!std::filesystem::exists(find_checkpoint(directory / output))) return false;
-        const Json manifest = read_json(manifest_path(task.stage));
+        const Json manifest = read_manifest(manifest_path(task.stage));
         return !manifest.find("unfinished") && dump(manifest["options"]) == dump(task.options) &&
                dump(manifest["inputs"]) == dump(inputs);
     }

@@ -353,12 +353,8 @@ inline Tokenizer parse_tokenizer(const Json& file) {
 // of Llama 2; for others, the error names the unsupported feature.
 inline Tokenizer read_tokenizer(const std::filesystem::path& directory) {
     std::filesystem::path path = directory / "tokenizer.json";
-    Json file = read_json(path);
-    try {
-        return parse_tokenizer(file);
-    } catch (const Error& error) {
-        fail(error.status, path, ": ", error.what());
-    }
+    const Json file = read_json(path);
+    return located(path.string(), [&] { return parse_tokenizer(file); });
 }
 
 }  // namespace cai

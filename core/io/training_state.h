@@ -25,7 +25,8 @@ inline bool has_training_state(const std::filesystem::path& directory) {
     return std::filesystem::exists(find_checkpoint(directory) / "state.json");
 }
 
-// Restores the optimizer and returns the `state` passed to write_training_state.
+// Restores the optimizer and returns the `state` passed to write_training_state. Errors: there is none, or it is of
+// another model or damaged.
 inline Json load_training_state(std::filesystem::path directory, const Model& model, Optimizer& optimizer) {
     directory = find_checkpoint(directory);
     expects(has_training_state(directory), directory,
@@ -35,7 +36,9 @@ inline Json load_training_state(std::filesystem::path directory, const Model& mo
     for (const char* prefix : {"m.", "v."}) check_shapes(file.where, file.shapes(), model.config, prefix);
     optimizer.m.upload(collect_tensors(model.config, file, "m."));
     optimizer.v.upload(collect_tensors(model.config, file, "v."));
-    optimizer.step = static_cast<int>(state["optimizer_step"].integer());
+    const size_t step = state["optimizer_step"].natural();
+    expects(step < size_t(1) << 31, "optimizer_step is ", step, ", more than any training takes");
+    optimizer.step = static_cast<int>(step);
     return state;
 }
 

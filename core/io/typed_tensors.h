@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <cstring>
 #include <fstream>
+#include <set>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -108,12 +109,13 @@ inline std::vector<std::string> computed_order(const std::filesystem::path& path
     const Json* metadata = header.find("__metadata__");
     const Json* order = metadata ? metadata->find("order") : nullptr;
     const Json list = order ? parse_json(order->string(), concat(path, ": __metadata__: order")) : Json(Json::Array{});
-    for (const Json& name : list.array())
-        if (file.entries.count(name.string())) names.push_back(name.string());
-    std::vector<std::string> known = names;
-    std::sort(known.begin(), known.end());
+    std::set<std::string> known;
+    located(concat(path, ": __metadata__: order"), [&] {
+        for (const Json& name : list.array())
+            if (file.entries.count(name.string()) && known.insert(name.string()).second) names.push_back(name.string());
+    });
     for (const auto& [name, entry] : file.entries)
-        if (!std::binary_search(known.begin(), known.end(), name)) names.push_back(name);
+        if (!known.count(name)) names.push_back(name);
     return names;
 }
 

@@ -9,7 +9,8 @@
 #include <utility>
 #include <vector>
 
-#include "../base/text.h"
+#include "../base/unicode.h"
+#include "../base/utf8.h"
 #include "generation.h"
 #include "tokenizer.h"
 
@@ -51,12 +52,51 @@ inline std::string today() {
     return concat(day->tm_mday < 10 ? "0" : "", day->tm_mday, " ", kMonths[day->tm_mon], " ", day->tm_year + 1900);
 }
 
+// A text without the blanks around it, as Python's strip() and Jinja's trim leave it: Unicode's blanks, and the
+// separators U+001C to U+001F.
+inline std::string_view strip(std::string_view text) {
+    const auto is_blank = [](char32_t c) { return is_space(c) || (c >= 0x1C && c <= 0x1F); };
+    size_t begin = text.size(), end = 0;
+    for (size_t i = 0; i < text.size();) {
+        const size_t start = i;
+        if (is_blank(next_code_point(text, i))) continue;
+        begin = std::min(begin, start), end = i;
+    }
+    return begin < end ? text.substr(begin, end - begin) : text.substr(text.size());
+}
+
+// What a program in Jinja writes as it stands, outside of its tags. Set up as transformers does, Jinja drops the line
+// break after a block and the blanks in front of a block that begins a line; "-" drops all blanks on its side.
+inline std::string text_between_tags(std::string_view jinja) {
+    std::string text;
+    bool strips = false, after_block = false;
+    for (size_t at = 0;;) {
+        const size_t open = std::min({jinja.find("{{", at), jinja.find("{%", at), jinja.find("{#", at), jinja.size()});
+        std::string_view piece = jinja.substr(at, open - at);
+        if (strips) piece.remove_prefix(std::min(piece.find_first_not_of(" \t\r\n"), piece.size()));
+        if (!strips && after_block && piece.starts_with('\n')) piece.remove_prefix(1);
+        if (open == jinja.size()) return text.append(piece);
+        const size_t before = jinja.substr(0, open).find_last_not_of(" \t");
+        const bool begins_line = before == jinja.npos || jinja[before] == '\n';
+        if (jinja.substr(open + 2).starts_with('-'))
+            piece = piece.substr(0, piece.find_last_not_of(" \t\r\n") + 1);
+        else if (jinja[open + 1] != '{' && begins_line)
+            piece = piece.substr(0, piece.find_last_not_of(" \t") + 1);
+        text += piece;
+        const char* close = jinja[open + 1] == '{' ? "}}" : jinja[open + 1] == '%' ? "%}" : "#}";
+        at = jinja.find(close, open + 2);
+        if (at == jinja.npos) return text;  // no program that Jinja would run
+        strips = jinja[at - 1] == '-', after_block = jinja[open + 1] != '{';
+        at += 2;
+    }
+}
+
 // Recognises the template of a model. bos, eos: the spelling of these tokens. Errors: there is no template, or it is
 // none of the families above; `where` opens the message.
 inline ChatTemplate recognise_chat_template(const std::string& jinja, const std::string& bos, const std::string& eos,
                                             const std::string& where, const std::string& date = today()) {
     expects(!jinja.empty(), where, ": the model brings no chat template, so there is no saying how it would be asked; ",
-            "give it the beginning of a text with `cai sample --text`");
+            "give it a whole text with --text, as in `cai sample --text`");
     // The program with escapes replaced and one kind of quote; `squeezed` without blanks between its parts as well.
     std::string text, squeezed;
     for (size_t i = 0; i < jinja.size(); i++) {
@@ -71,15 +111,16 @@ inline ChatTemplate recognise_chat_template(const std::string& jinja, const std:
         if (c != ' ') squeezed += c;
     const auto has = [&](std::string_view part) { return text.find(part) != text.npos; };
     const auto runs = [&](std::string_view part) { return squeezed.find(part) != squeezed.npos; };
+    const std::string between = text_between_tags(jinja);
 
     ChatTemplate chat;
     chat.eos = eos;
     if (runs("bos_token")) chat.bos = bos;
     const std::string message = "message['content']";
-    if (runs("'<|im_start|>'+message['role']+'\n'+" + message) && runs("'<|im_start|>assistant\n'") &&
+    if (between.empty() && !has("tools") && runs("'<|im_start|>'+message['role']+'\n'+" + message) &&
+        runs("'<|im_start|>assistant\n'") &&
         (runs(message + "+'<|im_end|>'+'\n'") || runs(message + "+'<|im_end|>\n'") ||
-         runs(message + "|trim+'<|im_end|>'+'\n'") || runs(message + "|trim+'<|im_end|>\n'")) &&
-        !has("tools")) {
+         runs(message + "|trim+'<|im_end|>'+'\n'") || runs(message + "|trim+'<|im_end|>\n'"))) {
         chat.family = ChatFamily::chatml;
         chat.trims = runs(message + "|trim");
         const std::string begin = "<|im_start|>system\n", end = "<|im_end|>\n'";
@@ -88,7 +129,8 @@ inline ChatTemplate recognise_chat_template(const std::string& jinja, const std:
         if (literal) chat.default_system = text.substr(at + begin.size(), close - at - begin.size());
         if (literal || at == text.npos) return chat;
     }
-    if (runs("'<|start_header_id|>'+message['role']+'<|end_header_id|>\n\n'+" + message + "|trim+'<|eot_id|>'") &&
+    if (between.empty() &&
+        runs("'<|start_header_id|>'+message['role']+'<|end_header_id|>\n\n'+" + message + "|trim+'<|eot_id|>'") &&
         runs("'<|start_header_id|>assistant<|end_header_id|>\n\n'")) {
         chat.family = has("Cutting Knowledge Date: December 2023\n") ? ChatFamily::llama3_1 : ChatFamily::llama3;
         if (chat.family == ChatFamily::llama3 && !has("tools")) return chat;
@@ -99,12 +141,17 @@ inline ChatTemplate recognise_chat_template(const std::string& jinja, const std:
             return chat;
         }
     }
-    if (has("'<<SYS>>\n' + ") && has("bos_token + '[INST] ' + content.strip() + ' [/INST]'") &&
-        has("'\n<</SYS>>\n\n' + message['content']") && runs("''+content.strip()+''+eos_token")) {
+    // A system message of the template's own is for a default that transformers leaves undefined, or is not known.
+    const bool has_default = has("set system_message = '") && !has("USE_DEFAULT_PROMPT == true");
+    if (between.empty() && !has_default && has("'<<SYS>>\n' + ") && has("'\n<</SYS>>\n\n' + message['content']") &&
+        (has("bos_token + '[INST] ' + content.strip() + ' [/INST]'") ||
+         has("bos_token + '[INST] ' + content | trim + ' [/INST]'")) &&
+        (runs("''+content.strip()+''+eos_token") || runs("''+content|trim+''+eos_token"))) {
         chat.family = ChatFamily::llama2;
         return chat;
     }
-    if (has("'<|user|>\n' + message['content'] + eos_token }}\n") && has("{{ '<|assistant|>' }}\n") &&
+    if (between == "\n\n\n\n" && has("'<|user|>\n' + message['content'] + eos_token }}\n") &&
+        has("{{ '<|assistant|>' }}\n") &&
         has("'<|system|>\n' + message['content'] + eos_token }}\n")) {
         chat.family = ChatFamily::zephyr;
         return chat;
@@ -128,7 +175,7 @@ inline std::vector<RenderedPart> render_chat(const ChatTemplate& chat, const std
                 add("<|im_start|>system\n" + chat.default_system + "<|im_end|>\n");
             for (const Message& message : messages) {
                 add("<|im_start|>" + message.role + "\n");
-                say(chat.trims ? trim(message.text) : std::string_view(message.text));
+                say(chat.trims ? strip(message.text) : std::string_view(message.text));
                 add("<|im_end|>\n");
             }
             add("<|im_start|>assistant\n");
@@ -140,29 +187,30 @@ inline std::vector<RenderedPart> render_chat(const ChatTemplate& chat, const std
                 add("<|start_header_id|>system<|end_header_id|>\n\nCutting Knowledge Date: December 2023\nToday "
                     "Date: " +
                     chat.default_system + "\n\n");
-                if (has_system) say(trim(messages[0].text));
+                if (has_system) say(strip(messages[0].text));
                 add("<|eot_id|>");
             }
             for (const Message& message : messages) {
                 if (chat.family == ChatFamily::llama3_1 && message.role == "system") continue;
                 add("<|start_header_id|>" + message.role + "<|end_header_id|>\n\n");
-                say(trim(message.text));
+                say(strip(message.text));
                 add("<|eot_id|>");
             }
             add("<|start_header_id|>assistant<|end_header_id|>\n\n");
             break;
         case ChatFamily::llama2:
             for (size_t i = has_system; i < messages.size(); i++) {
-                const bool first = has_system && i == 1;
-                if (messages[i].role == "user") {
-                    add(chat.bos + "[INST] " + (first ? "<<SYS>>\n" : ""));
-                    if (first) say(messages[0].text), add("\n<</SYS>>\n\n");
-                    const std::string_view text = messages[i].text, inner = trim(text);
-                    const bool keeps_begin = first && !inner.empty();
-                    say(keeps_begin ? text.substr(0, static_cast<size_t>(inner.end() - text.begin())) : inner);
-                    add(" [/INST]");
+                std::string_view text = messages[i].text;
+                const std::string_view inner = strip(text);
+                if (messages[i].role != "user") {
+                    add(" "), say(inner), add(" " + chat.eos);
+                } else if (has_system && i == 1) {  // system message and text are stripped as one
+                    add(chat.bos + "[INST] <<SYS>>\n"), say(messages[0].text);
+                    add(inner.empty() ? "\n<</SYS>>" : "\n<</SYS>>\n\n");
+                    text.remove_suffix(static_cast<size_t>(text.end() - inner.end()));
+                    say(inner.empty() ? inner : text), add(" [/INST]");
                 } else {
-                    add(" "), say(trim(messages[i].text)), add(" " + chat.eos);
+                    add(chat.bos + "[INST] "), say(inner), add(" [/INST]");
                 }
             }
             break;

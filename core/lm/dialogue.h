@@ -41,14 +41,14 @@ inline const RoleName& role_name(Token role) {
     fail(kBadInput, "token ", role, " is not a role");
 }
 
-// The entry for a role's name. `where` ("file: line 3") opens the error message.
-inline const RoleName& role_named(std::string_view word, const std::string& where) {
+// The entry for a role's name. Errors: there is no such role.
+inline const RoleName& role_named(std::string_view word) {
     std::string known;
     for (const RoleName& name : kRoleNames) {
         if (name.word == word) return name;
         if (name.role != kContinue) known += (known.empty() ? "" : ", ") + std::string(name.word);
     }
-    fail(kBadInput, where, ": unknown role \"", word, "\"; use one of: ", known);
+    fail(kBadInput, "unknown role \"", word, "\"; use one of: ", known);
 }
 
 // {"kind": kind, "segments": [["user", "..."], ["assistant", "..."]]}. A third element, true or false, is present where
@@ -63,19 +63,18 @@ inline Json to_json(const std::string& kind, const std::vector<Segment>& segment
     return Json::Object{{"kind", kind}, {"segments", std::move(list)}};
 }
 
-// The inverse; other members of the object are ignored. `where` ("file: line 3") opens every error message.
-inline std::vector<Segment> segments_from_json(const Json& json, const std::string& where) {
+// The inverse; other members of the object are ignored. Errors: kBadInput, which names the segment.
+inline std::vector<Segment> segments_from_json(const Json& json) {
     const Json* list = json.is_object() ? json.find("segments") : nullptr;
-    expects(list && list->is_array(), where, ": \"segments\" is missing or not a list of [role, text] pairs");
+    expects(list && list->is_array(), "\"segments\" is missing or not a list of [role, text] pairs");
     std::vector<Segment> segments;
     for (const Json& item : list->array()) {
         bool well_formed = item.is_array() && (item.array().size() == 2 || item.array().size() == 3) &&
                            item.array()[0].is_string() && item.array()[1].is_string() &&
                            (item.array().size() == 2 || item.array()[2].is_boolean());
-        expects(well_formed, where, ": segment ", segments.size() + 1,
-                " is not [role, text] or [role, text, true or false]");
-        const RoleName& name = role_named(item.array()[0].string(), where);
-        expects(name.role != kContinue || !segments.empty(), where, ": segment 1 has no role");
+        expects(well_formed, "segment ", segments.size() + 1, " is not [role, text] or [role, text, true or false]");
+        const RoleName& name = role_named(item.array()[0].string());
+        expects(name.role != kContinue || !segments.empty(), "segment 1 has no role");
         bool learn = item.array().size() == 3 ? item.array()[2].boolean() : name.learn;
         segments.push_back({name.role, item.array()[1].string(), learn});
     }

@@ -25,12 +25,11 @@ struct ComparisonPair {
 // Reads comparisons.jsonl or helpfulness.jsonl: {"prompt", "a", "b", "p_a"}, other members ignored.
 inline std::vector<ComparisonPair> read_comparisons(const std::filesystem::path& path, bool by_ai) {
     std::vector<ComparisonPair> pairs;
-    for (const Json& json : read_jsonl(path)) {
+    each_of_jsonl(path, [&](const Json& json) {
         const double p_a = json["p_a"].number();
-        expects(p_a >= 0 && p_a <= 1, path, ": comparison ", pairs.size() + 1, " has p_a ", p_a,
-                ", which is not a probability; run `cai compare` again");
+        expects(p_a >= 0 && p_a <= 1, "p_a is ", p_a, ", which is not a probability; run `cai compare` again");
         pairs.push_back({json["prompt"].string(), json["a"].string(), json["b"].string(), p_a, by_ai});
-    }
+    });
     return pairs;
 }
 

@@ -38,13 +38,17 @@ inline void run_loop(const ResumableLoop& loop, Metrics& metrics) {
     size_t first = 0, tokens = 0;
     const std::filesystem::path found = find_checkpoint(loop.directory);
     if (has_training_state(found)) {
-        const Json state = read_json(found / "state.json");
-        const Json* fingerprint = state.find("fingerprint");
-        if (fingerprint && fingerprint->string() == loop.fingerprint) {
-            loop.restore(found);
-            first = static_cast<size_t>(state["step"].integer());
-            tokens = static_cast<size_t>(state["num_tokens"].integer());
-            note(loop.stage, concat("resumes at ", loop.unit, " ", first, " of ", loop.steps));
+        try {
+            const Json state = read_json(found / "state.json");
+            if (state["fingerprint"].string() == loop.fingerprint) {
+                first = state["step"].natural(), tokens = state["num_tokens"].natural();
+                expects(first > 0 && first < loop.steps, "\"step\" is ", first, " of ", loop.steps);
+                loop.restore(found);
+                note(loop.stage, concat("resumes at ", loop.unit, " ", first, " of ", loop.steps));
+            }
+        } catch (const Error& error) {
+            fail(error.status, loop.stage, " cannot go on from ", found, ": ", error.what(),
+                 "; delete that folder, and the stage starts anew");
         }
     }
     metrics.drop_after(loop.stage, first);

@@ -57,7 +57,8 @@ inline double load_score_mean(const std::filesystem::path& directory) {
     const std::filesystem::path path = find_checkpoint(directory) / "score.json";
     expects(std::filesystem::exists(path), path,
             ": there is no such file, so the scores of this model cannot ", "be centred; run `cai reward` again");
-    return read_json(path)["mean"].number();
+    const Json score = read_json(path);
+    return located(path.string(), [&] { return score["mean"].number(); });
 }
 
 }  // namespace cai

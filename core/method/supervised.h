@@ -68,9 +68,9 @@ inline double train(Model& model, BatchStream& stream, const TrainingOptions& op
     loop.restore = [&](const std::filesystem::path& found) {
         model = load_model(*model.kernels, found);
         const Json state = load_training_state(found, model, optimizer);
-        stream.restore({static_cast<size_t>(state["epoch"].integer()), static_cast<size_t>(state["index"].integer())});
+        stream.restore({state["epoch"].natural(), state["index"].natural()});
         tail_loss = state["tail_loss"].number();
-        tail_steps = static_cast<size_t>(state["tail_steps"].integer());
+        tail_steps = state["tail_steps"].natural();
     };
     loop.finish = [&] { save_model(directory, model, tokenizer); };
     run_loop(loop, metrics);
@@ -81,11 +81,9 @@ inline double train(Model& model, BatchStream& stream, const TrainingOptions& op
 // and principles, whose wording cannot be predicted.
 inline std::vector<Document> read_documents(const std::filesystem::path& path, const Tokenizer& tokenizer) {
     std::vector<Document> documents;
-    size_t line = 0;
-    for (const Json& json : read_jsonl(path)) {
-        documents.push_back(
-            encode_document(tokenizer, segments_from_json(json, concat(path, ": line ", ++line))));
-    }
+    each_of_jsonl(path, [&](const Json& json) {
+        documents.push_back(encode_document(tokenizer, segments_from_json(json)));
+    });
     return documents;
 }
 

@@ -101,6 +101,7 @@ inline Json evaluate(const Kernels& kernels, Run& run, const World& world, const
                      const Recipe& recipe, int threads) {
     const auto started = std::chrono::steady_clock::now();
     const Json skill = read_json(run / "skill.json");
+    located((run / "skill.json").string(), [&] { skill.object(); });
     const std::vector<Cell> cells = draw_cells(world, recipe.evaluate.prompts);
     const Oracle oracle(world);
 
@@ -157,8 +158,11 @@ inline Json evaluate(const Kernels& kernels, Run& run, const World& world, const
     Json results = Json::Object{};
     results.set("seed", recipe.seed).set("size", recipe.size).set("threads", threads).set("seconds", Json());
     results.set("constitution", Json::Object{{"lines", constitution.principles.size()}, {"coverage", of_hazards}});
-    if (std::filesystem::exists(run / "world/world.json"))
-        results.set("review_documents", read_json(run / "world/world.json")["review_documents"]);
+    const std::filesystem::path world_json = run / "world/world.json";
+    if (std::filesystem::exists(world_json)) {
+        const Json figures = read_json(world_json);
+        located(world_json.string(), [&] { results.set("review_documents", figures["review_documents"]); });
+    }
     results.set("models", models).set("greedy", greedy);
     if (!kl.object().empty()) results.set("kl_from_sl_cai", kl);
     for (const char* name : {"critic", "judge", "judge_with_reasoning", "judge_without_reasoning"})

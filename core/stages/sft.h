@@ -23,7 +23,7 @@ inline std::vector<Document> helpful_documents(const Run& run, const Tokenizer& 
             for (uint8_t learn : document.learn) tokens += learn;
         return tokens;
     };
-    double share = learned(reviews) / (learned(reviews) + learned(documents));
+    const double all = learned(reviews) + learned(documents), share = all > 0 ? learned(reviews) / all : 0;
     note("sft", concat("helpful-only: ", documents.size(), " dialogues, ", reviews.size(), " reviews (",
                        static_cast<int>(100 * share + 0.5), " % of the learned tokens)"));
     documents.insert(documents.end(), reviews.begin(), reviews.end());
@@ -46,7 +46,7 @@ inline std::vector<Document> sl_cai_documents(const Run& run, const Tokenizer& t
         documents.push_back(encode_document(tokenizer, completed(dialogue_prompt(prompt), answer)));
     };
     size_t revisions = 0, samples = 0;
-    for (const Json& record : read_jsonl(run / "revisions.jsonl")) {
+    each_of_jsonl(run / "revisions.jsonl", [&](const Json& record) {
         const std::string& prompt = record["prompt"].string();
         const auto& rounds = record["rounds"].array();
         if (rounds.empty()) add(prompt, record["answer"].string());
@@ -54,19 +54,19 @@ inline std::vector<Document> sl_cai_documents(const Run& run, const Tokenizer& t
             add(prompt, round["revision"].string());
             revisions++;
         }
-    }
-    for (const Json& record : read_jsonl(run / "helpful-samples.jsonl")) {
+    });
+    each_of_jsonl(run / "helpful-samples.jsonl", [&](const Json& record) {
         add(record["prompt"].string(), record["answer"].string());
         samples++;
-    }
+    });
     std::map<std::string, size_t> left = {{"encyclopedia", recipe.replayed},
                                           {"conversation", recipe.replayed_conversations}};
-    for (const Json& json : read_jsonl(run / "world/documents.jsonl")) {
+    each_of_jsonl(run / "world/documents.jsonl", [&](const Json& json) {
         auto kind = left.find(json["kind"].string());
-        if (kind == left.end() || kind->second == 0) continue;
-        documents.push_back(encode_document(tokenizer, segments_from_json(json, "world/documents.jsonl")));
+        if (kind == left.end() || kind->second == 0) return;
+        documents.push_back(encode_document(tokenizer, segments_from_json(json)));
         kind->second--;
-    }
+    });
     note("sft", concat("SL-CAI: ", revisions, " revisions, ", samples, " helpful samples, ",
                        recipe.replayed - left["encyclopedia"], " documents of the encyclopedia and ",
                        recipe.replayed_conversations - left["conversation"], " conversations replayed"));

@@ -15,8 +15,9 @@ namespace cai {
 inline void train_tokenizer(Run& run, const Recipe& recipe) {
     std::vector<std::string> texts;
     for (const char* file : {"world/drills.jsonl", "world/documents.jsonl"})
-        for (const Json& json : read_jsonl(run / file))
-            for (const Segment& segment : segments_from_json(json, file)) texts.push_back(normalize_principle(segment));
+        each_of_jsonl(run / file, [&](const Json& json) {
+            for (const Segment& segment : segments_from_json(json)) texts.push_back(normalize_principle(segment));
+        });
     const Tokenizer tokenizer = train_bpe(texts, static_cast<size_t>(recipe.vocab_size));
     write_tokenizer(run / "tokenizer", tokenizer);
     note("tokenizer", concat(tokenizer.size(), " tokens"));

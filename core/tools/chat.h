@@ -21,6 +21,7 @@ struct ChatOptions {
     float temperature = 1;
     int max_new_tokens = 80;  // of an answer
     uint64_t seed = 1;
+    std::filesystem::path tokenizer;  // of a model file that has none in it; empty: beside it
     std::string prompt_sign = "> ";  // empty if the input is not a terminal
 };
 
@@ -28,9 +29,7 @@ struct ChatOptions {
 // there is none, or the model is a score model.
 inline std::vector<std::filesystem::path> find_assistants(const std::filesystem::path& directory) {
     if (std::filesystem::exists(directory / "config.json") || std::filesystem::is_regular_file(directory)) {
-        expects(!load_config(directory).score_head, directory,
-                ": scores answers and writes none; talk to an assistant, such as ",
-                (directory / ".." / "rl-cai").lexically_normal().string());
+        expect_writer(load_config(directory), directory);
         return {directory};
     }
     expects(std::filesystem::exists(directory), directory, ": there is no such folder or file");
@@ -121,7 +120,7 @@ inline void chat(const Kernels& kernels, const std::filesystem::path& directory,
     std::vector<Assistant> assistants;
     size_t width = 0;
     for (const auto& place : places) {
-        const ModelSource source = open_model(place);
+        const ModelSource source = open_model(place, options.tokenizer);
         assistants.push_back({place.filename().string(),
                               place.string(),
                               load_model(kernels, source, Use::inference),

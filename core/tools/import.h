@@ -14,6 +14,9 @@ namespace cai {
 inline void import_model(const std::filesystem::path& path, const std::filesystem::path& tokenizer_path,
                          const std::filesystem::path& out) {
     namespace fs = std::filesystem;
+    std::error_code error;
+    expects(!fs::equivalent(find_checkpoint(path), out, error), out,
+            ": --out is the model itself, whose other files would be lost; name another folder");
     const ModelSource source = open_model(path, tokenizer_path);
     const Tokenizer tokenizer = load_tokenizer(source);
     check_source(source);

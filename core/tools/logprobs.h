@@ -59,6 +59,7 @@ inline int run_logprobs(Arguments& arguments, const std::filesystem::path&) {
     const bool json = arguments.flag("json");
     arguments.finish();
     const ModelSource source = open_model(directory, tokenizer_path);
+    expect_writer(source.config, directory);
     const TokenInput input = given.encode(source);
     const Model model = load_model(kernels, source, Use::inference);
     const TokenFigures figures = token_figures(model, input.ids);

@@ -48,12 +48,15 @@ inline int run_sample(Arguments& arguments, const std::filesystem::path&) {
     arguments.finish();
     if (!plain && text.empty()) fail(kUsage, "cai sample needs --prompt \"a question\" or --text \"a beginning\"");
     const ModelSource source = open_model(directory, tokenizer_path);
+    expect_writer(source.config, directory);
     const Tokenizer tokenizer = load_tokenizer(source);
     const Prompting prompting(tokenizer, source.generation, directory);
     const std::vector<Token> prompt = plain ? prompting.text(text) : prompting.conversation({{"user", text}});
     prompting.set(options);
+    const size_t context = static_cast<size_t>(source.config.context);
+    expects(prompt.size() < context, plain ? "--text" : "--prompt", " has ", prompt.size(),
+            " tokens, and the model's context of ", context, " must hold what follows too; shorten it");
     const Model model = load_model(kernels, source, Use::inference);
-    const size_t context = static_cast<size_t>(model.config.context);
     const std::vector<std::vector<Token>> prompts(count, prompt);
     for (const Completion& completion : generate(model, prompts, options)) {
         const std::string answer = plain ? prompting.continuation(prompt, completion) : text_of(tokenizer, completion);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <filesystem>
 #include <set>
 #include <string>
 #include <utility>
@@ -12,6 +13,7 @@
 #include "../base/intervals.h"
 #include "../base/json.h"
 #include "../base/table.h"
+#include "../io/run_directory.h"
 
 namespace cai {
 
@@ -24,6 +26,22 @@ inline const Json* at(const Json& json, const std::vector<std::string>& path) {
         if (!found) return nullptr;
     }
     return found;
+}
+
+// A run's results.json. Errors: there is none, or it is not what evaluate.h writes.
+inline Json read_results(const std::filesystem::path& run) {
+    const std::filesystem::path path = run / "results.json";
+    if (!std::filesystem::exists(path)) {
+        expect_run(run);
+        fail(kBadInput, run, ": holds no results.json; make one with `cai evaluate --out ", run, "`");
+    }
+    Json results = read_json(path);
+    located(path.string(), [&] {
+        for (const char* key : {"seed", "size", "models"})
+            expects(at(results, {key}), "has no \"", key, "\", so it holds no results of `cai evaluate`");
+        results["seed"].integer(), results["size"].string(), results["models"].object();
+    });
+    return results;
 }
 
 // The number in the given format, by default with two decimals, or "-" if there is none.

@@ -49,9 +49,22 @@ struct TokenArguments {
     bool given() const { return text || prompt || answer || ids; }
 
     TokenInput encode(const ModelSource& source) const {
+        if (answer && !prompt) fail(kUsage, "--answer is the answer to a --prompt: give that too");
         if (text.has_value() + prompt.has_value() + ids.has_value() != 1)
             fail(kUsage, "say what to read: one of --text \"a text\", --prompt \"a question\" and --ids \"1 2 3\"");
-        if (answer && !prompt) fail(kUsage, "--answer is the answer to a --prompt: give that too");
+        TokenInput input = tokens(source);
+        const size_t context = static_cast<size_t>(source.config.context);
+        expects(input.ids.size() <= context, text ? "--text has " : ids ? "--ids has " : "--prompt",
+                !prompt ? "" : answer ? " and --answer have " : " has ", input.ids.size(),
+                " tokens, more than the model's context of ", context, "; shorten it");
+        for (Token id : input.ids)
+            expects(id >= 0 && id < source.config.vocab_size, "option --ids: ", id,
+                    " is no token of the model's vocabulary of ", source.config.vocab_size);
+        return input;
+    }
+
+  private:
+    TokenInput tokens(const ModelSource& source) const {
         TokenInput input;
         if (ids) {
             input.ids = parse_ids(*ids);

@@ -67,6 +67,13 @@ inline int run_tokenize(Arguments& arguments) {
         fail(kUsage, "cai tokenizer can encode or decode with a model's tokenizer, not \"", what,
              "\"; without such a word, it trains a tokenizer");
     const std::filesystem::path path = arguments.positional(1, "the folder of a model, such as runs/story/rl-cai");
+    if (arguments.positionals().size() > 2)
+        fail(kUsage, "unexpected argument '", arguments.positionals()[2], "'; ",
+             what == "encode" ? "a text is given with --text, or as lines on stdin"
+                              : "ids are given as lines on stdin");
+    for (const char* option : {"text", "specials", "template"})
+        if (what == "decode" && arguments.has(option))
+            fail(kUsage, "--", option, " is for encode; decode reads lines of ids from stdin");
     TokenizeOptions options;
     options.json = arguments.flag("json");
     options.specials = what == "encode" && arguments.flag("specials");

@@ -38,7 +38,15 @@ inline void trace(const Kernels& kernels, const std::filesystem::path& directory
             directory, "`");
     const Model helpful = load_model(kernels, directory / "helpful");
     const Tokenizer tokenizer = load_tokenizer(directory / "helpful");
+    auto tokens_of = [&](const Model& model, const Transcript& transcript, const std::string& purpose) {
+        std::vector<Token> tokens = encode_prompt(tokenizer, transcript);
+        expects(tokens.size() < static_cast<size_t>(model.config.context), "--prompt is too long: its ", purpose,
+                " takes ", tokens.size(), " tokens, and the models' context of ", model.config.context,
+                " must hold the answer too; say it in fewer words");
+        return tokens;
+    };
     auto write = [&](const Model& model, const Transcript& transcript, float temperature, const std::string& purpose) {
+        tokens_of(model, transcript, purpose);
         return write_texts(model, tokenizer, {transcript}, temperature, recipe.seed, "trace " + purpose)[0];
     };
 
@@ -93,9 +101,9 @@ inline void trace(const Kernels& kernels, const std::filesystem::path& directory
                 std::string reason;
                 if (reasoning)
                     reason = write(judge, reasoning_prompt(prompt, a, b, principle), 0, concat("reasoning ", order));
-                const auto logprobs = next_token_logprobs(
-                    judge, {encode_prompt(tokenizer, verdict_prompt(prompt, a, b, principle, reason))},
-                    verdict_tokens(tokenizer))[0];
+                const std::vector<Token> tokens =
+                    tokens_of(judge, verdict_prompt(prompt, a, b, principle, reason), concat("verdict ", order));
+                const auto logprobs = next_token_logprobs(judge, {tokens}, verdict_tokens(tokenizer))[0];
                 p_a[order] = preference(logprobs[0], logprobs[1]);
                 out << "  the " << (order ? "second" : "first") << " shown as A\n";
                 if (reasoning) say("  reasoning", reason);

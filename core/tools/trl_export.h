@@ -8,7 +8,7 @@
 
 #include "../base/files.h"
 #include "../base/json.h"
-#include "../io/replace_directory.h"
+#include "../io/run_directory.h"
 #include "../method/comparisons.h"
 
 namespace cai {
@@ -54,19 +54,17 @@ inline TrlRows trl_preferences(const std::filesystem::path& run) {
 // roles of their own.)
 inline TrlRows trl_messages(const std::filesystem::path& run) {
     TrlRows rows;
-    const std::filesystem::path path = run / "world/dialogues.jsonl";
-    size_t line = 0;
-    for (const Json& json : read_jsonl(path)) {
-        const std::string where = concat(path, ": line ", ++line);
-        const std::vector<Segment> segments = segments_from_json(json, where);
+    each_of_jsonl(run / "world/dialogues.jsonl", [&](const Json& json) {
+        const std::vector<Segment> segments = segments_from_json(json);
+        expects(!segments.empty(), "a dialogue without a segment; run `cai world` again");
         Json messages = Json::Array{};
         for (const Segment& segment : segments) {
-            expects(segment.role == kUser || segment.role == kAssistant, where, ": a segment of the role ",
+            expects(segment.role == kUser || segment.role == kAssistant, "a segment of the role ",
                     role_name(segment.role).word, ", which TRL does not know; dialogues have user and assistant");
             messages.push(trl_message(role_name(segment.role).word, segment.text));
         }
         rows.add(segments[0].text, Json::Object{{"messages", std::move(messages)}});
-    }
+    });
     return rows;
 }
 
@@ -78,19 +76,21 @@ inline TrlRows trl_completions(const std::filesystem::path& run) {
         rows.add(prompt,
                  Json::Object{{"prompt", trl_turn("user", prompt)}, {"completion", trl_turn("assistant", answer)}});
     };
-    for (const Json& record : read_jsonl(run / "revisions.jsonl"))
+    each_of_jsonl(run / "revisions.jsonl", [&](const Json& record) {
         for (const Json& round : record["rounds"].array()) add(record["prompt"].string(), round["revision"].string());
-    for (const Json& record : read_jsonl(run / "helpful-samples.jsonl"))
-        add(record["prompt"].string(), record["answer"].string());
+    });
+    each_of_jsonl(run / "helpful-samples.jsonl",
+                  [&](const Json& record) { add(record["prompt"].string(), record["answer"].string()); });
     return rows;
 }
 
 // {"prompt"}: the prompts of reinforcement learning.
 inline TrlRows trl_prompts(const std::filesystem::path& run) {
     TrlRows rows;
-    for (const Json& json : read_jsonl(run / "world/prompts.jsonl"))
+    each_of_jsonl(run / "world/prompts.jsonl", [&](const Json& json) {
         if (json["set"].string() == "ppo")
             rows.add(json["prompt"].string(), Json::Object{{"prompt", trl_turn("user", json["prompt"].string())}});
+    });
     return rows;
 }
 
@@ -118,12 +118,13 @@ inline std::string trl_readme(const std::string& run, const std::string& out, co
 // exists and is not empty.
 inline void export_trl(const std::filesystem::path& run, const std::filesystem::path& out) {
     namespace fs = std::filesystem;
-    expects(!fs::exists(run / "config.json"), run, ": a model, and not a run with the data for TRL; did you mean ",
-            (run / "..").lexically_normal(), "?");
     for (const char* name : {"comparisons.jsonl", "helpfulness.jsonl", "revisions.jsonl", "helpful-samples.jsonl",
-                             "world/dialogues.jsonl", "world/prompts.jsonl"})
-        expects(fs::exists(run / name), run, ": holds no ", name,
-                ", so it is not a run with the data for TRL; make one with ", "`cai all --out ", run, "`");
+                             "world/dialogues.jsonl", "world/prompts.jsonl"}) {
+        if (fs::exists(run / name)) continue;
+        expect_run(run);
+        fail(kBadInput, run, ": holds no ", name, ", so it is not a run with the data for TRL; `cai all --out ", run,
+             "` makes it one");
+    }
     expects(!fs::exists(out) || (fs::is_directory(out) && fs::is_empty(out)), out,
             ": exists already; name another place with --out, or remove it first");
     const std::pair<const char*, TrlRows> sets[] = {{"messages", trl_messages(run)},

@@ -27,7 +27,7 @@ inline const Option kThreads = {"threads", "N",
                     kQuiet = {"quiet", "", "no progress and no notes on stderr"},
                     kJson = {"json", "", "the figures as JSON instead of tables"},
                     kPrompt = {"prompt", "TEXT", "what the user asks"},
-                    kTokenizer = {"tokenizer", "FILE", "the tokenizer of a model file that has none in it"};
+                    kTokenizer = {"tokenizer", "FILE", "of a llama2.c file that it does not lie beside"};
 inline const std::vector<Option> kShared = {
     {"size", "SIZE", "micro, tiny (the default), small or base: sets every number of the recipe"},
     {"seed", "N", "draws the world, the weights and every sample (1)"},

@@ -39,15 +39,16 @@ inline std::string content_fingerprint(const std::filesystem::path& path) {
     if (!std::filesystem::exists(path)) return "";
     if (path.filename() != "results.json") return fingerprint(path);
     Json results = read_json(path);
-    return hexadecimal(stream(dump(results.set("threads", Json()).set("seconds", Json()))));
+    return located(path.string(), [&] {
+        return hexadecimal(stream(dump(results.set("threads", Json()).set("seconds", Json()))));
+    });
 }
 
 // Errors: there is no such run; a stage of it is not finished, or was run with an option that is not the default; its
 // results are not the story's alone.
 inline RunFingerprints fingerprints_of_run(const std::filesystem::path& directory) {
+    expect_run(directory);
     const Run run(directory);
-    expects(std::filesystem::exists(run / "config.cfg"), directory,
-            ": not a run directory; make one with `cai all --out ", directory, "`");
     Arguments saved({"--config", (run / "config.cfg").string()}, {});
     RunFingerprints all = {directory, saved.string("size", "tiny"), saved.integer("seed", 1, 0), {}, {}};
     const Recipe defaults = recipe(all.size, static_cast<uint64_t>(all.seed));
@@ -58,7 +59,8 @@ inline RunFingerprints fingerprints_of_run(const std::filesystem::path& director
                     " --out OTHER` makes OTHER with new results only");
             continue;
         }
-        const Json manifest = run.has_manifest(stage.name) ? read_json(run.manifest_path(stage.name)) : Json::Object{};
+        const Json manifest =
+            run.has_manifest(stage.name) ? read_manifest(run.manifest_path(stage.name)) : Json::Object{};
         expects(manifest.find("outputs") != nullptr, directory, ": its stage ", stage.name,
                 " is not finished; go on with `cai all --out ", directory, "`");
         const Json options = stage_options(defaults, stage.options);

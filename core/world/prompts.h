@@ -33,33 +33,30 @@ inline Json to_json(const World& world, const std::string& set, const Prompt& pr
 // The prompts of one set ("critique", "helpful", "compare" or "ppo"), in file order.
 inline std::vector<Prompt> read_prompts(const std::filesystem::path& path, const World& world, const std::string& set) {
     std::vector<Prompt> prompts;
-    size_t line = 0;
-    for (const Json& json : read_jsonl(path)) {
-        line++;
-        if (json["set"].string() != set) continue;
+    each_of_jsonl(path, [&](const Json& json) {
+        if (json["set"].string() != set) return;
         Request request;
         auto act = std::find_if(world.acts.begin(), world.acts.end(),
                                 [&](const Act& act) { return act.name == json["act"].string(); });
-        expects(act != world.acts.end(), path, ": line ", line, ": the world has no act \"",
-                json["act"].string(), "\"; run `cai world` again after editing data/world");
+        expects(act != world.acts.end(), "the world has no act \"", json["act"].string(),
+                "\"; run `cai world` again after editing data/world");
         request.act = static_cast<size_t>(act - world.acts.begin());
         for (const Json& name : json["entities"].array()) {
             auto entity = std::find_if(world.entities.begin(), world.entities.end(),
                                        [&](const Entity& entity) { return entity.name == name.string(); });
-            expects(entity != world.entities.end(), path, ": line ", line, ": the world has no \"",
-                    name.string(), "\"; run `cai world` again after editing data/world");
+            expects(entity != world.entities.end(), "the world has no \"", name.string(),
+                    "\"; run `cai world` again after editing data/world");
             request.entities.push_back(static_cast<size_t>(entity - world.entities.begin()));
         }
-        request.ask = static_cast<size_t>(json["ask"].integer());
-        request.greeting = static_cast<size_t>(json["greeting"].integer());
+        request.ask = json["ask"].natural();
+        request.greeting = json["greeting"].natural();
         const auto is_of_slot = [&](size_t entity, size_t slot) { return world.entities[entity].entity_class == slot; };
         expects(request.ask < act->asks.size() && request.greeting < world.phrases.greetings.size() &&
                     std::equal(request.entities.begin(), request.entities.end(), act->slots.begin(), act->slots.end(),
                                is_of_slot),
-                path, ": line ", line, ": the world cannot ask this about ", act->name,
-                "; run `cai world` again after editing data/world");
+                "the world cannot ask this about ", act->name, "; run `cai world` again after editing data/world");
         prompts.push_back({request, json["prompt"].string()});
-    }
+    });
     expects(!prompts.empty(), path, ": holds no prompts of the set \"", set, "\"; run `cai world` again");
     return prompts;
 }

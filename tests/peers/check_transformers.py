@@ -7,6 +7,7 @@ Random Llamas of many shapes, written by transformers, go through `cai sample`; 
 back through cai once transformers has saved them. Greedy tokens must be the same ones, and log-probabilities and logits (through
 `cai logprobs`, if this build has it) within 5e-5. Needs torch, transformers, tokenizers and safetensors.
 """
+import importlib.util
 import json
 import os
 import pathlib
@@ -167,6 +168,31 @@ def check_chat_templates(scratch):
                 f"{len(ours)} ids, {count(ours)} of them special, none more for names that the question spells")
 
 
+def check_published_templates(scratch):
+    """The templates of published models that TRL carries: each is refused, or gives the ids that transformers gives."""
+    trl = importlib.util.find_spec("trl")
+    if not trl:
+        print("skipped: published chat templates (TRL, which carries them, is not installed)")
+        return
+    folder = scratch / "chat"  # the model of check_chat_templates()
+    settings = json.loads((folder / "tokenizer_config.json").read_text())
+    question, same, different, refused = " Why does it rain?\n", [], [], 0
+    for path in sorted(pathlib.Path(trl.origin).parent.glob("chat_templates/*.jinja")):
+        settings["chat_template"] = path.read_text()
+        (folder / "tokenizer_config.json").write_text(json.dumps(settings))
+        try:
+            ours = sample(folder, "--prompt", question, new=1)["prompt_ids"]
+        except RuntimeError as error:
+            different += [] if "none of those that cai knows" in str(error) else [path.stem]
+            refused += 1
+            continue
+        theirs = transformers.AutoTokenizer.from_pretrained(folder).apply_chat_template(
+            [{"role": "user", "content": question}], add_generation_prompt=True, return_dict=False)
+        (same if ours == theirs else different).append(path.stem)
+    verdict(same and not different, "published chat templates",
+            f"the same ids from {', '.join(same)}; {refused} refused" if not different else ", ".join(different))
+
+
 def check_run(run, scratch, has_logprobs):
     for name in ["pretrained", "helpful", "sl-cai", "rl-cai"]:
         folder = run / name
@@ -199,6 +225,7 @@ with_logprobs = subprocess.run([options.cai, "logprobs", "--help"], capture_outp
 with tempfile.TemporaryDirectory() as name:
     check_variants(pathlib.Path(name), with_logprobs)
     check_chat_templates(pathlib.Path(name))
+    check_published_templates(pathlib.Path(name))
     if options.run:
         check_run(pathlib.Path(options.run), pathlib.Path(name), with_logprobs)
     else:
