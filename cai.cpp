@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "core/method/edit_constitution.h"
+#include "core/page/page.h"
 #include "core/session.h"
 #include "core/tools/bench.h"
 #include "core/tools/chat.h"
@@ -408,6 +409,7 @@ std::vector<Verb> all_verbs() {
           {"temperature", "T", "of the draws; 0 takes the likeliest token (1)"},
           {"max-new-tokens", "N", "the longest answer (80)"}},
          chat_verb},
+        page_verb(),
         sample_verb(),
         import_verb(),
         export_verb(),
