@@ -121,10 +121,10 @@ class Chromium:
              features=[{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}])
 
     def picture(self, path):
-        """The whole page, in pieces of at most 4000 pixels."""
+        """The whole page, in pieces of at most 1500 pixels."""
         size = self("Page.getLayoutMetrics")["cssContentSize"]
-        for piece, y in enumerate(range(0, int(size["height"]), 4000)):
-            clip = {"x": 0, "y": y, "width": size["width"], "height": min(4000, size["height"] - y), "scale": 1}
+        for piece, y in enumerate(range(0, int(size["height"]), 1500)):
+            clip = {"x": 0, "y": y, "width": size["width"], "height": min(1500, size["height"] - y), "scale": 1}
             shot = self("Page.captureScreenshot", clip=clip, captureBeyondViewport=True)["data"]
             with open(f"{path}-{piece}.png", "wb") as file:
                 file.write(base64.b64decode(shot))
@@ -199,14 +199,16 @@ def compare_answers(browser, results, cai, run, most):
     rate = spent[0] / max(spent[1], 1e-9)
     results.check(f"{name}: {rate:.0f} tokens a second", [] if rate >= 20 else ["fewer than 20"])
     there = answer_of(cai, model, questions[0])[1]
-    browser.run(f"""document.querySelector("#ask textarea").value = {json.dumps(questions[0])};
-                    document.querySelector("#ask .ask").click()""")
+    browser.run(f"""document.querySelector("#ask-form textarea").value = {json.dumps(questions[0])};
+                    document.querySelector("#ask-form .ask").click()""")
+    hidden = browser.run("document.getElementById('ask-form').getClientRects().length === 0")
     written = browser.run(f"""new Promise(resolve => {{
         const box = document.getElementById("answer-{index}");
         const look = () => box.querySelector(".numbers").textContent.includes(" tokens in ")
             ? resolve(box.querySelector("p").textContent) : setTimeout(look, 20);
         look();
     }})""")
+    results.check("the form is there", ["it is hidden"] if hidden else [])
     results.check("the form shows the answer", [] if written == there or not there else [f"{there!r} as {written!r}"])
 
 
@@ -231,6 +233,10 @@ def check_page(browser, results, page, pictures):
         browser.picture(os.path.join(pictures, f"{name}-print"))
     browser.window(1280, 800)
     results.check(f"{name}: each picture has a text", browser.run(TEXTLESS))
+    results.check(f"{name}: each id is of one element", browser.run("""(() => {
+        const ids = [...document.querySelectorAll("[id]")].map(element => element.id);
+        return ids.filter((id, index) => ids.indexOf(id) !== index);
+    })()"""))
     results.check(f"{name}: one prompt is shown, and another when it is picked", browser.run("""(() => {
         const ways = [...document.querySelectorAll(".way")], picker = document.getElementById("way-picker");
         if (ways.length < 2) return [];

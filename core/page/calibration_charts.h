@@ -15,9 +15,14 @@ namespace cai {
 // Each comparison as a dot: the judge's probability of the first answer with it shown as A, and shown as B.
 inline std::string orders_chart(const Records& run) {
     std::vector<Point> orders;
+    size_t agree = 0, decided = 0, decided_agree = 0;
     for (const Json& record : run.comparisons)
-        if (const Json* both = record.find("p_a_orders"); both && both->is_array() && both->array().size() == 2)
-            orders.emplace_back(both->array()[0].number(), both->array()[1].number());
+        if (const Json* both = record.find("p_a_orders"); both && both->is_array() && both->array().size() == 2) {
+            const double a = both->array()[0].number(), b = both->array()[1].number();
+            const bool is_decided = std::abs(record["p_a"].number() - 0.5) > 0.15, same = (a > 0.5) == (b > 0.5);
+            orders.emplace_back(a, b);
+            agree += same, decided += is_decided, decided_agree += is_decided && same;
+        }
     if (orders.empty()) return "";
     Frame frame{"probability of the first answer, shown as A",
                 "the same, shown as B",
@@ -34,23 +39,23 @@ inline std::string orders_chart(const Records& run) {
     const size_t bins = 5;
     std::vector<std::vector<size_t>> counts(bins, std::vector<size_t>(bins));
     const auto bin = [&](double p) { return std::min(static_cast<size_t>(p * bins), bins - 1); };
-    size_t agree = 0;
-    for (const auto& [a, b] : orders) counts[bin(b)][bin(a)]++, agree += (a > 0.5) == (b > 0.5);
+    for (const auto& [a, b] : orders) counts[bin(b)][bin(a)]++;
     std::vector<std::vector<std::string>> rows = {{"as B \\ as A", "0 to 0.2", "to 0.4", "to 0.6", "to 0.8", "to 1"}};
     for (size_t b = bins; b-- > 0;) {
         rows.push_back({rows[0][b + 1]});
         for (size_t a = 0; a < bins; a++) rows.back().push_back(with_commas(counts[b][a]));
     }
-    const std::string share = share_text(static_cast<double>(agree) / static_cast<double>(orders.size()));
+    const std::string among_all = share_of(agree, orders.size()), among_decided = share_of(decided_agree, decided);
     return html_figure(
         "The judge, asked in both orders",
-        drawing.svg(concat("The judge's probabilities in both orders for ", orders.size(), " comparisons; in ", share,
-                           " of them both orders prefer the same answer.")),
+        drawing.svg(concat("The judge's probabilities in both orders: they prefer the same answer in ", among_all,
+                           " comparisons, and in ", among_decided, " that are decided.")),
         concat(
             "Each dot is a comparison. A judge that looks only at the answers keeps to the dashed line; dots far below "
-            "it were won by whoever came first, far above by whoever came second. Here both orders prefer the same "
-            "answer in ",
-            share, " of the comparisons. The label is the mean of the two."),
+            "it were won by whoever came first, far above by whoever came second. Both orders prefer the same answer "
+            "in ",
+            among_all, " comparisons, most of which are near one half, and in ", among_decided,
+            " that are decided, by more than 0.15 from one half. The label is the mean of the two."),
         html_table("Comparisons by the judge's two probabilities", rows));
 }
 
@@ -79,8 +84,10 @@ inline std::string preference_chart(const Kernels& kernels, const Records& run) 
     drawing.curve({frame.at(0, 0), frame.at(1, 1)}, "thin");
     std::vector<std::vector<std::string>> rows = {{"it says", "the labels say", "pairs"}};
     std::vector<Point> points;
+    std::vector<double> pairs;
     for (const CalibrationBin& bin : found.bins) {
         if (bin.count == 0) continue;
+        pairs.push_back(static_cast<double>(bin.count));
         points.push_back(frame.at(bin.mean_probability, bin.frequency));
         const Json says = bin.mean_probability, are = bin.frequency;
         rows.push_back({format_rate(&says), format_rate(&are), with_commas(bin.count)});
@@ -94,7 +101,8 @@ inline std::string preference_chart(const Kernels& kernels, const Records& run) 
         concat(
             "How often an answer is preferred, where the model says how likely that is. On the dashed line it is right "
             "as "
-            "often as it says; a curve flatter than that is too sure, a steeper one too timid. Calibration error on ",
+            "often as it says; a flatter curve is too sure, a steeper one too timid. The larger a dot, the more pairs. "
+            "Calibration error on ",
             counted(labels.size(), "pair"), ": ", format_value(found.error), "."),
         html_table("What the preference model says and what the labels say", rows));
 }

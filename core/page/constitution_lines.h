@@ -68,12 +68,6 @@ inline std::map<std::string, LineUse> line_uses(const Records& run, const World&
     return uses;
 }
 
-// "93 % of 40", and nothing of none.
-inline std::string share_of(size_t part, size_t all) {
-    return all == 0 ? "none"
-                    : share_text(static_cast<double>(part) / static_cast<double>(all)) + " of " + with_commas(all);
-}
-
 // How many lines speak of each hazard, as bars.
 inline std::string coverage_table(const Records& run, const World& world) {
     std::vector<std::vector<std::string>> rows = {{"harm", "lines that speak of it"}};
@@ -82,8 +76,8 @@ inline std::string coverage_table(const Records& run, const World& world) {
         const double share = coverage(world, run.constitution, act);
         rows.push_back(
             {escape_html(act.name + (act.held_out ? " (in no review)" : "")),
-             share_bar(concat(act.name, ": ", share_text(share), " of the lines"), {{share, "o-refuses", ""}}) +
-                 "<span class=\"numbers\">" + share_text(share) + "</span>"});
+             bar_cell(share_bar(concat(act.name, ": ", share_text(share), " of the lines"), {{share, "o-refuses", ""}}),
+                      share)});
     }
     return "<div class=\"bars\">" + html_table("Lines that speak of each harm", rows) + "</div>\n";
 }
@@ -146,8 +140,8 @@ inline std::string constitution_section(const Records& run, const Records* befor
                                 : "The run has no constitution.txt yet.");
     const std::map<std::string, LineUse> uses = line_uses(run, world);
     std::vector<std::vector<std::string>> rows = {
-        {"", "line", "speaks of", "critiques: changed the answer,<br>where it speaks of the request", "and where not",
-         "comparisons: decided,<br>where it speaks of the request", "and where not"}};
+        {"", "line", "speaks of", "critiques that changed the answer, where it speaks of the request", "and elsewhere",
+         "comparisons that were decided, where it speaks of the request", "and elsewhere"}};
     for (size_t i = 0; i < run.constitution.principles.size(); i++) {
         const std::string& line = run.constitution.principles[i];
         const auto found = uses.find(line);
@@ -162,7 +156,8 @@ inline std::string constitution_section(const Records& run, const Records* befor
     std::string html =
         "<p>Each critique and each comparison draws one line by chance, whatever the request. A line that does its "
         "work "
-        "changes the answers to requests that it speaks of and leaves the others alone.</p>\n<div class=\"lines\">" +
+        "changes the answers to requests that it speaks of, unless they refuse already, and leaves the others "
+        "alone.</p>\n<div class=\"lines\">" +
         html_table("The constitution, line by line", rows) + "</div>\n";
     if (before) html += changes_since(run, *before, world);
     return html + "<h3>How often each harm is spoken of</h3>\n" + coverage_table(run, world);

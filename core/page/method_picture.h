@@ -24,6 +24,11 @@ inline std::vector<std::string> compliance_lines(const Records& run, const std::
     return {"complies with " + share_text(rate), "of harmful requests"};
 }
 
+// "2,000", "prompts"; without a number while the run lacks them.
+inline std::vector<std::string> arrow_lines(size_t number, const std::string& what) {
+    return number > 0 ? std::vector<std::string>{with_commas(number), what} : std::vector<std::string>{what};
+}
+
 inline constexpr size_t kCritiqueStep = 3, kJudgeStep = 6, kPreferenceStep = 7;
 
 inline std::vector<MethodStep> method_steps(const Records& run, const World& world, const Recipe& recipe) {
@@ -42,34 +47,34 @@ inline std::vector<MethodStep> method_steps(const Records& run, const World& wor
     const size_t iterations = run.curve("ppo", "objective/kl").size();
     const size_t rounds = run.revisions.empty() ? 0 : run.revisions[0]["rounds"].array().size();
     const bool reasoning = recipe.compare.reasoning;
+    const std::vector<std::string> critiques =
+        run.revisions.empty()
+            ? std::vector<std::string>{"not run yet"}
+            : std::vector<std::string>{counted(rounds, "round") + ", each under", "a line drawn at random"};
+    const std::vector<std::string> updates = iterations == 0
+                                                 ? std::vector<std::string>{"not run yet"}
+                                                 : std::vector<std::string>{counted(iterations, "iteration") + " of",
+                                                                            counted(recipe.ppo.rollouts, "answer")};
+    const size_t prompts = run.revisions.size(), pairs = run.comparisons.size();
     return {
         {"The toy world",
          "frame",
-         {counted(world.acts.size(), "act"), with_commas(world.entities.size()) + " people, animals, things"},
-         {with_commas(documents), "documents"}},
-        {"Pretrained", "model c-pretrained", {weights}, {with_commas(run.dialogues), "dialogues"}},
-        {"Helpful-only",
-         "model c-helpful",
-         compliance_lines(run, "helpful"),
-         {with_commas(run.revisions.size()), "prompts"}},
-        {"Critique, revision",
-         "frame",
-         {counted(rounds, "round") + ", each under", "a line drawn at random"},
-         {with_commas(run.revisions.size()), "revisions"}},
-        {"SL-CAI", "model c-sl-cai", compliance_lines(run, "sl-cai"), {with_commas(run.comparisons.size()), "prompts"}},
+         {counted(world.acts.size(), "act") + " on", with_commas(world.entities.size()) + " beings and things"},
+         arrow_lines(documents, "documents")},
+        {"Pretrained", "model c-pretrained", {weights}, arrow_lines(run.dialogues, "dialogues")},
+        {"Helpful-only", "model c-helpful", compliance_lines(run, "helpful"), arrow_lines(prompts, "prompts")},
+        {"Critique, revision", "frame", critiques, arrow_lines(prompts, "revisions")},
+        {"SL-CAI", "model c-sl-cai", compliance_lines(run, "sl-cai"), arrow_lines(pairs, "prompts")},
         {"Two answers each",
          "frame",
          {"of SL-CAI,", "at T = " + shortest(recipe.compare.temperature)},
-         {with_commas(run.comparisons.size()), "pairs"}},
+         arrow_lines(pairs, "pairs")},
         {"The judge",
          "frame",
          {reasoning ? "the helpful-only model," : "the pretrained model,", "asked in both orders"},
-         {with_commas(run.comparisons.size()), "labels"}},
+         arrow_lines(pairs, "labels")},
         {"Preference model", "model c-reward", agreement, {"scores"}},
-        {"PPO",
-         "frame",
-         {counted(iterations, "iteration") + " of", counted(recipe.ppo.rollouts, "answer")},
-         {with_commas(iterations * recipe.ppo.rollouts), "answers"}},
+        {"PPO", "frame", updates, arrow_lines(iterations * recipe.ppo.rollouts, "answers")},
         {"RL-CAI", "model c-rl-cai", compliance_lines(run, "rl-cai"), {}},
     };
 }
@@ -88,7 +93,7 @@ inline void draw_box(Drawing& drawing, Point corner, double width, const MethodS
 // constitution, above the judge and below the critic.
 inline std::string wide_method_picture(const std::vector<MethodStep>& steps, size_t principles, size_t helpfulness,
                                        const std::string& label) {
-    const double width = 146, gap = 66, top = 26, bottom = 256;
+    const double width = 150, gap = 76, top = 26, bottom = 256;
     const auto corner = [&](size_t i) {
         return i < 5 ? Point(2 + static_cast<double>(i) * (width + gap), top)
                      : Point(2 + static_cast<double>(9 - i) * (width + gap), bottom);
@@ -103,8 +108,9 @@ inline std::string wide_method_picture(const std::vector<MethodStep>& steps, siz
         const double middle = y + kBoxHeight / 2;
         if (i == 4) {
             drawing.arrow({{x + width / 2, y + kBoxHeight + 2}, {x + width / 2, bottom - 3}}, "arrow");
-            drawing.text({x + width / 2 - 9, 166}, "end", "tick", steps[i].arrow[0]);
-            drawing.text({x + width / 2 - 9, 181}, "end", "tick", steps[i].arrow[1]);
+            for (size_t line = 0; line < steps[i].arrow.size(); line++)
+                drawing.text({x + width / 2 - 9, 170 + 15 * static_cast<double>(line)}, "end", "tick",
+                             steps[i].arrow[line]);
             continue;
         }
         const double from = i < 5 ? x + width + 2 : x - 2, to = i < 5 ? from + gap - 5 : from - gap + 5;
@@ -171,12 +177,10 @@ inline std::vector<std::string> what_fell_out(const Records& run) {
                             " and revisions did not fit the models' context; the answer stayed as it was.");
     if (const double decided = run.last("compare", "decided"); !std::isnan(decided)) {
         const auto n = static_cast<double>(run.comparisons.size());
-        sentences.push_back(concat(
-            "Of the comparisons, ", with_commas(whole(decided * n)),
-            " were decided, by more than 0.15 from an even chance; the other ", with_commas(whole((1 - decided) * n)),
-            " teach the preference model to be indifferent. In both orders the judge preferred the "
-            "same answer ",
-            share_text(run.last("compare", "order_agreement")), " of the time."));
+        sentences.push_back(concat("Of the comparisons, ", with_commas(whole(decided * n)),
+                                   " were decided, by more than 0.15 from an even chance; the other ",
+                                   with_commas(whole((1 - decided) * n)),
+                                   " teach the preference model to be indifferent."));
     }
     if (const size_t lost = whole(run.sum("compare", "too_long")); lost > 0)
         sentences.push_back(counted(lost, "comparison") + " did not fit the context and stayed undecided.");

@@ -93,7 +93,7 @@ function readTensors(text, shapes) {
   return tensors;
 }
 
-// ---- The network. C: width, H query heads and K key-value heads of D numbers each, F: width of the feed-forward layer.
+// ---- The network. C: width, H query heads and K key-value heads of D numbers each, F: width of the feed-forward part.
 
 // x / sqrt(mean(x²) + epsilon) · weight
 function rmsNorm(x, weight, epsilon) {
@@ -201,12 +201,12 @@ class LanguageModel {
   }
 }
 
-// The greedy answer to a question, token by token: <|user|> question <|assistant|> answer, up to the next special token,
-// the end of the context or `most` tokens. Yields each token that is text. Throws if the question is too long.
+// The greedy answer to a question, token by token: <|user|> question <|assistant|> answer, up to the next special
+// token, the end of the context or `most` tokens. Yields each token that is text. Throws if the question is too long.
 function* answer(model, tokenizer, question, roles, most = 80) {
   const prompt = [roles.user, ...tokenizer.encode(question), roles.assistant];
-  if (prompt.length >= model.config.context)
-    throw new Error(`The question has ${prompt.length} tokens, but the model reads at most ${model.config.context - 1}.`);
+  const room = model.config.context - 1;
+  if (prompt.length > room) throw new Error(`The question has ${prompt.length} tokens, but at most ${room} are read.`);
   const cache = model.newCache();
   let normed = null;
   for (const token of prompt) normed = model.read(token, cache);

@@ -17,7 +17,7 @@ inline std::string dot_chart(const std::string& title, const std::string& x_name
                              const std::vector<double>& x_ticks, const std::vector<double>& y_ticks,
                              const std::vector<ModelDot>& dots, const char* format, const std::string& caption) {
     Frame frame{x_name, y_name, x_ticks, y_ticks};
-    frame.width = 400, frame.height = 300;
+    frame.height = 270;
     Drawing drawing = frame.draw();
     std::string label = title + ":";
     std::vector<std::vector<std::string>> rows = {{"model", escape_html(x_name), escape_html(y_name)}};
@@ -109,7 +109,7 @@ inline std::string outcome_cell(const std::string& of, const Json* figures, bool
         if (shares.size() == 1) done = share;
     }
     label.pop_back();
-    return share_bar(label, shares) + "<span class=\"numbers\">" + share_text(done) + "</span>";
+    return bar_cell(share_bar(label, shares), done);
 }
 
 // Rows of bars, a column for each model. rows: what each is called, where its figures are, and whether it is harmful.
@@ -156,7 +156,7 @@ inline std::string outcome_section(const Records& run) {
         std::vector<OutcomeBars> kinds, acts;
         for (const char* kind : {"harmful", "benign", "look_alike"})
             for (const std::string& model : run.assistants())
-                if (at(run.results, {"models", model, split.split, kind})) {
+                if (const Json* n = at(run.results, {"models", model, split.split, kind, "n"}); n && n->number() > 0) {
                     kinds.push_back({kind == std::string("look_alike") ? "look-alike" : kind,
                                      {split.split, kind},
                                      kind == std::string("harmful")});

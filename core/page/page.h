@@ -51,7 +51,7 @@ inline std::string ask_form(const EmbeddedModels& embedded, const std::vector<st
             "of JavaScript below. They take the likeliest token each time. Ask in your own words, about one thing, in "
             "one sentence: these models know a village and little else.</p>\n"
             "<noscript><p class=\"missing\">To ask the models, allow JavaScript for this file.</p></noscript>\n"
-            "<form id=\"ask\" hidden><label for=\"question\">Your question</label>\n"
+            "<form id=\"ask-form\" hidden><label for=\"question\">Your question</label>\n"
             "<textarea id=\"question\" rows=\"2\"></textarea>\n<p><button class=\"ask\">Ask the models</button></p>\n"
             "<p class=\"soft\">Or one of these:</p>\n<div class=\"chips\">";
     if (!embedded.models.empty()) {

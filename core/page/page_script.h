@@ -45,7 +45,7 @@ if (picker && ways.length > 1) {
 
 // ---- The form.
 
-const form = document.getElementById("ask");
+const form = document.getElementById("ask-form");
 let asked = 0;  // how many questions so far: an answer to an older one stops
 
 // Lets the page draw what was written, and its reader type.

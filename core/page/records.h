@@ -100,6 +100,17 @@ inline std::string with_commas(size_t number) {
 // "93 %", "-" for NaN.
 inline std::string share_text(double share) { return std::isnan(share) ? "-" : concat(std::lround(100 * share), " %"); }
 
+// "93 % of 40", and nothing of none.
+inline std::string share_of(size_t part, size_t all) {
+    return all == 0 ? "none"
+                    : share_text(static_cast<double>(part) / static_cast<double>(all)) + " of " + with_commas(all);
+}
+
+// A bar and the share that it is about, beside it where there is room and else below.
+inline std::string bar_cell(const std::string& bar, double share) {
+    return "<div class=\"cell\">" + bar + "<span class=\"numbers\">" + share_text(share) + "</span></div>";
+}
+
 // "1 line", "12 lines".
 inline std::string counted(size_t number, const std::string& one) {
     return with_commas(number) + " " + one + (number == 1 ? "" : "s");

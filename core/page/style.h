@@ -32,6 +32,7 @@ h1 { font-size: 1.9rem; line-height: 1.15; margin: 0 0 .6rem; font-weight: 600; 
 h2 { font-size: 1.4rem; line-height: 1.2; margin: 3.2rem 0 .7rem; padding-top: .7rem; font-weight: 600;
   border-top: 2px solid var(--ink); }
 h3 { font-size: 1rem; margin: 0 0 .4rem; font-weight: 600; }
+section > h3 { margin-top: 2rem; }
 p, ul, .text { max-width: 40rem; margin: 0 0 .9rem; }
 ul { padding-left: 1.2rem; }
 a { color: var(--accent); text-underline-offset: .15em; }
@@ -54,7 +55,7 @@ svg .tick { fill: var(--soft); font-size: 11.5px; }
 svg .name { font-size: 12px; font-weight: 600; }
 svg .title { font-weight: 650; font-size: 14px; }
 svg .small { font-size: 12px; fill: var(--soft); }
-.grid-line, svg .grid { display: inline; stroke: var(--rule); stroke-width: 1; }
+svg .grid { stroke: var(--rule); stroke-width: 1; }
 .curve, .arrow { fill: none; stroke: var(--ink); stroke-width: 2; stroke-linejoin: round; stroke-linecap: round; }
 .arrow { stroke: var(--soft); stroke-width: 1.5; }
 .thin { fill: none; stroke: var(--soft); stroke-width: 1; stroke-dasharray: 4 3; }
@@ -86,10 +87,14 @@ th { font-weight: 600; }
 .bars { width: 100%; } .bars table { width: 100%; max-width: 56rem; table-layout: fixed; }
 .bars th:first-child { width: 27%; }
 .bars td { padding-right: .6rem; }
+.cell { display: flex; flex-wrap: wrap; align-items: center; gap: 0 .5rem; }
+.cell svg { flex: 1 1 4.6rem; width: auto; } .cell .numbers { min-width: 2.7rem; }
 svg.bar { height: .7rem; margin: .22rem 0 .12rem; border-radius: 2px; background: var(--panel); }
-.legend { display: flex; flex-wrap: wrap; gap: .1rem 1.1rem; font-size: .85rem; list-style: none; padding: 0; max-width: none; }
+.legend { display: flex; flex-wrap: wrap; gap: .1rem 1.1rem; font-size: .85rem; list-style: none; padding: 0;
+  max-width: none; }
 .legend svg { display: inline-block; width: .8rem; height: .8rem; margin-right: .4rem; vertical-align: -.08rem; }
-.lines table { width: 100%; table-layout: auto; } .lines th, .lines td { white-space: nowrap; }
+.lines table { width: 100%; table-layout: auto; } .lines td { white-space: nowrap; }
+.lines th[scope=col]:nth-child(n+4) { min-width: 7rem; max-width: 9rem; }
 .lines td:nth-child(2), .lines td:nth-child(3) { white-space: normal; min-width: 13rem; }
 
 button, select, textarea { font-size: 1rem; color: var(--ink); background: var(--panel); border: 1px solid var(--soft);
@@ -99,15 +104,16 @@ button[disabled] { opacity: .6; cursor: default; }
 textarea { width: 100%; max-width: 40rem; display: block; min-height: 3.4rem; resize: vertical; margin: .3rem 0 .6rem; }
 .chips { display: flex; flex-wrap: wrap; gap: .4rem; margin: 0 0 .8rem; max-width: 56rem; }
 .chips button { font-size: .85rem; padding: .25rem .6rem; text-align: left; }
-.answers { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 15rem), 1fr)); gap: 1rem; margin: 1rem 0; }
+.answers { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 15rem), 1fr)); gap: 1rem;
+  margin: 1rem 0; }
 .answers > div { background: var(--panel); border-radius: 4px; padding: .7rem .9rem; min-height: 5rem; }
 .name { font-size: .85rem; font-weight: 650; } .numbers { font-size: .8rem; color: var(--soft); }
 .answers p { margin: .3rem 0; white-space: pre-wrap; }
 .way { border-left: 3px solid var(--rule); padding-left: 1rem; margin: 1.2rem 0 2rem; }
 .way h3 { font-size: 1.1rem; max-width: 40rem; } .way h4 { font-size: .95rem; margin: 1.1rem 0 .3rem; }
-.way dl { display: grid; grid-template-columns: minmax(4.5rem, 7.5rem) minmax(0, 42rem); gap: .2rem .9rem; margin: 0 0 .7rem; }
+.way dl { display: grid; grid-template-columns: minmax(4.5rem, 7.5rem) minmax(0, 42rem); gap: .2rem .9rem;
+  margin: 0 0 .7rem; }
 .way dt { color: var(--soft); font-size: .88rem; padding-top: .12rem; } .way dd { margin: 0; white-space: pre-wrap; }
-.way dl.pair { grid-template-columns: minmax(4.5rem, 7.5rem) minmax(0, 1fr); }
 footer { border-top: 1px solid var(--rule); margin-top: 3rem; padding: 1rem; color: var(--soft); font-size: .85rem; }
 @media print {
   html { font-size: 10pt; } .ask-section, nav, .picker { display: none; }
