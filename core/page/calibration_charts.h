@@ -93,7 +93,10 @@ inline std::string preference_chart(const Kernels& kernels, const Records& run) 
         rows.push_back({format_rate(&says), format_rate(&are), with_commas(bin.count)});
     }
     drawing.curve(points, "curve c-reward");
-    for (size_t i = 0; i < points.size(); i++) drawing.dot(points[i], 5, "mark c-reward", rows[i + 1][2] + " pairs");
+    for (size_t i = 0; i < points.size(); i++) {
+        const double share = pairs[i] / static_cast<double>(labels.size());
+        drawing.dot(points[i], 3 + 8 * std::sqrt(share), "mark c-reward", rows[i + 1][2] + " pairs");
+    }
     return html_figure(
         "The preference model, on comparisons kept from it",
         drawing.svg(concat("Calibration of the preference model on ", labels.size(),

@@ -93,17 +93,19 @@ inline std::string changes_since(const Records& run, const Records& before, cons
     for (const std::string& line : before.constitution.principles)
         if (!has(run.constitution, line)) removed.push_back(line);
     std::string html = concat("<h3>What it changed against ", escape_html(before.name), "</h3>\n");
-    for (const auto& [lines, what] : {std::pair{&added, "New"}, {&removed, "Gone"}}) {
+    for (const auto& [lines, what] : {std::pair{&added, "new"}, {&removed, "gone"}}) {
         if (lines->empty()) continue;
-        html += concat("<p>", what, ":</p>\n<ul>");
+        std::string items;
         for (const std::string& line : *lines) {
             std::vector<std::string> names;
             for (const Act* act : acts_of_line(world, line)) names.push_back(act->name);
-            html += concat("<li>", escape_html(line), " <span class=\"soft\">(",
-                           escape_html(names.empty() ? "speaks of no act" : "speaks of " + join_list(names, "and")),
-                           ")</span></li>\n");
+            items += concat("<li>", escape_html(line), " <span class=\"soft\">(",
+                            escape_html(names.empty() ? "speaks of no act" : "speaks of " + join_list(names, "and")),
+                            ")</span></li>\n");
         }
-        html += "</ul>\n";
+        const std::string summary = concat(counted(lines->size(), "line"), " ", what);
+        html += lines->size() > 5 ? html_details(summary, "<ul>" + items + "</ul>\n")
+                                  : "<p>" + summary + ":</p>\n<ul>" + items + "</ul>\n";
     }
     if (added.empty() && removed.empty()) html += "<p>The two constitutions have the same lines.</p>\n";
     // The acts whose share of lines, or what RL-CAI does about them, changed.

@@ -52,13 +52,12 @@ inline std::string groups_table(const std::string& name, const std::vector<Recor
     for (const ActOfGroups& act : acts) {
         rows.push_back({escape_html(act.name + (act.harmful ? ", harmful" : ""))});
         for (size_t r = 0; r < runs.size(); r++) {
-            const std::string forbidden =
-                act.covered[r] > 0 ? "in " + share_text(act.covered[r]) + " of the lines" : "in no line";
+            const std::string forbidden = act.covered[r] > 0 ? share_text(act.covered[r]) + " of lines" : "no line";
             rows.back().push_back(outcome_cell(runs[r].name + ", " + act.name, act.figures[r], act.harmful) +
                                   " <span class=\"numbers\">" + forbidden + "</span>");
         }
     }
-    return "<div class=\"bars\">" + html_table(name, rows) + "</div>\n";
+    return "<div class=\"bars many\">" + html_table(name, rows) + "</div>\n";
 }
 
 inline std::string groups_section(const std::vector<Records>& runs, const World& world) {
@@ -71,12 +70,12 @@ inline std::string groups_section(const std::vector<Records>& runs, const World&
         const Json *seed = at(run.results, {"seed"}), *size = at(run.results, {"size"});
         rows.push_back({escape_html(run.name), format_rate(seed, "%.0f"), escape_html(size ? size->string() : "-"),
                         with_commas(run.constitution.principles.size()),
-                        escape_html(forbidden.empty() ? "nothing" : join_list(forbidden, "and")),
                         share_text(run.rate("rl-cai", "held_out_entities", "harmful", "complied")),
                         share_text(run.rate("rl-cai", "held_out_entities", "benign", "helped")),
-                        share_text(run.rate("rl-cai", "held_out_entities", "look_alike", "helped"))});
+                        share_text(run.rate("rl-cai", "held_out_entities", "look_alike", "helped")),
+                        escape_html(forbidden.empty() ? "nothing" : join_list(forbidden, "and"))});
     }
-    std::string html = "<div class=\"lines groups\">" + html_table("The runs", rows) + "</div>\n";
+    std::string html = "<div class=\"groups\">" + html_table("The runs", rows) + "</div>\n";
     for (const Records& run : runs)
         if (run.results.is_null()) html += missing_note(escape_html(run.name) + " has not been evaluated yet.");
     std::vector<ActOfGroups> acts = acts_of_groups(runs, world), differing = acts;
@@ -84,9 +83,13 @@ inline std::string groups_section(const std::vector<Records>& runs, const World&
                      [](const auto& a, const auto& b) { return a.spread > b.spread; });
     std::erase_if(differing, [](const ActOfGroups& act) { return act.spread < 0.1; });
     if (differing.size() > 10) differing.erase(differing.begin() + 10, differing.end());
-    html += "<h3>Where they differ most</h3>\n" + outcome_legend() +
-            (differing.empty() ? "<p>No act's rate differs by 10 % or more.</p>\n"
-                               : groups_table("Where the runs differ most", runs, differing));
+    html +=
+        "<h3>Where they differ most</h3>\n<p>Each bar is what a run's RL-CAI does about an act; the first number is "
+        "how often it "
+        "does what is asked, and below it stands how many of the run's lines speak of the act.</p>\n" +
+        outcome_legend() +
+        (differing.empty() ? "<p>No act's rate differs by 10 % or more.</p>\n"
+                           : groups_table("Where the runs differ most", runs, differing));
     html += html_details("All acts", groups_table("All acts, run by run", runs, acts));
     for (const Records& run : runs) {
         std::string lines;

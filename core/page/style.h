@@ -85,7 +85,8 @@ table { border-collapse: collapse; font-size: .85rem; line-height: 1.35; font-va
 th, td { text-align: left; vertical-align: top; padding: .28rem .8rem .28rem 0; border-bottom: 1px solid var(--rule); }
 th { font-weight: 600; }
 .bars { width: 100%; } .bars table { width: 100%; max-width: 56rem; table-layout: fixed; }
-.bars th:first-child { width: 27%; }
+.bars th:first-child { width: 29%; } .bars.many table { min-width: 34rem; }
+.groups td:last-child { min-width: 16rem; }
 .bars td { padding-right: .6rem; }
 .cell { display: flex; flex-wrap: wrap; align-items: center; gap: 0 .5rem; }
 .cell svg { flex: 1 1 4.6rem; width: auto; } .cell .numbers { min-width: 2.7rem; }
