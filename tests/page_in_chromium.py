@@ -17,14 +17,14 @@ import tempfile
 
 WIDTHS = {360: 780, 1280: 800, 1920: 1080}  # of a phone, a laptop and a projector, with their heights
 
-# Runs in the page. Each returns a list of faults.
+# Runs in the page. Each returns a list of faults. WIDTH: that of the window; a phone would zoom out to hide a fault.
 OVERFLOW = """
 [...document.querySelectorAll("body *")].filter(element => {
   const box = element.getBoundingClientRect();
-  return !element.closest(".scroll, svg, script, style") && box.width > 0 && box.right > innerWidth + 1;
+  return !element.closest(".scroll, svg, script, style") && box.width > 0 && box.right > WIDTH + 1;
 }).slice(0, 5).map(element => element.tagName + "." + element.getAttribute("class") + " ends at " +
                               Math.round(element.getBoundingClientRect().right))
-.concat(document.documentElement.scrollWidth > innerWidth ? ["the page is " + document.documentElement.scrollWidth +
+.concat(document.documentElement.scrollWidth > WIDTH ? ["the page is " + document.documentElement.scrollWidth +
                                                              " wide"] : [])
 """
 TEXTLESS = """
@@ -222,7 +222,7 @@ def check_page(browser, results, page, pictures):
             browser.window(width, height, dark)
             theme = "dark" if dark else "light"
             browser.run("document.querySelectorAll('details').forEach(details => details.open = true)")
-            results.check(f"{name}: it fits {width} pixels, {theme}", browser.run(OVERFLOW))
+            results.check(f"{name}: it fits {width} pixels, {theme}", browser.run(OVERFLOW.replace("WIDTH", str(width))))
             results.check(f"{name}: its text is legible at {width} pixels, {theme}", browser.run(CONTRAST))
             browser.run("document.querySelectorAll('details').forEach(details => details.open = false)")
             if pictures:
