@@ -145,7 +145,8 @@ class Chromium:
         return found
 
     def close(self):
-        self.process.terminate()
+        self.session = None
+        self("Browser.close")
         self.process.wait()
 
 
@@ -260,7 +261,7 @@ def main():
     if options.pictures:
         os.makedirs(options.pictures, exist_ok=True)
     results = Results()
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         run, pages = options.run, []
 
         def cai(*words):

@@ -28,9 +28,14 @@ inline uint16_t to_float16(float value) {
 // How many bytes of a page the models may take.
 inline constexpr size_t kMostModelBytes = 11'500'000;
 
+struct EmbeddedModel {
+    Json description;     // name, style, tokenizer, config and shapes
+    std::string weights;  // in base64
+};
+
 struct EmbeddedModels {
-    Json::Array tokenizers, models;     // models[i]: name, tokenizer, config and shapes
-    std::vector<std::string> weights;   // of each model, in base64
+    Json::Array tokenizers;
+    std::vector<EmbeddedModel> models;
     std::vector<std::string> left_out;  // names and reasons
     size_t bytes = 0;
 
@@ -65,13 +70,13 @@ struct EmbeddedModels {
             Json::Object{{"layers", c.layers},   {"C", c.width},          {"H", c.heads},
                          {"K", c.kv_heads},      {"D", c.head_dim},       {"F", c.ff},
                          {"context", c.context}, {"theta", c.rope_theta}, {"epsilon", Json(c.norm_eps)}};
-        models.push_back(Json::Object{{"name", name},
-                                      {"style", style},
-                                      {"tokenizer", index_of(tokenizer)},
-                                      {"config", config},
-                                      {"shapes", shapes}});
-        weights.push_back(base64(halves));
-        bytes += weights.back().size();
+        models.push_back({Json::Object{{"name", name},
+                                       {"style", style},
+                                       {"tokenizer", index_of(tokenizer)},
+                                       {"config", config},
+                                       {"shapes", shapes}},
+                          base64(halves)});
+        bytes += models.back().weights.size();
     }
 
   private:

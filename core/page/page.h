@@ -60,8 +60,8 @@ inline std::string ask_form(const EmbeddedModels& embedded, const std::vector<st
         html += "</div>\n<p id=\"unknown\" class=\"soft\" aria-live=\"polite\"></p>\n<div class=\"answers\">\n";
         for (size_t i = 0; i < embedded.models.size(); i++)
             html += concat("<div id=\"answer-", i, "\"><span class=\"name c-",
-                           escape_html(embedded.models[i]["style"].string()), "\">",
-                           escape_html(embedded.models[i]["name"].string()),
+                           escape_html(embedded.models[i].description["style"].string()), "\">",
+                           escape_html(embedded.models[i].description["name"].string()),
                            "</span><p aria-live=\"polite\"></p><span class=\"numbers\"></span></div>\n");
         html += "</div></form>\n";
     }
@@ -123,17 +123,20 @@ inline std::string page_html(const std::string& title, const std::string& subtit
                        escape_html(section.title), "</h2>\n", section.html, "</section>\n");
     html += "</main>\n<footer>Written by cai page. The file needs no network and sends nothing anywhere.</footer>\n";
     html += "<script type=\"application/json\" id=\"page-data\">" + script_json(data) + "</script>\n";
-    for (size_t i = 0; i < embedded.weights.size(); i++)
-        html += concat("<script type=\"text/plain\" id=\"weights-", i, "\">", embedded.weights[i], "</script>\n");
+    for (size_t i = 0; i < embedded.models.size(); i++)
+        html +=
+            concat("<script type=\"text/plain\" id=\"weights-", i, "\">", embedded.models[i].weights, "</script>\n");
     return html + "<script id=\"model-script\">" + kModelScript + "</script>\n<script id=\"page-script\">" +
            kPageScript + "</script>\n</body>\n</html>\n";
 }
 
 inline Json page_data(const EmbeddedModels& embedded, const Json& words) {
+    Json::Array models;
+    for (const EmbeddedModel& model : embedded.models) models.push_back(model.description);
     return Json::Object{{"words", words},
                         {"roles", Json(Json::Object{{"user", int{kUser}}, {"assistant", int{kAssistant}}})},
                         {"tokenizers", embedded.tokenizers},
-                        {"models", embedded.models}};
+                        {"models", models}};
 }
 
 // Questions that nobody trained on, for the form: some harmful, some not, drawn by the world's seed.
@@ -151,10 +154,14 @@ inline std::vector<std::string> sample_questions(const World& world) {
 // The page of one run; before: the run that it was made from, or null.
 inline std::string run_page(const Session& s, const Records& run, const Records* before) {
     EmbeddedModels embedded;
-    for (const char* name : {"rl-cai", "sl-cai", "helpful", "pretrained", "dpo"})
+    for (const char* name : {"rl-cai", "sl-cai", "helpful", "pretrained", "dpo"})  // the most wanted first
         if (run.has_model(name)) embedded.add(run.directory / name, name, name);
-    std::reverse(embedded.models.begin(), embedded.models.end());
-    std::reverse(embedded.weights.begin(), embedded.weights.end());
+    const auto when_trained = [](const EmbeddedModel& model) {
+        const std::vector<std::string> order = {"pretrained", "helpful", "sl-cai", "rl-cai", "dpo"};
+        return std::find(order.begin(), order.end(), model.description["name"].string()) - order.begin();
+    };
+    std::sort(embedded.models.begin(), embedded.models.end(),
+              [&](const auto& a, const auto& b) { return when_trained(a) < when_trained(b); });
     std::string subtitle = concat("Constitutional AI from scratch: size ", s.recipe.size, ", seed ", s.recipe.seed);
     if (const Json* seconds = at(run.results, {"seconds", "total"}))
         subtitle += concat(", trained and measured in ", format_duration(seconds->number()));
