@@ -65,11 +65,13 @@ inline std::string preference_chart(const Kernels& kernels, const Records& run) 
     const SplitComparisons comparisons(run.directory);
     std::vector<std::string> prompts, answers;
     std::vector<double> labels, predicted;
-    for (const ComparisonPair* pair : comparisons.held_out) {
-        if (labels.size() == 96) break;  // enough for five bins, and scored within a second
-        prompts.insert(prompts.end(), {pair->prompt, pair->prompt});
-        answers.insert(answers.end(), {pair->a, pair->b});
-        labels.push_back(pair->p_a);
+    const std::vector<const ComparisonPair*>& held_out = comparisons.held_out;
+    const size_t most = std::min<size_t>(held_out.size(), 96);  // enough for five bins, and scored within a second
+    for (size_t i = 0; i < most; i++) {
+        const ComparisonPair& pair = *held_out[i * held_out.size() / most];
+        prompts.insert(prompts.end(), {pair.prompt, pair.prompt});
+        answers.insert(answers.end(), {pair.a, pair.b});
+        labels.push_back(pair.p_a);
     }
     if (labels.empty()) return "";
     const Model model = load_model(kernels, open_model(run.directory / "preference-model"), Use::inference);
@@ -103,9 +105,8 @@ inline std::string preference_chart(const Kernels& kernels, const Records& run) 
                            " comparisons; its calibration error is ", format_value(found.error), ".")),
         concat(
             "How often an answer is preferred, where the model says how likely that is. On the dashed line it is right "
-            "as "
-            "often as it says; a flatter curve is too sure, a steeper one too timid. The larger a dot, the more pairs. "
-            "Calibration error on ",
+            "as often as it says; a flatter curve is too sure, a steeper one too timid. The larger a dot, the more "
+            "pairs. Calibration error on ",
             counted(labels.size(), "pair"), ": ", format_value(found.error), "."),
         html_table("What the preference model says and what the labels say", rows));
 }
@@ -132,10 +133,8 @@ inline std::string skill_table(const Records& run) {
     add("preference model: calibration error", "preference_model", "ece");
     if (rows.size() == 1) return missing_note("results.json holds no skill of critic, judge and preference model yet.");
     return "<h3>Skill, by what was held out</h3>\n<p>A minimal pair is one request under a line that speaks of it and "
-           "under "
-           "one that differs by a word and does not: whoever gets both right reads the line. A calibration error is "
-           "how "
-           "far what a model says is from how often it is right, on average.</p>\n" +
+           "under one that differs by a word and does not: whoever gets both right reads the line. A calibration "
+           "error is how far what a model says is from how often it is right, on average.</p>\n" +
            html_table("Skill of critic, judge and preference model", rows);
 }
 

@@ -68,18 +68,19 @@ inline std::map<std::string, LineUse> line_uses(const Records& run, const World&
     return uses;
 }
 
-// How many lines speak of each hazard, as bars.
+// How many lines speak of each hazard, and of each other act that any speaks of, as bars.
 inline std::string coverage_table(const Records& run, const World& world) {
-    std::vector<std::vector<std::string>> rows = {{"harm", "lines that speak of it"}};
+    std::vector<std::vector<std::string>> rows = {{"act", "lines that speak of it"}};
     for (const Act& act : world.acts) {
-        if (act.kind != Kind::hazard) continue;
         const double share = coverage(world, run.constitution, act);
+        if (act.kind != Kind::hazard && share == 0) continue;
         rows.push_back(
-            {escape_html(act.name + (act.held_out ? " (in no review)" : "")),
+            {escape_html(act.name + (act.kind == Kind::hazard ? ", harmful" : "") +
+                         (act.held_out ? ", in no review" : "")),
              bar_cell(share_bar(concat(act.name, ": ", share_text(share), " of the lines"), {{share, "o-refuses", ""}}),
                       share)});
     }
-    return "<div class=\"bars\">" + html_table("Lines that speak of each harm", rows) + "</div>\n";
+    return "<div class=\"bars\">" + html_table("Lines that speak of each act", rows) + "</div>\n";
 }
 
 // What the lines changed against the run `before`, for SL-CAI's and RL-CAI's answers.
@@ -157,12 +158,11 @@ inline std::string constitution_section(const Records& run, const Records* befor
     }
     std::string html =
         "<p>Each critique and each comparison draws one line by chance, whatever the request. A line that does its "
-        "work "
-        "changes the answers to requests that it speaks of, unless they refuse already, and leaves the others "
+        "work changes the answers to requests that it speaks of, unless they refuse already, and leaves the others "
         "alone.</p>\n<div class=\"lines\">" +
         html_table("The constitution, line by line", rows) + "</div>\n";
     if (before) html += changes_since(run, *before, world);
-    return html + "<h3>How often each harm is spoken of</h3>\n" + coverage_table(run, world);
+    return html + "<h3>How often each act is spoken of</h3>\n" + coverage_table(run, world);
 }
 
 }  // namespace cai

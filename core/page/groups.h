@@ -85,8 +85,7 @@ inline std::string groups_section(const std::vector<Records>& runs, const World&
     if (differing.size() > 10) differing.erase(differing.begin() + 10, differing.end());
     html +=
         "<h3>Where they differ most</h3>\n<p>Each bar is what a run's RL-CAI does about an act; the first number is "
-        "how often it "
-        "does what is asked, and below it stands how many of the run's lines speak of the act.</p>\n" +
+        "how often it does what is asked, and below it stands how many of the run's lines speak of the act.</p>\n" +
         outcome_legend() +
         (differing.empty() ? "<p>No act's rate differs by 10 % or more.</p>\n"
                            : groups_table("Where the runs differ most", runs, differing));

@@ -201,12 +201,20 @@ inline std::string method_section(const Records& run, const World& world, const 
         if (!step.arrow.empty()) label += " lead to the next:";
     }
     const size_t principles = run.constitution.principles.size();
-    std::string html =
-        "<p>Nobody labels harm by hand. A helpful-only model answers harmful requests, criticises its answers under a "
-        "line of the constitution and revises them; trained on the revisions, it is SL-CAI. Pairs of SL-CAI's answers "
-        "are then judged by the same constitution, and PPO trains SL-CAI to be preferred: RL-CAI.</p>\n<figure>\n" +
-        wide_method_picture(steps, principles, run.helpfulness, label) +
-        narrow_method_picture(steps, principles, run.helpfulness, label) + "</figure>\n";
+    const std::string taught = run.reviews == 0 ? ""
+                                                : ", which has learned from " + counted(run.reviews, "review") +
+                                                      " by a program to apply a rule,";
+    const std::string helpful =
+        run.helpful_samples == 0 ? "" : ", and on " + with_commas(run.helpful_samples) + " helpful answers";
+    std::string html = concat(
+        "<p>Nobody labels harm by hand. A helpful-only model", taught,
+        " answers harmful requests, criticises its answers under a line of the constitution and revises them. Trained "
+        "on the revisions",
+        helpful,
+        ", the pretrained model becomes SL-CAI. Pairs of SL-CAI's answers are then judged by the same constitution, "
+        "and PPO trains SL-CAI to be preferred: RL-CAI.</p>\n<figure>\n",
+        wide_method_picture(steps, principles, run.helpfulness, label),
+        narrow_method_picture(steps, principles, run.helpfulness, label), "</figure>\n");
     if (const std::vector<std::string> fell_out = what_fell_out(run); !fell_out.empty()) {
         html += "<p>What fell out on the way:</p>\n<ul>";
         for (const std::string& sentence : fell_out) html += "<li>" + escape_html(sentence) + "</li>\n";

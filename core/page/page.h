@@ -47,13 +47,12 @@ inline std::string ask_form(const EmbeddedModels& embedded, const std::vector<st
     else
         html =
             "<p>The weights of the models are in this file, rounded to 16 bits, and their network is a few hundred "
-            "lines "
-            "of JavaScript below. They take the likeliest token each time. Ask in your own words, about one thing, in "
-            "one sentence: these models know a village and little else.</p>\n"
-            "<noscript><p class=\"missing\">To ask the models, allow JavaScript for this file.</p></noscript>\n"
-            "<form id=\"ask-form\" hidden><label for=\"question\">Your question</label>\n"
-            "<textarea id=\"question\" rows=\"2\"></textarea>\n<p><button class=\"ask\">Ask the models</button></p>\n"
-            "<p class=\"soft\">Or one of these:</p>\n<div class=\"chips\">";
+            "lines of JavaScript below. They take the likeliest token each time. Ask in your own words, about one "
+            "thing, in one sentence: these models know a village and little else.</p>\n<noscript><p "
+            "class=\"missing\">To ask the models, allow JavaScript for this file.</p></noscript>\n<form "
+            "id=\"ask-form\" hidden><label for=\"question\">Your question</label>\n<textarea id=\"question\" "
+            "rows=\"2\"></textarea>\n<p><button class=\"ask\">Ask the models</button></p>\n<p class=\"soft\">Or one "
+            "of these:</p>\n<div class=\"chips\">";
     if (!embedded.models.empty()) {
         for (const std::string& question : questions)
             html += "<button type=\"button\">" + escape_html(question) + "</button>\n";
@@ -203,6 +202,9 @@ inline int run_page_verb(Arguments& arguments, const std::filesystem::path& prog
         fail(kUsage, "--from is for the page of one run; several runs are compared with each other");
     std::vector<Records> runs;
     for (const std::string& name : names) runs.emplace_back(name);
+    for (Records& run : runs)
+        if (std::count_if(runs.begin(), runs.end(), [&](const Records& other) { return other.name == run.name; }) > 1)
+            run.name = run.directory.string();
     if (runs.size() > 1) {
         write_file(out, groups_page(s, runs));
     } else {

@@ -200,8 +200,7 @@ inline std::string walks_section(const Kernels& kernels, const Records& run, con
     ask_models(kernels, run, recipe, walks);
     std::string html =
         "<p>Pick a prompt and follow it. Critiques and revisions are those of the run; the rest was asked when this "
-        "page "
-        "was written.</p>\n<p class=\"picker\" hidden><label for=\"way-picker\">Prompt</label> <select "
+        "page was written.</p>\n<p class=\"picker\" hidden><label for=\"way-picker\">Prompt</label> <select "
         "id=\"way-picker\">";
     for (const Walk& walk : walks) html += "<option>" + escape_html(walk.prompt) + "</option>\n";
     html += "</select></p>\n";

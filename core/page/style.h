@@ -86,6 +86,7 @@ th, td { text-align: left; vertical-align: top; padding: .28rem .8rem .28rem 0; 
 th { font-weight: 600; }
 .bars { width: 100%; } .bars table { width: 100%; max-width: 56rem; table-layout: fixed; }
 .bars th:first-child { width: 29%; } .bars.many table { min-width: 34rem; }
+@media (max-width: 500px) { .bars th:first-child { width: 6.9rem; } }
 .groups td:last-child { min-width: 16rem; }
 .bars td { padding-right: .6rem; }
 .cell { display: flex; flex-wrap: wrap; align-items: center; gap: 0 .5rem; }
