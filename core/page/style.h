@@ -83,10 +83,12 @@ svg text.c-dpo, .name.c-dpo { fill: var(--dpo); color: var(--dpo); }
 .scroll { overflow-x: auto; max-width: 100%; margin: 0 0 .8rem; }
 table { border-collapse: collapse; font-size: .85rem; line-height: 1.35; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; vertical-align: top; padding: .28rem .8rem .28rem 0; border-bottom: 1px solid var(--rule); }
-th { font-weight: 600; }
+th { font-weight: 600; } th[scope=col] { vertical-align: bottom; }
 .bars { width: 100%; } .bars table { width: 100%; max-width: 56rem; table-layout: fixed; }
 .bars th:first-child { width: 29%; } .bars.many table { min-width: 34rem; }
-@media (max-width: 500px) { .bars th:first-child { width: 6.9rem; } }
+@media (max-width: 500px) {
+  .bars th, .bars .name { font-size: .78rem; } .bars th:first-child { width: 6.4rem; }
+}
 .groups td:last-child { min-width: 16rem; }
 .bars td { padding-right: .6rem; }
 .cell { display: flex; flex-wrap: wrap; align-items: center; gap: 0 .5rem; }
