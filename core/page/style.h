@@ -10,14 +10,14 @@ inline constexpr const char* kPageStyle = R"css(
   color-scheme: light;
   --paper: #fdfdfa; --panel: #f2f2ec; --ink: #1b1b19; --soft: #55554d; --rule: #d3d3ca; --accent: #0a5488;
   --pretrained: #5f5f5a; --helpful: #a04a00; --sl-cai: #0a5f9e; --rl-cai: #00694f; --dpo: #86398c;
-  --answers: #d97706; --refuses: #1f6fb2; --evades: #c9c9bf; --wrong: #9a6fb8; --garbled: #4a4a45;
+  --answers: #d97706; --refuses: #1f6fb2; --evades: #8e8e84; --wrong: #9a6fb8; --garbled: #33332f;
 }
 @media screen and (prefers-color-scheme: dark) {
   :root {
     color-scheme: dark;
     --paper: #161716; --panel: #222422; --ink: #ecece6; --soft: #b3b3a9; --rule: #41433f; --accent: #86c4f2;
     --pretrained: #b4b4ad; --helpful: #f0a35c; --sl-cai: #7cbcf0; --rl-cai: #5bcaa6; --dpo: #d9a1df;
-    --answers: #f0a03c; --refuses: #5aa3dd; --evades: #6a6b65; --wrong: #b794d0; --garbled: #d8d8d0;
+    --answers: #f0a03c; --refuses: #5aa3dd; --evades: #7f807a; --wrong: #b794d0; --garbled: #d8d8d0;
   }
 }
 * { box-sizing: border-box; }
