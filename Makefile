@@ -12,6 +12,7 @@
 # make busy-machine   speed on an idle machine and beside busy processes, against other ways of waiting for work
 # make same-bits   a micro story by each compiler, processor and number of threads, compared file by file
 # make fuzz SECONDS=5   each reader of files, with inputs that libFuzzer makes up for some seconds
+# make test-page   the page of a run in Chromium: it fits, it is legible, and its models answer as cai does
 # make test-widths   the kernels' tests for vectors of 16, 32 and 64 bytes, and for Arm in an emulator
 #
 # Any variable can be set on the command line: make CXX=clang++, make MACHINE=-march=x86-64-v3, make OPENMP= (a serial
@@ -50,7 +51,7 @@ WIDTH_TESTS := adamw attention classifier cpu elementary embedding kernel_bits l
                swiglu vector
 SINGLE_TESTS := $(sort main kernel_constants $(addprefix test_,$(KERNEL_TESTS) $(MATHEMATICS_TESTS) $(WIDTH_TESTS)))
 SHARED_TESTS := $(filter-out $(SINGLE_TESTS:%=tests/%.cpp),$(wildcard tests/*.cpp))
-STAGE_TESTS  := $(shell grep -lE '^.include "../(core/pipeline|core/stages|core/tools|core/eval|cai.cpp)' $(SHARED_TESTS))
+STAGE_TESTS  := $(shell grep -lE '^.include "../(core/pipeline|core/stages|core/tools|core/page|core/eval|cai.cpp)' $(SHARED_TESTS))
 PART_TESTS   := $(filter-out $(STAGE_TESTS),$(SHARED_TESTS))
 TESTS := $(patsubst %,$(BUILD)/objects/tests/%.o,stages parts $(SINGLE_TESTS))
 DOCTEST  = echo | $(CXX) -include doctest/doctest.h -fsyntax-only -x c++ - 2>/dev/null
@@ -129,6 +130,10 @@ mutants:
 test-gdb:
 	@$(MAKE) debug
 	@tests/gdb_chapter.py
+
+# Pages of micro runs in Chromium, if it is there; PICTURES=DIR keeps the screens.
+test-page: $(BUILD)/cai
+	@tests/page_in_chromium.py --cai $(BUILD)/cai $(if $(RUN),--run $(RUN)) $(if $(PICTURES),--pictures $(PICTURES))
 
 # A target is a file tests/fuzz/fuzz_NAME.cpp and a folder of inputs to start from, tests/fuzz/corpus/NAME. A fault is what
 # any sanitizer or assertion of the standard library reports, and anything thrown but cai::Error.
@@ -276,5 +281,5 @@ $(BUILD)/flags: always
 -include $(shell find $(BUILD)/objects -name "*.d" 2>/dev/null)
 
 .SECONDARY:
-.PHONY: all story test test-cuda mutants mutants-cuda test-gdb test-widths same-bits nvcc-check debug asan map peers bench-peers busy-machine fuzz deps \
+.PHONY: all story test test-cuda mutants mutants-cuda test-gdb test-page test-widths same-bits nvcc-check debug asan map peers bench-peers busy-machine fuzz deps \
         clean always

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "core/method/edit_constitution.h"
+#include "core/page/page.h"
 #include "core/session.h"
 #include "core/tools/bench.h"
 #include "core/tools/chat.h"
@@ -409,6 +410,7 @@ std::vector<Verb> all_verbs() {
           {"max-new-tokens", "N", "the longest answer (80)"},
           kTokenizer},
          chat_verb},
+        page_verb(),
         sample_verb(),
         import_verb(),
         export_verb(),

@@ -277,7 +277,7 @@ TEST_CASE("--help lists the options that a verb reads, and no others") {
     const std::map<std::string, std::vector<std::string>> needs = {  // a tokenizer is trained, or encodes
         {"sft", {"helpful"}}, {"swap", {"--remove 1"}}, {"trace", {"run"}},    {"chat", {"run"}}, {"sample", {"run"}},
         {"import", {"run"}},  {"export", {"run"}},      {"logprobs", {"run"}}, {"dump", {"run"}}, {"diff", {"a b"}},
-        {"tokenizer", {"", "encode run"}}};
+        {"page", {"run"}},    {"tokenizer", {"", "encode run"}}};
     std::set<std::string> of_recipe = {"like"};
     Recipe tiny = recipe("tiny", 1);
     for (const RecipeStage& stage : recipe_stages(tiny))

@@ -164,7 +164,8 @@ class Run {
             std::filesystem::copy(from / output, directory / output, options);
         }
         Json manifest = read_manifest(from.manifest_path(task.stage));
-        write_file(manifest_path(task.stage), dump(manifest.set("taken_over", true), 2) + "\n");
+        manifest.set("taken_over", std::filesystem::relative(from.directory, directory).string());
+        write_file(manifest_path(task.stage), dump(manifest, 2) + "\n");
         return true;
     }
 
