@@ -46,9 +46,9 @@ KERNELS := $(patsubst %.cpp,$(BUILD)/objects/%.o,$(wildcard cpu/*.cpp)) $(CUDA_O
 # alone. Most of the others' time went into a copy each of the same stages, so they share two objects: those that run stages
 # and those of the parts. build/test_json is the program of tests/test_json.cpp alone.
 KERNEL_TESTS := adamw attention classifier cpu embedding losses matmul matmul_fast muon rmsnorm rope swiglu emulator cuda
-MATHEMATICS_TESTS := adamw advantage backward classifier losses model optimizer ppo_math ppo_reference token_draws
-WIDTH_TESTS := adamw attention classifier cpu elementary embedding kernel_bits losses matmul model muon rmsnorm rope sampler \
-               swiglu vector
+MATHEMATICS_TESTS := adamw advantage backward classifier losses model optimizer ppo_math ppo_reference quantized token_draws
+WIDTH_TESTS := adamw attention classifier cpu elementary embedding kernel_bits losses matmul model muon quantized rmsnorm rope \
+               sampler swiglu vector
 SINGLE_TESTS := $(sort main kernel_constants $(addprefix test_,$(KERNEL_TESTS) $(MATHEMATICS_TESTS) $(WIDTH_TESTS)))
 SHARED_TESTS := $(filter-out $(SINGLE_TESTS:%=tests/%.cpp),$(wildcard tests/*.cpp))
 STAGE_TESTS  := $(shell grep -lE '^.include "../(core/pipeline|core/stages|core/tools|core/page|core/eval|cai.cpp)' $(SHARED_TESTS))

@@ -62,14 +62,6 @@ void set_threads([[maybe_unused]] int threads) {
 #endif
 }
 
-size_t threads() {
-#ifdef _OPENMP
-    return static_cast<size_t>(omp_get_max_threads());
-#else
-    return 1;
-#endif
-}
-
 // Kernels that `work` calls run on its thread. With a single piece of work, its kernels use all threads instead.
 void parallel_for(size_t count, const std::function<void(size_t)>& work) { cpu::parallel_for(count, count > 1, work); }
 
@@ -89,7 +81,7 @@ const Kernels cpu_kernels = {
     .set_threads = set_threads,
     .wait = [] {},
     .parallel_for = parallel_for,
-    .threads = threads,
+    .threads = cpu::threads,
     .rows_at_once = rows_at_once,
     .embedding_forward = cpu::embedding_forward,
     .embedding_backward = cpu::embedding_backward,
@@ -100,6 +92,10 @@ const Kernels cpu_kernels = {
     .matmul_forward = cpu::matmul_forward,
     .matmul_backward_input = cpu::matmul_backward_input,
     .matmul_backward_weight = cpu::matmul_backward_weight,
+    .quantized_size = cpu::quantized_size,
+    .matmul_pack_quantized = cpu::matmul_pack_quantized,
+    .matmul_forward_quantized = cpu::matmul_forward_quantized,
+    .embedding_forward_quantized = cpu::embedding_forward_quantized,
     .rope_forward = cpu::rope_forward,
     .rope_backward = cpu::rope_backward,
     .attention_forward = cpu::attention_forward,

@@ -24,6 +24,10 @@ Kernel<decltype(Kernels::matmul_pack)> matmul_pack;
 Kernel<decltype(Kernels::matmul_forward)> matmul_forward;
 Kernel<decltype(Kernels::matmul_backward_input)> matmul_backward_input;
 Kernel<decltype(Kernels::matmul_backward_weight)> matmul_backward_weight;
+Kernel<decltype(Kernels::quantized_size)> quantized_size;
+Kernel<decltype(Kernels::matmul_pack_quantized)> matmul_pack_quantized;
+Kernel<decltype(Kernels::matmul_forward_quantized)> matmul_forward_quantized;
+Kernel<decltype(Kernels::embedding_forward_quantized)> embedding_forward_quantized;
 Kernel<decltype(Kernels::rope_forward)> rope_forward;
 Kernel<decltype(Kernels::rope_backward)> rope_backward;
 Kernel<decltype(Kernels::attention_forward)> attention_forward;
@@ -55,6 +59,14 @@ struct ParallelLimits {
 };
 inline ParallelLimits parallel_limits;
 
+inline size_t threads() {
+#ifdef _OPENMP
+    return static_cast<size_t>(omp_get_max_threads());
+#else
+    return 1;
+#endif
+}
+
 // Is this thread already in a parallel region?
 inline bool in_parallel() {
 #ifdef _OPENMP
@@ -84,6 +96,18 @@ void parallel_blocks(size_t n, size_t size, bool worth_it, const Work& work) {
     parallel_for(divide_up(n, size), worth_it,
                  [&](size_t block) { work(block * size, smaller((block + 1) * size, n)); });
 }
+
+// Why the plain loop of a matmul is slow: each multiply-add waits for the one before it and needs two loads. Here a
+// tile of kTileRows x kTileVectors running sums stays in registers: one step along k loads kTileVectors vectors and
+// kTileRows scalars, and multiplies every pair. AVX-512 has 32 registers (24 sums + 4 vectors + the scalar), others 16.
+constexpr size_t kTileRows = 6;
+constexpr size_t kTileVectors = kLanes == 16 ? 4 : 2;
+constexpr size_t kPanel = kTileVectors * kLanes;  // columns of a tile
+
+// Depth is split so that one panel of the right factor (kPanel columns) stays in
+// cache while all row tiles of a block use it.
+constexpr size_t kDepthBlock = 256;
+constexpr size_t kRowBlock = 8 * kTileRows;
 
 // Element (r, k) of the left factor is data[r * row + k * step]: swapping row and step gives the transpose.
 struct Left {

@@ -6,18 +6,6 @@
 
 namespace cai::cpu {
 
-// Why the plain loop is slow: each multiply-add waits for the one before it and needs two loads. Here a tile of
-// kTileRows x kTileVectors running sums stays in registers: one step along k loads kTileVectors vectors and kTileRows
-// scalars, and multiplies every pair. AVX-512 has 32 registers (24 sums + 4 vectors + the scalar), others have 16.
-constexpr size_t kTileRows = 6;
-constexpr size_t kTileVectors = kLanes == 16 ? 4 : 2;
-constexpr size_t kPanel = kTileVectors * kLanes;  // columns of a tile
-
-// Depth is split so that one panel of the right factor (kPanel columns) stays in
-// cache while all row tiles of a block use it.
-constexpr size_t kDepthBlock = 256;
-constexpr size_t kRowBlock = 8 * kTileRows;
-
 // The ragged right edge of a result.
 [[gnu::noinline]] static void store_part(float* out, const float* base, Vector sum, size_t n) {
     store(out, base ? load(base, n) + sum : sum, n);

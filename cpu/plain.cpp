@@ -13,6 +13,7 @@
 #include "plain/matmul.h"
 #include "plain/muon.h"
 #include "plain/peak.h"
+#include "plain/quantized.h"
 #include "plain/rmsnorm.h"
 #include "plain/rope.h"
 #include "plain/swiglu.h"
@@ -76,6 +77,10 @@ const Kernels plain_kernels = {
     .matmul_forward = plain::matmul_forward<float>,
     .matmul_backward_input = plain::matmul_backward_input<float>,
     .matmul_backward_weight = plain::matmul_backward_weight<float>,
+    .quantized_size = plain::quantized_size,
+    .matmul_pack_quantized = plain::matmul_pack_quantized,
+    .matmul_forward_quantized = plain::matmul_forward_quantized,
+    .embedding_forward_quantized = plain::embedding_forward_quantized,
     .rope_forward = plain::rope_forward<float>,
     .rope_backward = plain::rope_backward<float>,
     .attention_forward = plain::attention_forward<float>,

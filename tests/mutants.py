@@ -32,6 +32,7 @@ FILES = {
     "core/method/preference.h": ("advantage ppo_math", ""),
     "cpu/losses.cpp": ("losses advantage ppo_math", ""),
     "cpu/classifier.cpp": ("classifier token_draws", ""),
+    "cpu/quantized.cpp": ("quantized", ""),
     "cpu/adamw.cpp": ("adamw optimizer", ""),
     "core/nn/optimizer.h": ("optimizer", ""),
     "core/nn/learning_rate.h": ("optimizer", ""),

@@ -339,7 +339,7 @@ TEST_CASE("weights in several files, in half precision, and a table that is not 
     CHECK(!untied.config.tied);
     check_contains(said.str(), "lm_head.weight differs from the embedding table; the head is used");
     const std::vector<float> parameters = untied.parameters.download();
-    CHECK(same_bits({untied.weights.head, untied.weights.head + head.size()}, head));
+    CHECK(same_bits({untied.weights.head.data, untied.weights.head + head.size()}, head));
     CHECK(!same_bits(logits_of(untied), logits_of(model)));
 
     // NaN and infinity are named, wherever they are.

@@ -97,6 +97,11 @@ TEST_CASE("no kernel is missing from a table") {
     for (const Kernels* k : backends()) {
         // The table holds nothing but pointers: a row left out of the initializer is null.
         const auto* rows = reinterpret_cast<void* const*>(k);
-        for (size_t i = 0; i < sizeof(Kernels) / sizeof(void*); ++i) CHECK_MESSAGE(rows[i], "row ", i, " is empty");
+        // The four rows for quantised weights, from quantized_size on, are null on a GPU.
+        const size_t first = static_cast<size_t>(reinterpret_cast<void* const*>(&k->quantized_size) - rows);
+        for (size_t i = 0; i < sizeof(Kernels) / sizeof(void*); ++i) {
+            const bool only_floats = k == &cuda_kernels && i >= first && i < first + 4;
+            CHECK_MESSAGE((rows[i] != nullptr) == !only_floats, "row ", i);
+        }
     }
 }

@@ -6,7 +6,8 @@
 #include <numeric>
 #include <sstream>
 
-#include "../core/io/gguf.h"
+#include "../core/io/checkpoint.h"
+#include "../core/lm/sampler.h"
 #include "gguf_bytes.h"
 #include "source_values.h"
 #include "support.h"
@@ -113,6 +114,18 @@ TEST_CASE("each of ggml's formats gives the floats of the package gguf, to the l
         REQUIRE(bytes.size() * format->values == values.size() * format->bytes);
         read_blocks(*format, bytes.data(), values.data(), values.size());
         CHECK(bytes_of_floats(values) == expected);
+        if (!format->quantization) continue;
+        // Taken apart, in groups of its own size and smaller: scale · q + minimum, rounded once, is the same float.
+        for (int size : {format->quantization.group, 16}) {
+            const size_t group = static_cast<size_t>(size);
+            std::vector<uint8_t> q(values.size());
+            std::vector<float> scales(values.size() / group), minimums(values.size() / group);
+            split_blocks(*format, bytes.data(), values.size(), group, q.data(), scales.data(), minimums.data());
+            for (size_t i = 0; i < values.size(); i++) {
+                CHECK(q[i] < 1 << format->quantization.bits);
+                CHECK(std::fma(scales[i / group], static_cast<float>(q[i]), minimums[i / group]) == values[i]);
+            }
+        }
     }
     CHECK(formats == std::size(kBlockFormats));
 }
@@ -187,6 +200,121 @@ TEST_CASE("a quantised table in GGUF is read as floats") {
     const std::vector<float> values = tensor_values(open_bytes(model.bytes()), "model.embed_tokens.weight");
     REQUIRE(values.size() == 96);
     for (size_t i = 0; i < 96; i++) CHECK(values[i] == 0.5f * static_cast<float>(i % 32));
+}
+
+TEST_CASE("a model stays quantised for inference, and answers to the last bit as with its weights in floats") {
+    // Matrices in every format, the joined ones in two or three: 256 wide, since a block of the K formats is.
+    struct Case {
+        std::vector<uint32_t> formats;  // of the table, q, k, v, o, gate, up, down and, if any, the head
+        Quantization table, qkv, gate_up, down;
+    };
+    const Quantization four = {4, 32}, eight = {8, 32}, sixteen = {8, 16}, floats = {};
+    const Case cases[] = {{{8, 3, 3, 3, 3, 3, 3, 3}, eight, four, four, four},
+                          {{14, 12, 12, 14, 12, 12, 13, 2}, sixteen, sixteen, eight, four},
+                          {{12, 6, 7, 2, 8, 3, 0, 14, 8}, four, eight, floats, sixteen},
+                          {{0, 12, 1, 12, 3, 2, 3, 30, 12}, floats, floats, four, floats}};
+    const uint64_t C = 256, KD = 128, F = 256, V = 70;
+    for (const Case& c : cases) {
+        uint64_t seed = 5;
+        const auto tensor = [&](const std::string& name, uint64_t width, uint64_t rows, uint32_t number) {
+            const BlockFormat& format = *find_block_format(number);
+            Rng rng(seed++, stream("blocks"));
+            std::string data(width * rows / format.values * format.bytes, '\0');
+            for (char& byte : data) byte = static_cast<char>(rng.below(256));
+            const auto set_half = [&](size_t at, uint16_t half) { std::memcpy(&data[at], &half, sizeof half); };
+            for (size_t at = 0; at < data.size(); at += format.bytes) {
+                const float value = rng.normal() / 16;
+                const uint32_t bits = std::bit_cast<uint32_t>(value);
+                if (number == 0) std::memcpy(&data[at], &value, sizeof value);
+                if (number == 30) std::memcpy(&data[at], reinterpret_cast<const char*>(&bits) + 2, 2);
+                const uint16_t scale = number == 8 ? 0x1000 : number >= 12 ? 0x0c00 : 0x1c00;  // 2^-11, 2^-12, 2^-8
+                if (number == 1 || (number > 1 && number < 14)) set_half(at, scale | (rng.below(2) ? 0x8000 : 0));
+                if (number == 3 || number == 7 || number == 12 || number == 13) set_half(at + 2, scale ^ 0x0200);
+                if (number == 14) set_half(at + 208, 0x0400);
+            }
+            return GgufTensorBytes{name, {width, rows}, number, data};
+        };
+        SmallModel model;
+        model.set("llama.embedding_length", gguf_u32(C)).set("llama.feed_forward_length", gguf_u32(F));
+        model.set("llama.attention.head_count", gguf_u32(4)).set("llama.attention.head_count_kv", gguf_u32(2));
+        const std::vector<uint32_t>& f = c.formats;
+        const std::vector<float> ones(C, 1);
+        model.tensors = {{"blk.0.attn_norm.weight", {C}, 0, bytes_of_floats(ones)},
+                         {"blk.0.ffn_norm.weight", {C}, 0, bytes_of_floats(ones)},
+                         {"output_norm.weight", {C}, 0, bytes_of_floats(ones)}};
+        model.tensors.push_back(tensor("token_embd.weight", C, V, f[0]));
+        model.tensors.push_back(tensor("blk.0.attn_q.weight", C, C, f[1]));
+        model.tensors.push_back(tensor("blk.0.attn_k.weight", C, KD, f[2]));
+        model.tensors.push_back(tensor("blk.0.attn_v.weight", C, KD, f[3]));
+        model.tensors.push_back(tensor("blk.0.attn_output.weight", C, C, f[4]));
+        model.tensors.push_back(tensor("blk.0.ffn_gate.weight", C, F, f[5]));
+        model.tensors.push_back(tensor("blk.0.ffn_up.weight", C, F, f[6]));
+        model.tensors.push_back(tensor("blk.0.ffn_down.weight", F, C, f[7]));
+        if (f.size() > 8) model.tensors.push_back(tensor("output.weight", C, V, f[8]));
+        const ModelSource source = open_bytes(model.bytes());
+        ModelSource as_floats = source;
+        as_floats.quantization = {};
+
+        const Model packed = load_model(cpu_kernels, source, Use::inference);
+        CHECK(packed.packed.embed_tokens.quantization == c.table);
+        CHECK(packed.packed.layers[0].qkv_proj.quantization == c.qkv);
+        CHECK(packed.packed.layers[0].gate_up_proj.quantization == c.gate_up);
+        CHECK(packed.packed.layers[0].down_proj.quantization == c.down);
+        CHECK(packed.weights.embed_tokens.data == (c.table ? nullptr : packed.parameters.data()));
+
+        // Log-probabilities of a text, and a greedy answer: a prompt of many rows, then tokens one at a time.
+        const std::vector<Token> text = {1, 69, 3, 0, 17, 44, 2, 9};
+        const auto answers = [&](const Model& model) {
+            Batch batch;
+            batch.add(text.data(), text.size());
+            Activations activations;
+            std::vector<float> values = token_logprobs(model, batch, activations);
+            GenerateOptions options;
+            options.sampling.temperature = 0;
+            options.max_new_tokens = 8;
+            for (const Completion& completion : generate(model, {text, {5}}, options)) {
+                values.insert(values.end(), completion.tokens.begin(), completion.tokens.end());
+                values.insert(values.end(), completion.logprobs.begin(), completion.logprobs.end());
+            }
+            return values;
+        };
+        const std::vector<float> values = answers(packed);
+        for (float value : values) CHECK(std::isfinite(value));
+        CHECK(bytes_of_floats(values) == bytes_of_floats(answers(load_model(cpu_kernels, as_floats, Use::inference))));
+        CHECK(bytes_of_floats(values) == bytes_of_floats(answers(load_model(cpu_kernels, source))));  // for training
+
+        const Model plain = load_model(plain_kernels, source, Use::inference);
+        CHECK(plain.packed.layers[0].qkv_proj.quantization == c.qkv);
+        const std::vector<float> by_plain = answers(plain);
+        REQUIRE(by_plain.size() == values.size());
+        for (size_t i = 0; i < values.size(); i++) CHECK(std::abs(by_plain[i] - values[i]) < 1e-3f);
+        // A GPU multiplies floats.
+        const Model elsewhere(cuda_kernels, source.config, Use::inference, source.quantization);
+        CHECK(!elsewhere.packed.layers[0].down_proj.quantization);
+        CHECK(elsewhere.weights.embed_tokens.data == elsewhere.parameters.data());
+    }
+}
+
+TEST_CASE("a quantised weight that is not finite is refused") {
+    SmallModel model;
+    model.set("llama.embedding_length", gguf_u32(32)).set("llama.attention.key_length", gguf_u32(16));
+    std::string block(2, '\0');
+    block[1] = 0x7c;  // infinity
+    model.tensors[0] = {"token_embd.weight", {32, 3}, 8, block + std::string(32, 1) + std::string(68, 0)};
+    const auto zeros = [](uint64_t width, uint64_t rows) { return std::string(width * rows * 4, '\0'); };
+    model.tensors[1] = {"blk.0.attn_norm.weight", {32}, 0, zeros(32, 1)};
+    model.tensors[2] = {"blk.0.attn_q.weight", {32, 32}, 0, zeros(32, 32)};
+    model.tensors[3] = {"blk.0.attn_k.weight", {32, 16}, 0, zeros(32, 16)};
+    model.tensors[4] = {"blk.0.attn_v.weight", {32, 16}, 0, zeros(32, 16)};
+    model.tensors[5] = {"blk.0.attn_output.weight", {32, 32}, 0, zeros(32, 32)};
+    model.tensors[6] = {"blk.0.ffn_norm.weight", {32}, 0, zeros(32, 1)};
+    model.tensors[7] = {"blk.0.ffn_gate.weight", {32, 2}, 0, zeros(32, 2)};
+    model.tensors[8] = {"blk.0.ffn_up.weight", {32, 2}, 0, zeros(32, 2)};
+    model.tensors[9] = {"blk.0.ffn_down.weight", {2, 32}, 0, zeros(2, 32)};
+    model.tensors[10] = {"output_norm.weight", {32}, 0, zeros(32, 1)};
+    const std::string message =
+        error_in(model.bytes(), [](const ModelSource& source) { load_model(cpu_kernels, source, Use::inference); });
+    CHECK(message.starts_with("tensor model.embed_tokens.weight holds NaN or infinity"));
 }
 
 TEST_CASE("GGUF's tokenizers: byte-level BPE and SentencePiece, with their tokens for bos and eos") {

@@ -157,22 +157,32 @@ inline void check_source(const ModelSource& source) {
     }
 }
 
-// Reads a tensor to memory that holds the product of its shape. Errors: it holds NaN or infinity.
-inline void read_finite(const ModelSource& source, const std::string& name, float* to) {
-    source.read(name, to);
+// Errors: numbers of a tensor are NaN or infinity.
+inline void expect_finite(const ModelSource& source, const std::string& name, const float* values, size_t count) {
     uint32_t infinite = 0;  // an exponent of all ones is NaN or infinity
-    const size_t count = element_count(source.shapes.at(name));
     for (size_t i = 0; i < count; i++)
-        infinite |= static_cast<uint32_t>((std::bit_cast<uint32_t>(to[i]) & 0x7f800000u) == 0x7f800000u);
+        infinite |= static_cast<uint32_t>((std::bit_cast<uint32_t>(values[i]) & 0x7f800000u) == 0x7f800000u);
     expects(!infinite, source.where, ": tensor ", name, " holds NaN or infinity, so the model is of no use; fetch it ",
             "again, or save it in float32 if its numbers are too large for float16");
 }
 
-// Loads a model, packed and ready for forward(). Errors: those of check_source() and read_finite().
+// Reads a tensor to memory that holds the product of its shape. Errors: it holds NaN or infinity.
+inline void read_finite(const ModelSource& source, const std::string& name, float* to) {
+    source.read(name, to);
+    expect_finite(source, name, to, element_count(source.shapes.at(name)));
+}
+
+// Loads a model, packed and ready for forward(); for inference, what is quantised stays so. Errors: those of
+// check_source() and read_finite().
 inline Model load_model(const Kernels& kernels, const ModelSource& source, Use use = Use::training) {
     check_source(source);
-    Model model(kernels, source.config, use);
-    model.fill([&](const std::string& name, float* to) { read_finite(source, name, to); });
+    Model model(kernels, source.config, use, source.quantization);
+    model.fill([&](const std::string& name, float* to) { read_finite(source, name, to); },
+               [&](const std::string& name, size_t group, uint8_t* q, float* scales, float* minimums) {
+                   source.read_quantized(name, group, q, scales, minimums);
+                   const size_t groups = element_count(source.shapes.at(name)) / group;
+                   expect_finite(source, name, scales, groups), expect_finite(source, name, minimums, groups);
+               });
     return model;
 }
 inline Model load_model(const Kernels& kernels, const std::filesystem::path& path, Use use = Use::training) {

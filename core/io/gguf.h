@@ -200,14 +200,32 @@ inline ModelSource open_gguf(const std::filesystem::path& path) {
                 source.config.layers, " layers");
     }
 
-    source.read = [file, theirs, D](const std::string& name, float* to) {
+    // visit(format, bytes): each row of a tensor, in our order.
+    const auto each_row = [file, theirs, D](const std::string& name, const auto& visit) {
         const GgufTensor& tensor = file->tensors.at(theirs.at(name));
-        const size_t width = tensor.shape.back(), rows = element_count(tensor.shape) / width;
-        const size_t row_bytes = tensor.data.size() / rows;
-        for (size_t r = 0; r < rows; r++, to += width) {
-            const size_t row = is_turned(name) ? neighbour_row(r, D) : r;
-            read_blocks(*tensor.format, tensor.data.data() + row * row_bytes, to, width);
-        }
+        const size_t rows = element_count(tensor.shape) / tensor.shape.back(), row_bytes = tensor.data.size() / rows;
+        for (size_t r = 0; r < rows; r++)
+            visit(*tensor.format, tensor.data.data() + (is_turned(name) ? neighbour_row(r, D) : r) * row_bytes);
+        const size_t begin = static_cast<size_t>(tensor.data.data() - file->file.bytes.data());
+        file->file.forget(begin, begin + tensor.data.size());
+    };
+    source.read = [each_row, shapes = source.shapes](const std::string& name, float* to) {
+        const size_t width = shapes.at(name).back();
+        each_row(name, [&](const BlockFormat& format, const char* row) {
+            read_blocks(format, row, to, width);
+            to += width;
+        });
+    };
+    source.quantization = [file, theirs](const std::string& name) {
+        return file->tensors.at(theirs.at(name)).format->quantization;
+    };
+    source.read_quantized = [each_row, shapes = source.shapes](const std::string& name, size_t group, uint8_t* q,
+                                                               float* scales, float* minimums) {
+        const size_t width = shapes.at(name).back();
+        each_row(name, [&](const BlockFormat& format, const char* row) {
+            split_blocks(format, row, width, group, q, scales, minimums);
+            q += width, scales += width / group, minimums += width / group;
+        });
     };
     source.tokenizer = [file] { return tokenizer_of_gguf(*file); };
     source.generation = generation_of_gguf(*file, source.config.vocab_size);

@@ -8,7 +8,7 @@
 
 #include "../lm/generation.h"
 #include "../lm/tokenizer.h"
-#include "../nn/config.h"
+#include "../nn/weights.h"
 
 namespace cai {
 
@@ -18,9 +18,11 @@ struct ModelSource {
     std::string where;                                  // the path, for error messages
     Config config;
     TensorShapes shapes;  // of each tensor in the file
-    // Writes the values of a tensor, converted to floats, to memory that holds the product of its shape. Called by
-    // several threads at once.
-    std::function<void(const std::string& name, float* to)> read;
+    // Reads a tensor, converted to floats; and how one is quantised, and what read_quantized makes of it. Formats that
+    // have floats alone leave the latter two out.
+    ReadFloats read;
+    QuantizationOf quantization;
+    ReadQuantized read_quantized;
     std::function<Tokenizer()> tokenizer;               // errors: there is none, or it is of a kind that cai cannot run
     Generation generation;
 };

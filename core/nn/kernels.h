@@ -38,6 +38,15 @@ inline size_t drawable(const SamplingOptions& options, size_t V) {
                : V;
 }
 
+// How a matrix (O,I) of quantised weights is kept: every `group` neighbours of a row share a scale and a minimum, and
+// weight[o,i] = scale[o,i/group] · q[o,i] + minimum[o,i/group], rounded once, with whole numbers q of `bits` bits.
+struct Quantization {
+    int bits = 0;   // 4 or 8; 0: not quantised, but floats
+    int group = 0;  // 16 or 32; I is a multiple of it
+    explicit operator bool() const { return bits > 0; }
+    bool operator==(const Quantization&) const = default;
+};
+
 struct Kernels {
     const char* name;  // "cpu", "plain" or "cuda"
     // Describes the device in words. Throws, with exit status 4, if there is no such device.
@@ -84,6 +93,18 @@ struct Kernels {
     void (*matmul_backward_input)(float* dx, const float* dout, const float* weight, size_t N, size_t I, size_t O);
     // dweight += doutᵀ · x.    dweight (O,I).
     void (*matmul_backward_weight)(float* dweight, const float* dout, const float* x, size_t N, size_t I, size_t O);
+
+    // The same for quantised weights, which only inference has: equal to matmul_forward and embedding_forward of the
+    // weights as floats, to the last bit. All four are null on a GPU: there they become floats when they are read.
+    // q (O,I), scales, minimums (O,I/group), host; packed takes quantized_size(O, I, quantization) floats.
+    size_t (*quantized_size)(size_t O, size_t I, Quantization quantization);
+    void (*matmul_pack_quantized)(float* packed, const uint8_t* q, const float* scales, const float* minimums, size_t O,
+                                  size_t I, Quantization quantization);
+    void (*matmul_forward_quantized)(float* out, const float* x, const float* packed, const float* residual, size_t N,
+                                     size_t I, size_t O, Quantization quantization);
+    // out[n] = weight[tokens[n]].    out (N,C), tokens (N), packed from (V,C).
+    void (*embedding_forward_quantized)(float* out, const Token* tokens, const float* packed, size_t N, size_t C,
+                                        size_t V, Quantization quantization);
 
     // RoPE (Su et al. 2021, eq. 34) in the half-split layout of Hugging Face, in place on the first `heads` heads
     // of each row: (a, b) = (x[i], x[i+D/2]) becomes (a cos - b sin, b cos + a sin).

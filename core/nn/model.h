@@ -34,6 +34,23 @@ inline void check_batch(const Config& c, const Batch& batch) {
         expects(target < c.vocab_size, "target ", target, " is not in a vocabulary of ", c.vocab_size);
 }
 
+// out = residual + x · weightᵀ, and out = table[tokens], with weights that are floats or quantised.
+inline void multiply(const Kernels& k, float* out, const float* x, const Matrix& packed, const float* residual,
+                     size_t N, size_t I, size_t O) {
+    if (packed.quantization)
+        k.matmul_forward_quantized(out, x, packed, residual, N, I, O, packed.quantization);
+    else
+        k.matmul_forward(out, x, packed, residual, N, I, O);
+}
+inline void embed(const Model& model, float* out, const Token* tokens, size_t N) {
+    const auto [L, C, H, K, D, Q, F, V] = alphabet(model.config);
+    const Matrix& packed = model.packed.embed_tokens;
+    if (packed.quantization)
+        model.kernels->embedding_forward_quantized(out, tokens, packed, N, C, V, packed.quantization);
+    else
+        model.kernels->embedding_forward(out, tokens, model.weights.embed_tokens, N, C);
+}
+
 // Fills the logits of a micro-batch, (R,V), or the scores (R) of a score head.
 inline void forward(const Model& model, MicroBatch& batch, const Attention& attention = {}) {
     const Kernels& k = *model.kernels;
@@ -42,7 +59,7 @@ inline void forward(const Model& model, MicroBatch& batch, const Attention& atte
     const float eps = model.config.norm_eps;
 
     // 0. x = embed_tokens[tokens]
-    k.embedding_forward(batch.embedded, batch.tokens, model.weights.embed_tokens, N, C);
+    embed(model, batch.embedded, batch.tokens, N);
     const float* x = batch.embedded;
     for (size_t l = 0; l < L; l++) {
         const Weights::Layer &w = model.weights.layers[l], &packed = model.packed.layers[l];
@@ -51,7 +68,7 @@ inline void forward(const Model& model, MicroBatch& batch, const Attention& atte
         // 1. attention_in = norm(x)
         k.rmsnorm_forward(s.attention_in, s.attention_rstd, x, w.attention_norm, N, C, eps);
         // 2. qkv = attention_in · qkv_projᵀ
-        k.matmul_forward(s.qkv, s.attention_in, packed.qkv_proj, nullptr, N, C, Q);
+        multiply(k, s.qkv, s.attention_in, packed.qkv_proj, nullptr, N, C, Q);
         // 3. rotate queries and keys by their positions
         k.rope_forward(s.qkv, batch.positions, model.rope_table.data(), N, H + K, D, Q);
         // 4. attention = softmax(q·k / sqrt(D)) · v
@@ -70,21 +87,21 @@ inline void forward(const Model& model, MicroBatch& batch, const Attention& atte
             x = batch.x_rows;
         }
         // 6. mid = x + attention · o_projᵀ
-        k.matmul_forward(s.mid, attention_out, packed.o_proj, x, M, H * D, C);
+        multiply(k, s.mid, attention_out, packed.o_proj, x, M, H * D, C);
         // 7. ff_in = norm(mid)
         k.rmsnorm_forward(s.ff_in, s.ff_rstd, s.mid, w.ff_norm, M, C, eps);
         // 8. gate_up = ff_in · gate_up_projᵀ
-        k.matmul_forward(s.gate_up, s.ff_in, packed.gate_up_proj, nullptr, M, C, 2 * F);
+        multiply(k, s.gate_up, s.ff_in, packed.gate_up_proj, nullptr, M, C, 2 * F);
         // 9. swiglu = silu(gate) · up
         k.swiglu_forward(s.swiglu, s.gate_up, M, F);
         // 10. out = mid + swiglu · down_projᵀ
-        k.matmul_forward(s.out, s.swiglu, packed.down_proj, s.mid, M, F, C);
+        multiply(k, s.out, s.swiglu, packed.down_proj, s.mid, M, F, C);
         x = s.out;
     }
     // 11. normed = norm(x)
     k.rmsnorm_forward(batch.normed, batch.rstd, x, model.weights.norm, R, C, eps);
     // 12. logits = normed · headᵀ
-    k.matmul_forward(batch.logits, batch.normed, model.packed.head, nullptr, R, C, model.config.outputs());
+    multiply(k, batch.logits, batch.normed, model.packed.head, nullptr, R, C, model.config.outputs());
 }
 
 // ---- backward

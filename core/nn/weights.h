@@ -21,20 +21,27 @@
 
 namespace cai {
 
+// A pointer to a matrix of weights. A packed one may be quantised.
+struct Matrix {
+    float* data = nullptr;
+    Quantization quantization;
+    operator float*() const { return data; }
+};
+
 // Pointers to the weights. A model has two sets, the parameters and their packed copies for matmul_forward;
 // the gradients are a third.
 struct Weights {
     struct Layer {
-        float* qkv_proj;        // (Q,C): the rows of q_proj, then k_proj, then v_proj
-        float* o_proj;          // (C,H·D)
-        float* gate_up_proj;    // (2F,C): the rows of gate_proj, then up_proj
-        float* down_proj;       // (C,F)
+        Matrix qkv_proj;        // (Q,C): the rows of q_proj, then k_proj, then v_proj
+        Matrix o_proj;          // (C,H·D)
+        Matrix gate_up_proj;    // (2F,C): the rows of gate_proj, then up_proj
+        Matrix down_proj;       // (C,F)
         float* attention_norm;  // (C)
         float* ff_norm;         // (C)
     };
-    float* embed_tokens = nullptr;  // (V,C)
-    float* head = nullptr;          // (V,C), the embedding table itself when tied; (1,C) for a score head
-    float* norm = nullptr;          // (C)
+    Matrix embed_tokens;    // (V,C)
+    Matrix head;            // (V,C), the embedding table itself when tied; (1,C) for a score head
+    float* norm = nullptr;  // (C)
     std::vector<Layer> layers;
 };
 
@@ -49,6 +56,7 @@ struct Tensor {
 struct WeightRow {
     float** view;  // the pointer in Weights
     std::vector<Tensor> parts;
+    Quantization* quantization = nullptr;  // of a matrix, beside the pointer
 
     size_t count() const {
         size_t count = 0;
@@ -63,8 +71,8 @@ inline std::vector<WeightRow> list_weights(const Config& c, Weights& w) {
     const auto [L, C, H, K, D, Q, F, V] = alphabet(c);
     const auto layer_name = [](size_t l) { return "model.layers." + std::to_string(l) + "."; };
     std::vector<WeightRow> rows;
-    const auto add = [&](float*& view, const std::string& name, size_t height, size_t width) {
-        rows.push_back({&view, {{name + ".weight", {height, width}}}});
+    const auto add = [&](Matrix& matrix, const std::string& name, size_t height, size_t width) {
+        rows.push_back({&matrix.data, {{name + ".weight", {height, width}}}, &matrix.quantization});
     };
     const auto join = [&](const std::string& name, size_t height, size_t width) {
         rows.back().parts.push_back({name + ".weight", {height, width}});
@@ -114,23 +122,19 @@ inline size_t parameter_count(const Config& config) {
 }
 
 // What a model is loaded for. forward reads most matrices in their packed form only, so that a model for inference does
-// without the plain copies, which backward and the optimizer need.
+// without the plain copies, which backward and the optimizer need, and its packed copies may be quantised.
 enum class Use { training, inference };
 
-// Does a model for this use keep the plain copy of a row of the list? For inference, only the embedding table and
-// norms.
-inline bool keeps_plain(const WeightRow& row, Use use) {
-    return use == Use::training || row.parts[0].shape.size() == 1 || row.parts[0].name == "model.embed_tokens.weight";
-}
-
-// Pointers to the plain weights that the use keeps, stored end to end from `memory` on in the order of the list; null
-// for the others. `size`, if given, receives how many floats they are.
-inline Weights lay_out_weights(const Config& config, float* memory, Use use = Use::training, size_t* size = nullptr) {
+// Pointers to the plain weights that are kept, by default all, stored end to end from `memory` on in the order of the
+// list; null for the others. `size`, if given, receives how many floats they are.
+inline Weights lay_out_weights(const Config& config, float* memory,
+                               const std::function<bool(const WeightRow&)>& keeps = {}, size_t* size = nullptr) {
     Weights weights;
     size_t next = 0;
     for (const WeightRow& row : list_weights(config, weights)) {
-        *row.view = memory && keeps_plain(row, use) ? memory + next : nullptr;
-        if (keeps_plain(row, use)) next += row.count();
+        const bool kept = !keeps || keeps(row);
+        *row.view = memory && kept ? memory + next : nullptr;
+        if (kept) next += row.count();
     }
     if (config.tied && !config.score_head) weights.head = weights.embed_tokens;
     if (size) *size = next;
@@ -171,6 +175,26 @@ void each_tensor(const Config& config, float* data, Visit visit) {
     }
 }
 
+// Where weights are read from, by their Hugging Face names; called by several threads at once. ReadFloats writes the
+// values of a tensor to host memory. QuantizationOf says how a tensor is quantised, if it is; ReadQuantized then writes
+// its q, (O,I), and for groups of this size, no larger than its own, scales and minimums, (O,I/group).
+using ReadFloats = std::function<void(const std::string& name, float* to)>;
+using QuantizationOf = std::function<Quantization(const std::string& name)>;
+using ReadQuantized =
+    std::function<void(const std::string& name, size_t group, uint8_t* q, float* scales, float* minimums)>;
+
+// How a row of the list is kept: in the form that holds each of its tensors exactly, or as floats if one is not
+// quantised.
+inline Quantization quantization_of(const WeightRow& row, const QuantizationOf& of) {
+    Quantization form = of(row.parts[0].name);
+    for (const Tensor& part : row.parts) {
+        const Quantization other = of(part.name);
+        if (!other) return {};
+        form = {std::max(form.bits, other.bits), std::min(form.group, other.group)};
+    }
+    return form;
+}
+
 struct Model {
     Config config;
     const Kernels* kernels;
@@ -178,25 +202,35 @@ struct Model {
     Buffer<float> parameters, packed_parameters;
     // Of the first positions: it grows when a batch reaches further, since a context may be a billion tokens.
     mutable Buffer<float> rope_table;
-    Weights weights;            // of the parameters; null where a model for inference keeps the packed copy only
-    Weights packed;             // of the packed parameters; none for norms, or for a table that is not also the head
+    Weights weights;  // of the parameters; null where a model for inference keeps the packed copy only
+    Weights packed;   // of the packed parameters; none for norms, or for a float table that is not also the head
     bool packed_is_old = true;  // forward refuses a model whose parameters changed after the last pack()
 
-    // Parameters are zero until initialize() or fill() sets them.
-    Model(const Kernels& kernels, const Config& config, Use use = Use::training)
+    // Parameters are zero until initialize() or fill() sets them. quantization: of the weights that fill() will read;
+    // they stay quantised for inference, on a backend that multiplies them.
+    Model(const Kernels& kernels, const Config& config, Use use = Use::training,
+          const QuantizationOf& quantization = {})
         : config(config), kernels(&kernels), use(use) {
         validate(config);
+        if (use == Use::inference && quantization && kernels.matmul_forward_quantized)
+            for (const WeightRow& row : list_weights(config, packed))
+                if (row.quantization) *row.quantization = quantization_of(row, quantization);
+        // For inference, the norms are kept, and the embedding table if it is not quantised.
+        const auto keeps = [&](const WeightRow& row) {
+            return use == Use::training || !row.quantization ||
+                   (row.parts[0].name == "model.embed_tokens.weight" && !packed.embed_tokens.quantization);
+        };
         size_t size = 0;
-        lay_out_weights(config, nullptr, use, &size);
+        lay_out_weights(config, nullptr, keeps, &size);
         parameters = Buffer<float>(kernels, size);
-        weights = lay_out_weights(config, parameters.data(), use);
+        weights = lay_out_weights(config, parameters.data(), keeps);
         size = 0;
-        each_packed([&](float*&, float*, size_t O, size_t I) { size += packed_size(O, I); });
+        each_packed([&](const WeightRow& row, float*, size_t O, size_t I) { size += packed_size(row, O, I); });
         packed_parameters = Buffer<float>(kernels, size);
         float* memory = packed_parameters.data();
-        each_packed([&](float*& view, float*, size_t O, size_t I) {
-            view = memory;
-            memory += packed_size(O, I);
+        each_packed([&](const WeightRow& row, float*, size_t O, size_t I) {
+            *row.view = memory;
+            memory += packed_size(row, O, I);
         });
         reserve_positions(std::min<size_t>(2048, static_cast<size_t>(config.context)));
     }
@@ -229,9 +263,9 @@ struct Model {
     }
 
     // Reads all weights and packs them, one row of the list at a time, so that a model for inference never holds two
-    // copies of all. read(name, float* to) writes a tensor of that Hugging Face name to host memory; it is called by
-    // several threads at once, and what it throws is thrown here.
-    void fill(const std::function<void(const std::string&, float*)>& read) {
+    // copies of all. read_quantized is needed by a model that was given the quantization of its weights. What either
+    // throws is thrown here.
+    void fill(const ReadFloats& read, const ReadQuantized& read_quantized = {}) {
         const std::vector<WeightRow> rows = list_weights(config, weights), packed_rows = list_weights(config, packed);
         std::vector<size_t> order(rows.size());
         std::iota(order.begin(), order.end(), size_t{0});
@@ -241,7 +275,11 @@ struct Model {
         std::exception_ptr error;
         kernels->parallel_for(order.size(), [&](size_t i) {
             try {
-                fill_row(rows[order[i]], *packed_rows[order[i]].view, read);
+                const WeightRow &row = rows[order[i]], &packed_row = packed_rows[order[i]];
+                if (packed_row.quantization && *packed_row.quantization)
+                    fill_quantized(packed_row, read_quantized);
+                else
+                    fill_row(row, *packed_row.view, read);
             } catch (...) {
                 const std::lock_guard lock(mutex);
                 if (!error) error = std::current_exception();
@@ -259,7 +297,9 @@ struct Model {
     // Updates the packed copies. Needed after every change of the parameters, before the next forward.
     void pack() {
         expect_plain_weights();
-        each_packed([&](float*& to, float* from, size_t O, size_t I) { kernels->matmul_pack(to, from, O, I); });
+        each_packed([&](const WeightRow& row, float* from, size_t O, size_t I) {
+            kernels->matmul_pack(*row.view, from, O, I);
+        });
         packed_is_old = false;
     }
 
@@ -304,8 +344,7 @@ struct Model {
 
   private:
     // One row of the list, for fill(). packed_row: null if the row is not multiplied.
-    void fill_row(const WeightRow& row, float* packed_row,
-                  const std::function<void(const std::string&, float*)>& read) {
+    void fill_row(const WeightRow& row, float* packed_row, const ReadFloats& read) {
         float* plain = *row.view;
         Buffer<float> scratch;
         if (!plain) scratch = Buffer<float>(*kernels, row.count()), plain = scratch.data();
@@ -317,20 +356,39 @@ struct Model {
         const size_t I = row.parts[0].shape.back();
         if (packed_row) kernels->matmul_pack(packed_row, plain, row.count() / I, I);
     }
-    // The matrices that matmul_forward reads: visit(float*& packed, float* weight, O, I).
+    // The same for a quantised row.
+    void fill_quantized(const WeightRow& packed_row, const ReadQuantized& read) {
+        const Quantization form = *packed_row.quantization;
+        const size_t group = static_cast<size_t>(form.group), I = packed_row.parts[0].shape.back();
+        std::vector<uint8_t> q(packed_row.count());
+        std::vector<float> scales(q.size() / group), minimums(q.size() / group);
+        size_t at = 0;
+        for (const Tensor& part : packed_row.parts) {
+            read(part.name, group, &q[at], &scales[at / group], &minimums[at / group]);
+            at += part.count();
+        }
+        kernels->matmul_pack_quantized(*packed_row.view, q.data(), scales.data(), minimums.data(), q.size() / I, I,
+                                       form);
+    }
+    // The matrices that are packed, those that are multiplied or quantised: visit(packed row, float* weight, O, I).
     template <class Visit>
     void each_packed(Visit visit) {
         const bool table_is_head = config.tied && !config.score_head;
         const std::vector<WeightRow> rows = list_weights(config, weights), packed_rows = list_weights(config, packed);
         for (size_t r = 0; r < rows.size(); r++) {
             const size_t I = rows[r].parts[0].shape.back();
-            const bool multiplied = rows[r].parts[0].shape.size() == 2 && (r > 0 || table_is_head);
-            if (multiplied) visit(*packed_rows[r].view, *rows[r].view, rows[r].count() / I, I);
+            if (!rows[r].quantization) continue;
+            if (r > 0 || table_is_head || *packed_rows[r].quantization)
+                visit(packed_rows[r], *rows[r].view, rows[r].count() / I, I);
         }
         if (table_is_head) packed.head = packed.embed_tokens;
     }
     // Whole cache lines, so that each packed matrix is as aligned as the block that holds it.
-    size_t packed_size(size_t O, size_t I) const { return (kernels->packed_size(O, I) + 15) / 16 * 16; }
+    size_t packed_size(const WeightRow& packed_row, size_t O, size_t I) const {
+        const Quantization form = *packed_row.quantization;
+        const size_t size = form ? kernels->quantized_size(O, I, form) : kernels->packed_size(O, I);
+        return (size + 15) / 16 * 16;
+    }
 };
 
 // Copies every tensor that both models have, then packs: for a frozen reference, or a score model that starts from a

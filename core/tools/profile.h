@@ -55,12 +55,13 @@ inline Kernels timed(const Kernels& kernels) {
     Profile::rows.clear();
     const auto time = [&]<auto Member>(Timed<Member>, const char* name) {
         Timed<Member>::name = name;
-        table.*Member = Timed<Member>::call;
+        if (kernels.*Member) table.*Member = Timed<Member>::call;
     };
 #define CAI_TIME(kernel) time(Timed<&Kernels::kernel>(), #kernel)
     CAI_TIME(upload), CAI_TIME(download), CAI_TIME(set_zero);
     CAI_TIME(embedding_forward), CAI_TIME(embedding_backward), CAI_TIME(rmsnorm_forward), CAI_TIME(rmsnorm_backward);
     CAI_TIME(matmul_pack), CAI_TIME(matmul_forward), CAI_TIME(matmul_backward_input), CAI_TIME(matmul_backward_weight);
+    CAI_TIME(matmul_pack_quantized), CAI_TIME(matmul_forward_quantized), CAI_TIME(embedding_forward_quantized);
     CAI_TIME(rope_forward), CAI_TIME(rope_backward), CAI_TIME(attention_forward), CAI_TIME(attention_backward);
     CAI_TIME(cache_store), CAI_TIME(attention_decode), CAI_TIME(swiglu_forward), CAI_TIME(swiglu_backward);
     CAI_TIME(logprob_forward), CAI_TIME(logprob_backward), CAI_TIME(sample);
