@@ -231,6 +231,28 @@ TEST_CASE("dpo: a soft label of 0.7 ends at a difference of rewards of logit 0.7
     CHECK(difference / 8 == doctest::Approx(std::log(0.7 / 0.3)).epsilon(0.05));
 }
 
+TEST_CASE("dpo: pairs whose label is nearly one half are left out, unless asked for") {
+    Quiet hush;
+    std::vector<Json> comparisons;
+    for (size_t i = 0; comparisons.size() < 16; i++) {
+        const std::string prompt = concat("what swims in the pond ", i, "?");
+        if (!is_held_out(prompt))
+            comparisons.push_back(comparison(prompt, "a blue fish", "a red fox", comparisons.size() < 4 ? 0.56 : 0.54));
+    }
+    const auto steps = [&](double least_certainty) {
+        TemporaryFolder scratch;
+        prepare_comparisons(scratch.path, comparisons, {});
+        Run run(scratch.path);
+        Recipe recipe = small_recipe(2, 1, .5, 1e-4f);
+        recipe.dpo.least_certainty = least_certainty;
+        train_dpo(cpu_kernels, run, recipe, "fingerprint");
+        return read_jsonl(run / "metrics.jsonl").back()["step"].integer();
+    };
+    CHECK(steps(DpoRecipe().least_certainty) == 2);
+    CHECK(steps(0) == 8);
+    CHECK(error_of([&] { steps(0.3); }).find("nearer to one half than --dpo-least-certainty 0.3") != std::string::npos);
+}
+
 TEST_CASE("dpo: the same bits with one thread and with two, and after an interruption") {
     const AllThreads all_take_part;
     Quiet hush;

@@ -59,9 +59,10 @@ struct RewardRecipe {
 
 struct DpoRecipe {
     size_t pairs_per_batch = 32;
-    double epochs = 1, beta = 1;  // at 0.1, as in TRL, one benign answer in ten is garbled
+    double epochs = 3, beta = 1;  // at 0.1, as in TRL, one benign answer in ten is garbled
     float learning_rate = 1e-4f;
     MatrixUpdate optimizer = MatrixUpdate::adamw;
+    double least_certainty = 0.05;  // with all pairs it refuses less and garbles more
     bool operator==(const DpoRecipe&) const = default;
 };
 
@@ -118,6 +119,8 @@ inline Recipe recipe(const std::string& size, uint64_t seed) {
         r.reward.epochs = 1;
         r.ppo.iterations = 2;
         r.ppo.rollouts = 16;
+        r.dpo.epochs = 1;
+        r.dpo.least_certainty = 0;  // the judge of so small a story decides nearly nothing
         r.evaluate = {.prompts = 6, .pairs = 5};
     } else if (size == "small") {
         r.corpus.documents = 56000;

@@ -1,7 +1,10 @@
 // Direct preference optimisation (Rafailov et al. 2023, 2305.18290) of SL-CAI on the comparisons that train the
 // preference model, with the same soft labels and the same split: the same feedback without a preference model, without
-// a value model and without sampling. It is no part of the paper's method; `cai dpo` sets it beside RL-CAI.
+// a value model and without sampling. Pairs that the judge leaves nearly undecided are left out: they say that neither
+// answer is better, and what DPO learns from two draws that differ by chance is noise in both. It is no part of the
+// paper's method; `cai dpo` sets it beside RL-CAI.
 #pragma once
+#include <cmath>
 #include <filesystem>
 #include <string>
 #include <utility>
@@ -17,7 +20,8 @@
 namespace cai {
 
 // Reads sl-cai/ (policy and reference), comparisons.jsonl and helpfulness.jsonl; writes dpo/. The learning rate falls
-// linearly to 0. The resumable state is in dpo.training/ meanwhile. Errors: there is no pair to train on; kDiverged.
+// linearly to 0. The resumable state is in dpo.training/ meanwhile. Errors: there is no pair to train on, or none whose
+// label is certain enough; kDiverged.
 inline void train_dpo(const Kernels& kernels, Run& run, const Recipe& recipe, const std::string& fingerprint,
                       double save_every_seconds = 60) {
     const char* stage = "dpo";
@@ -26,9 +30,15 @@ inline void train_dpo(const Kernels& kernels, Run& run, const Recipe& recipe, co
         expects(std::filesystem::exists(find_checkpoint(run / input)), stage, " needs ", run / input,
                 ", which is not there yet; run `cai ", verb, "` first");
     const DpoRecipe& o = recipe.dpo;
-    const SplitComparisons comparisons(run.directory);
+    SplitComparisons comparisons(run.directory);
     expects(!comparisons.training.empty(), run / "comparisons.jsonl",
             " and helpfulness.jsonl hold no pair to train on: the policy would stay SL-CAI");
+    std::erase_if(comparisons.training, [&](const ComparisonPair* pair) {
+        return std::abs(pair->p_a - 0.5) < o.least_certainty;
+    });
+    expects(!comparisons.training.empty(), run / "comparisons.jsonl",
+            " and helpfulness.jsonl: every label is nearer to one half than --dpo-least-certainty ", o.least_certainty,
+            ", so there is no pair to train on; say a smaller one");
     PairBatches batches(comparisons.training, o.pairs_per_batch, o.epochs, recipe.seed);
     const size_t steps = batches.steps();
 
