@@ -13,8 +13,11 @@
 #include "core/session.h"
 #include "core/tools/bench.h"
 #include "core/tools/chat.h"
+#include "core/tools/check.h"
+#include "core/tools/compare_runs.h"
 #include "core/tools/diff.h"
 #include "core/tools/dump.h"
+#include "core/tools/edit_report.h"
 #include "core/tools/export.h"
 #include "core/tools/import.h"
 #include "core/tools/logprobs.h"
@@ -37,24 +40,6 @@ constexpr const char* kVersion = "0.1.0";
 
 // ---- the method, stage by stage
 
-// Answers of the RL-CAI models of two runs to the same five prompts.
-std::string side_by_side(const Session& s, const fs::path& before, const fs::path& after) {
-    Rng rng(s.recipe.seed, stream("side by side"));
-    std::vector<Transcript> transcripts;
-    for (Kind kind : {Kind::hazard, Kind::hazard, Kind::hazard, Kind::benign, Kind::look_alike})
-        transcripts.push_back(dialogue_prompt(s.world.prompt(s.world.draw_request(
-            rng, [&](const Act& act) { return act.kind == kind && !act.held_out; },
-            [](const Entity& entity) { return entity.held_out; }, true))));
-    std::vector<std::string> answers[2];
-    for (const fs::path& run : {before, after})
-        answers[run == after] = write_texts(load_model(s.kernels, run / "rl-cai"), load_tokenizer(run / "rl-cai"),
-                                            transcripts, 0, s.recipe.seed, "side by side");
-    std::string text;
-    for (size_t i = 0; i < transcripts.size(); i++)
-        text += concat("\n> ", transcripts[i][0].text, "\n  old: ", answers[0][i], "\n  new: ", answers[1][i], "\n");
-    return text;
-}
-
 // Runs all stages in `out` under a constitution, reusing what it can from the run `from`, if given.
 Json run_all(const Session& s, const fs::path& out, const Constitution& constitution, const fs::path& from,
              const std::string& configuration) {
@@ -66,24 +51,45 @@ Json run_all(const Session& s, const fs::path& out, const Constitution& constitu
     const Pipeline pipeline = s.pipeline(run, constitution);
     expect_no_text_model(run);
     if (!from.empty()) reuse_from(pipeline, s.open_run(from));
+    if (s.recipe.size == "micro")
+        note("micro", "tries the plumbing in seconds; its models only babble. --size tiny is the least that learns");
+    note_check(check_constitution(s.world, constitution), s.recipe.critique.rounds);
     run_pipeline(pipeline);
     return read_json(run / "results.json");
+}
+
+// Errors: the folder holds a run under another constitution, which this one would replace.
+void expect_same_constitution(const fs::path& out, const Constitution& constitution, const fs::path& file, bool force) {
+    if (force || !fs::exists(out / "constitution.txt") || !fs::exists(out / "manifests")) return;
+    expects(Constitution::read(out / "constitution.txt").principles == constitution.principles, out,
+            ": holds a run under another constitution than ", file, ". To keep it, make a new one: `cai all --from ",
+            out, " --constitution ", file, " --out runs/mine`; to train this one anew, add --force");
 }
 
 int all(Arguments& arguments, const fs::path& program) {
     fs::path out = arguments.string("out", "runs/story"), from = arguments.string("from", "");
     Session s(arguments, program, {from, out});
     fs::path file = arguments.string("constitution", (s.data / "constitution.txt").string());
-    bool json = arguments.flag("json");
+    const bool json = arguments.flag("json"), force = arguments.flag("force");
     arguments.finish();
-    Json results = run_all(s, out, read_constitution(file, s.world), from, recipe_configuration(s.recipe));
-    if (json) {
-        std::cout << dump(results) << "\n";
-    } else if (from.empty() || !fs::exists(from / "results.json")) {
-        std::cout << results_table(results);
-    } else {
-        std::cout << change_table(read_results(from), results) << side_by_side(s, from, out);
+    const Constitution constitution = read_constitution(file, s.world);
+    expect_same_constitution(out, constitution, file, force);
+    Json results = run_all(s, out, constitution, from, recipe_configuration(s.recipe));
+    if (from.empty() || !fs::exists(from / "results.json") || !fs::exists(from / "constitution.txt")) {
+        std::cout << (json ? dump(results) + "\n" : results_table(results));
+        return kDone;
     }
+    const Json before = read_results(from);
+    const EditReport report = edit_report(s.world, Constitution::read(from / "constitution.txt"), constitution, before,
+                                          results);
+    if (json) {
+        std::cout << dump(results.set("edit", to_json(report))) << "\n";
+        return kDone;
+    }
+    const std::vector<std::string> prompts = five_prompts(s.world, report.acts);
+    std::cout << change_table(before, results) << side_by_side(s.kernels, s.world, prompts, from, out);
+    print_edit(report, std::cout);
+    std::cout << "\nTo see why: cai trace " << out.string() << " --prompt \"" << prompts[0] << "\"\n";
     return kDone;
 }
 
@@ -202,6 +208,26 @@ int report(Arguments& arguments, const fs::path&) {
     return kDone;
 }
 
+// What the groups of a workshop made, side by side.
+int compare_runs(Arguments& arguments, const fs::path& program) {
+    const std::vector<std::string> folders = arguments.positionals();
+    const fs::path data = data_folder(arguments, program);
+    const bool json = arguments.flag("json");
+    arguments.finish();
+    if (folders.size() < 2) fail(kUsage, "cai compare-runs needs the folders of at least two runs");
+    const World world(data / "world", 1);
+    std::vector<ComparedRun> runs;
+    for (const fs::path folder : folders)
+        runs.push_back({folder.filename().empty() ? folder.string() : folder.filename().string(),
+                        Constitution::read(folder / "constitution.txt"), read_results(folder)});
+    if (json) {
+        std::cout << dump(to_json(world, runs)) << "\n";
+    } else {
+        print_runs(world, runs, std::cout);
+    }
+    return kDone;
+}
+
 // Compares a run with the committed fingerprints, or prints its own.
 int verify_verb(Arguments& arguments, const fs::path& program) {
     const std::vector<std::string> runs = arguments.positionals();
@@ -246,6 +272,25 @@ int swap(Arguments& arguments, const fs::path& program) {
     return kDone;
 }
 
+int check_verb(Arguments& arguments, const fs::path& program) {
+    const fs::path from = arguments.string("from", "");
+    Session s(arguments, program, {from});
+    const std::vector<std::string> files = arguments.positionals();
+    const bool json = arguments.flag("json");
+    arguments.finish();
+    if (files.size() > 1) fail(kUsage, "cai check takes one constitution, not ", files.size());
+    const Constitution constitution =
+        Constitution::read(files.empty() ? s.data / "constitution.txt" : fs::path(files[0]));
+    const Check check = check_constitution(s.world, constitution);
+    if (json) {
+        std::cout << dump(to_json(check)) << "\n";
+        return kDone;
+    }
+    print_check(check, s.world, constitution, s.recipe.critique.rounds, std::cout);
+    if (!from.empty()) print_models_reading(check, s.world, s.kernels, from, s.recipe.seed, std::cout);
+    return kDone;
+}
+
 int trace_verb(Arguments& arguments, const fs::path& program) {
     fs::path directory = arguments.positional(0, "a run directory, such as runs/story");
     Session s(arguments, program, {directory});
@@ -267,7 +312,7 @@ int chat_verb(Arguments& arguments, const fs::path& program) {
     options.max_new_tokens = static_cast<int>(arguments.integer("max-new-tokens", options.max_new_tokens, 1, 1 << 20));
     options.seed = s.recipe.seed;
     options.tokenizer = arguments.string("tokenizer", "");
-    if (!isatty(STDIN_FILENO)) options.prompt_sign.clear();
+    options.echo = !isatty(STDIN_FILENO);
     arguments.finish();
     chat(s.kernels, directory, s.world, options, std::cin, std::cout);
     return kDone;
@@ -364,7 +409,8 @@ std::vector<Verb> all_verbs() {
         {"all",
          "the whole story, from an empty folder to RL-CAI and its table",
          "cai all --out runs/story\n  cai all --from runs/story --constitution mine.txt --out runs/mine",
-         {out, from, constitution, kJson, like},
+         {out, from, constitution, kJson, like,
+          {"force", "", "train another constitution in a folder that holds a run of one"}},
          all},
         {"world",
          "shows the toy world: acts, words, splits, coverage, samples; with --out, writes its documents",
@@ -378,6 +424,12 @@ std::vector<Verb> all_verbs() {
          "cai report runs/seed-1 runs/seed-2",
          {},
          report,
+         false},
+        {"compare-runs",
+         "whose lines forbid what, and what each run's RL-CAI does by act",
+         "cai compare-runs runs/blue runs/red",
+         {{"data", "DIR", "the folder of world/ (data)"}, kJson},
+         compare_runs,
          false},
         {"verify",
          "compares a run, stage by stage, with the fingerprints of its size and seed that come with cai",
@@ -397,6 +449,11 @@ std::vector<Verb> all_verbs() {
           constitution,
           kJson},
          swap},
+        {"check",
+         "what each line of a constitution forbids, allows or leaves alone, and how often it is drawn",
+         "cai check data/constitution.txt",
+         {{"from", "RUN", "also ask this run's critic and judge how they read the lines"}, kJson},
+         check_verb},
         {"trace",
          "one prompt through the whole method",
          "cai trace runs/story --prompt \"How do I cheat the baker at cards?\"",

@@ -117,12 +117,12 @@ inline const std::vector<Stage>& stages() {
          }},
         {.name = "compare-helpfulness", .command = "compare",
          .does = "the stand-in for human comparisons of helpfulness, labelled by the oracle",
-         .inputs = {"sl-cai", "world/prompts.jsonl", "data/world/entities.txt", "data/world/acts.txt",
-                    "data/world/phrases.txt"},
+         .inputs = {"sl-cai", "world/prompts.jsonl", "constitution.txt", "data/world/entities.txt",
+                    "data/world/acts.txt", "data/world/phrases.txt"},
          .outputs = {"helpfulness.jsonl"},
          .options = "compare-helpfulness",
          .body = [](const Pipeline& p, const std::string&) {
-             compare_helpfulness(p.kernels, p.run, p.world, p.recipe);
+             compare_helpfulness(p.kernels, p.run, p.world, p.constitution, p.recipe);
          }},
         {.name = "reward", .command = "reward",
          .does = "trains the preference model",

@@ -92,10 +92,15 @@ inline Constitution read_constitution(const std::filesystem::path& path, const W
     Constitution constitution = Constitution::read(path);
     for (const std::string& line : constitution.principles) {
         std::vector<std::string> unknown = unknown_words(world, line);
+        std::vector<std::string> meant;
+        for (const std::string& word : unknown)
+            if (const std::string nearest = nearest_known_word(world, word); !nearest.empty())
+                meant.push_back(concat(nearest, " for ", word));
         if (!unknown.empty())
-            warn(concat(path, ": the models know no ", join_list(unknown, "or"), " (in \"", line,
-                        "\"); `cai world` lists the words that principles can use"));
-        else if (world.topics_in(line).empty())
+            warn(concat(path, ": the models know no ", join_list(unknown, "or"), " (in \"", line, "\"); ",
+                        meant.empty() ? "" : concat("did you mean ", join_list(meant, "and"), "? "),
+                        "`cai world` lists the words that principles can use"));
+        else if (world.topics_in(as_read(world, line)).empty())
             warn(concat(path, ": \"", line,
                         "\" names nothing that a principle can speak of, so it will change nothing"));
     }

@@ -236,6 +236,23 @@ TEST_CASE("a newcomer's mistake is answered with what to do instead") {
     CHECK_FALSE(fs::exists("new"));
 }
 
+TEST_CASE("another constitution does not replace a run unless it is told to") {
+    Shell cai;
+    write_file("mine.txt", "Singing is forbidden.\n");
+    write_file("run/constitution.txt", "No theft.\n");
+    fs::create_directory("run/manifests");
+    cai.fails(1, std::string("all --out run --constitution mine.txt") + kSmallStory,
+              "run: holds a run under another constitution than mine.txt. To keep it, make a new one: `cai all --from "
+              "run --constitution mine.txt --out runs/mine`; to train this one anew, add --force");
+    CHECK(read_file("run/constitution.txt") == "No theft.\n");
+    cai.fails(2, "compare-runs run", "cai compare-runs needs the folders of at least two runs");
+    cai.fails(1, "compare-runs run other", "run");
+    cai.fails(1, "check none.txt", "none.txt");
+    cai.fails(2, "check mine.txt run", "cai check takes one constitution, not 2");
+    REQUIRE(cai("check mine.txt --json") == 0);
+    CHECK(contains(cai.out, R"("number":1,"weight":1,"says":"forbids","acts":["singing"])"));
+}
+
 TEST_CASE("the world's documents keep their recipe") {
     Shell cai;
     REQUIRE_MESSAGE(cai(std::string("world --out run --samples 0") + kSmallStory) == 0, cai.err);
@@ -277,7 +294,8 @@ TEST_CASE("--help lists the options that a verb reads, and no others") {
     const std::map<std::string, std::vector<std::string>> needs = {  // a tokenizer is trained, or encodes
         {"sft", {"helpful"}}, {"swap", {"--remove 1"}}, {"trace", {"run"}},    {"chat", {"run"}}, {"sample", {"run"}},
         {"import", {"run"}},  {"export", {"run"}},      {"logprobs", {"run"}}, {"dump", {"run"}}, {"diff", {"a b"}},
-        {"page", {"run"}},    {"tokenizer", {"", "encode run"}}};
+        {"page", {"run"}},    {"tokenizer", {"", "encode run"}},
+        {"compare-runs", {"a b"}}};
     std::set<std::string> of_recipe = {"like"};
     Recipe tiny = recipe("tiny", 1);
     for (const RecipeStage& stage : recipe_stages(tiny))

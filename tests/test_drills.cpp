@@ -12,54 +12,82 @@
 
 using namespace cai;
 
+// What a drill says before its checks and after them: "It forbids.", "It forbids, but allows wax.", and each word with
+// its verdict.
+struct WrittenCheck {
+    std::string stance;
+    std::vector<std::string> words, verdicts;
+};
+
+static WrittenCheck written_check(const Transcript& drill) {
+    WrittenCheck check;
+    for (size_t part = 0; part < drill.size(); part++) {
+        const Segment& segment = drill[part];
+        if (segment.text == "It") {
+            check.stance = segment.text + drill[part + 1].text;
+            CHECK((!segment.learn && drill[part + 1].learn));
+            part++;
+        } else if (segment.role == kContinue && segment.text != ".") {
+            const bool verdict = check.words.size() > check.verdicts.size();
+            CHECK(segment.learn == verdict);
+            (verdict ? check.verdicts : check.words).push_back(words_of(segment.text).back());
+        } else {
+            CHECK(!segment.learn);
+        }
+    }
+    REQUIRE(check.words.size() == check.verdicts.size());
+    return check;
+}
+
 TEST_CASE(
-    "drills: half of the principles are words in any order; a third of the keyword checks are of no topics, half of "
-    "these invented") {
+    "drills: four in ten principles are words in any order; a third of the keyword checks are of no topics, "
+    "half of these invented") {
     const World& world = cai::world();
     const DocumentWriter writer(world);
-    size_t worded = 0, topics = 0, asked_invented = 0, words_of_principles = 0, invented = 0;
+    size_t worded = 0, allowing = 0, topics = 0, asked_invented = 0, words_of_principles = 0, invented = 0;
     const size_t drills = 400;
     for (size_t i = 0; i < drills; i++) {
         Rng rng(1, i);
         const Transcript drill = writer.write("drill", rng);
         const std::string& principle = drill[0].text;
-        std::string keyword_check;
-        for (size_t part = 1; part < drill.size(); part++) {
-            keyword_check += drill[part].text;
-            CHECK(drill[part].learn == (drill[part].text == " yes" || drill[part].text == " no"));
-        }
-        CHECK(!drill[0].learn);
+        const WrittenCheck check = written_check(drill);
         const std::vector<std::string> in_principle = words_of(principle);
         const auto stands_in_principle = [&](const std::string& word) {
             return std::find(in_principle.begin(), in_principle.end(), word) != in_principle.end();
         };
-        std::vector<std::string> named, asked = words_of(keyword_check);
-        REQUIRE(asked.size() == 1 + 2 * 12);  // topics: then each word and its yes or no
-        for (size_t w = 1; w < asked.size(); w += 2) {
-            CHECK_MESSAGE(stands_in_principle(asked[w]) == (asked[w + 1] == "yes"), principle, " | ", keyword_check);
-            topics += world.is_topic(asked[w]);
-            asked_invented += !world.knows(asked[w]);
+        const bool allows = check.stance == "It allows.";
+        CHECK((allows || check.stance == "It forbids."));
+        allowing += allows;
+        std::vector<std::string> named;
+        REQUIRE(check.words.size() == 12);
+        for (size_t w = 0; w < check.words.size(); w++) {
+            const char* verdict = !stands_in_principle(check.words[w]) ? "no" : allows ? "allowed" : "yes";
+            CHECK_MESSAGE(check.verdicts[w] == verdict, principle);
+            topics += world.is_topic(check.words[w]);
+            asked_invented += !world.knows(check.words[w]);
         }
         for (const std::string& word : in_principle)
-            if (contains(keyword_check, concat(" ", word, " yes"))) named.push_back(word);
+            if (std::find(check.words.begin(), check.words.end(), word) != check.words.end()) add_new(named, word);
         CHECK(named.size() >= 1);
         CHECK(named.size() <= 5);
         for (const std::string& word : in_principle) {
-            if (world.is_topic(word) || contains(keyword_check, concat(" ", word, " "))) continue;
+            if (world.is_topic(word) || std::find(named.begin(), named.end(), word) != named.end()) continue;
             words_of_principles++;
             invented += !world.knows(word);
         }
         bool known = false;
-        for (size_t phrasing = 0; phrasing < world.phrases.principles.size(); phrasing++)
-            known = known || world.principle_text(named, phrasing) == principle;
+        for (const std::string& phrasing : world.phrases.texts(allows ? Form::allows : Form::forbids))
+            known = known || (!phrasing.empty() && world.principle_text(named, phrasing) == principle);
         worded += known;
     }
     CHECK(topics == drills * 8);
     CHECK(asked_invented > drills * 4 * 4 / 10);
     CHECK(asked_invented < drills * 4 * 6 / 10);
-    CHECK(worded > drills * 4 / 10);
-    CHECK(worded < drills * 6 / 10);
-    // Invented is one other word in four of the principles that are no sentence, which are half of them.
+    CHECK(worded > drills * 5 / 10);
+    CHECK(worded < drills * 7 / 10);
+    CHECK(allowing > drills / 10);
+    CHECK(allowing < drills * 3 / 10);
+    // Invented is one other word in four of the principles that are no sentence, which are four in ten.
     CAPTURE(words_of_principles);
     CHECK(invented > words_of_principles / 20);
     CHECK(invented < words_of_principles / 6);
@@ -69,35 +97,36 @@ TEST_CASE("drills after a request check its topics in the principle, although th
     const World& world = cai::world();
     const DocumentWriter writer(world);
     const size_t drills = 400;
-    size_t comparisons = 0, named_elsewhere_only = 0;
+    size_t comparisons = 0, in_two_halves = 0, named_elsewhere_only = 0;
     for (size_t i = 0; i < drills; i++) {
         Rng rng(1, i);
         const Transcript drill = writer.write("request_drill", rng);
         std::map<int, std::string> texts;
-        std::vector<std::string> checked;
-        for (const Segment& segment : drill) {
-            CHECK(segment.learn == (segment.text == " yes" || segment.text == " no"));
-            if (segment.role != kContinue)
-                texts[segment.role] = segment.text;
-            else
-                for (const std::string& word : words_of(segment.text)) checked.push_back(word);
-        }
+        for (const Segment& segment : drill)
+            if (segment.role != kContinue) texts[segment.role] = segment.text;
+        const WrittenCheck check = written_check(drill);
         const bool comparison = texts.count(kReasoning);
         comparisons += comparison;
         CHECK(comparison == (texts.count(kOptionA) && texts.count(kOptionB)));
         CHECK(!comparison == (texts.count(kAssistant) && texts.count(kCritique)));
-        REQUIRE(checked.size() == 1 + 2 * 12);
-        const std::vector<std::string> in_principle = words_of(texts[kPrinciple]), in_prompt = words_of(texts[kUser]);
+        REQUIRE(check.words.size() == 12);
+        const std::vector<std::string> in_principle = words_of(texts[kPrinciple]), in_prompt = words_of(texts[kUser]),
+                                       of_stance = words_of(check.stance);
         const auto holds = [](const std::vector<std::string>& words, const std::string& word) {
             return std::find(words.begin(), words.end(), word) != words.end();
         };
         for (const Entity& entity : world.entities)
-            if (holds(in_prompt, entity.name)) CHECK_MESSAGE(holds(checked, entity.name), texts[kUser]);
-        for (size_t w = 1; w < checked.size(); w += 2) {
-            CHECK_MESSAGE(holds(in_principle, checked[w]) == (checked[w + 1] == "yes"), texts[kPrinciple]);
-            named_elsewhere_only += checked[w + 1] == "no" && holds(in_prompt, checked[w]);
+            if (holds(in_prompt, entity.name)) CHECK_MESSAGE(holds(check.words, entity.name), texts[kUser]);
+        const bool halves = contains(check.stance, "but allows");
+        in_two_halves += halves;
+        for (size_t w = 0; w < check.words.size(); w++) {
+            const bool allowed = check.stance == "It allows." || (halves && holds(of_stance, check.words[w]));
+            const char* verdict = !holds(in_principle, check.words[w]) ? "no" : allowed ? "allowed" : "yes";
+            CHECK_MESSAGE(check.verdicts[w] == verdict, texts[kPrinciple]);
+            named_elsewhere_only += check.verdicts[w] == "no" && holds(in_prompt, check.words[w]);
         }
     }
+    CHECK(in_two_halves > drills / 20);
     CHECK(comparisons > drills * 4 / 10);
     CHECK(comparisons < drills * 6 / 10);
     CHECK(named_elsewhere_only > drills / 2);
@@ -128,8 +157,9 @@ TEST_CASE("the words that drills look up beside topics are many, and none is hel
         const World world(kData / "world", seed);
         CHECK(world.other_words().size() > 200);
         std::set<std::string> of_principles, of_held_out;
-        for (const std::string& phrasing : world.phrases.principles)
-            for (const std::string& word : words_of(literal_of(phrasing))) of_principles.insert(word);
+        for (Form form : {Form::forbids, Form::allows, Form::halves, Form::asks})
+            for (const std::string& phrasing : world.phrases.texts(form))
+                for (const std::string& word : words_of(literal_of(phrasing))) of_principles.insert(word);
         for (const Act& act : world.acts)
             if (act.held_out)
                 for (const auto* texts : {&act.asks, &act.helps, &act.insteads})

@@ -181,8 +181,9 @@ TEST_CASE("the page of a micro run holds all parts and asks for nothing; an unfi
 
     // Curves of each stage, bars, prompts from the revisions, all models with their weights.
     for (const TrainingChart& chart : kTrainingCharts)
-        CHECK_MESSAGE(contains(page, escape_html(chart.title)) == !run.curve(chart.stage, chart.metric).empty(),
-                      chart.title);
+        CHECK_MESSAGE(contains(page, "<figure><h3>" + escape_html(chart.title)) ==
+                          !run.curve(chart.stage, chart.metric).empty(),
+                      std::string(chart.title));
     CHECK(pieces_between(page, "<article class=\"way\">", "</article>").size() == 12);
     CHECK(contains(page, escape_html(run.revisions[0]["answer"].string())));
     for (const std::string& svg : pieces_between(page, "<svg", ">"))

@@ -108,6 +108,7 @@ TEST_CASE("a run takes over what another made with the same options from the sam
     CHECK(run.reuse(source, stage(1)));
     perform(run, 1, "its own");
     CHECK(read_file(run / "out.txt") == "the source's");
+    CHECK(fs::hard_link_count(run / "out.txt") == 2);  // another name of the same file
     // What it took over is listed with its seconds, and is no part of what it spent.
     CHECK(run.seconds()["total"].number() == 0);
     CHECK(run.seconds()["double"].number() == source.seconds()["double"].number());
@@ -118,6 +119,7 @@ TEST_CASE("a run takes over what another made with the same options from the sam
     CHECK(run.reuse(source, stage(2)));
     CHECK(read_file(run / "out.txt") == "its own");
     CHECK(run.seconds()["total"].number() == run.seconds()["double"].number());
+    CHECK(read_file(source / "out.txt") == "the source's");  // replaced here, not there
     CHECK(run.reuse(source, stage(1)));  // what it has fits no longer
     CHECK(read_file(run / "out.txt") == "the source's");
 }

@@ -44,12 +44,23 @@ TEST_CASE("minimal pairs differ in the principle alone, and both halves must be 
             CHECK(world().covers(pair.applicable.topics, pair.request));
             CHECK_FALSE(world().covers(pair.inapplicable.topics, pair.request));
             CHECK(world().kept_for_evaluation(pair.request));
-            CHECK(pair.applicable.topics.size() == pair.inapplicable.topics.size());
+            const bool polarity = split.starts_with("polarity"), halves = split == "two_halves";
+            CHECK(pair.applicable.topics == (polarity ? pair.inapplicable.allowed
+                                             : halves ? pair.inapplicable.allowed
+                                                      : pair.applicable.topics));
+            if (!polarity && !halves) CHECK(pair.applicable.topics.size() == pair.inapplicable.topics.size());
             CHECK(pair.applicable.phrasing == pair.inapplicable.phrasing);
-            CHECK(world().phrases.phrasing_held_out[pair.applicable.phrasing] == (split == "held_out_phrasings"));
+            for (const Principle* half : {&pair.applicable, &pair.inapplicable})
+                CHECK(world().phrases.held_out(half->form)[half->phrasing] == split.ends_with("phrasings"));
+            // The text says what the parts say, to whoever reads it as a person's line is read.
+            const Reading no = read_principle(world(), pair.applicable.text),
+                          yes = read_principle(world(), pair.inapplicable.text);
+            CHECK_MESSAGE(world().covers(no.forbidden, pair.request), pair.applicable.text);
+            CHECK_MESSAGE(!world().covers(yes.forbidden, pair.request), pair.inapplicable.text);
+            if (polarity || halves) CHECK_MESSAGE(world().covers(yes.allowed, pair.request), pair.inapplicable.text);
             CHECK(world().acts[pair.request.act].held_out == (split == "held_out_hazards"));
             for (size_t entity : pair.request.entities)
-                CHECK(world().entities[entity].held_out == (split == "held_out_entities"));
+                CHECK(world().entities[entity].held_out == (split == "held_out_entities" || polarity || halves));
             shared += pair.shares_word;
         }
         CHECK(shared > 10);

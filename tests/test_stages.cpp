@@ -216,7 +216,7 @@ TEST_CASE("helpfulness: the better answer is preferred, whichever side it stands
 
     BabblingRun run(some_requests(60, false));
     save_model(run.run / "sl-cai", speaker(tokenizer(), {kEvasion, kGarble}), tokenizer());
-    compare_helpfulness(cpu_kernels, run.run, world(), recipe("micro", 1));
+    compare_helpfulness(cpu_kernels, run.run, world(), Constitution{}, recipe("micro", 1));
     const std::vector<Json> records = read_jsonl(run.run / "helpfulness.jsonl");
     size_t evasion_first = 0;
     for (const Json& record : records) {
@@ -229,4 +229,10 @@ TEST_CASE("helpfulness: the better answer is preferred, whichever side it stands
     CHECK(records.size() >= 10);
     CHECK(evasion_first >= 3);
     CHECK(records.size() - evasion_first >= 3);
+
+    // What a principle forbids is not for this stage to say.
+    Constitution all_forbidden;
+    for (const Act& act : world().acts) all_forbidden.principles.push_back("No " + act.name + ".");
+    compare_helpfulness(cpu_kernels, run.run, world(), all_forbidden, recipe("micro", 1));
+    CHECK(read_jsonl(run.run / "helpfulness.jsonl").empty());
 }

@@ -129,7 +129,7 @@ TEST_CASE("mistakes in the world's files are named by file and line") {
 
     // What a phrase has to hold.
     CHECK(contains(error_after("phrases.txt", "Avoid {or}.", "Avoid it."),
-                   "phrases.txt: line 25: the principle \"Avoid it.\" has no list"));
+                   "phrases.txt: line 26: the principle \"Avoid it.\" has no list"));
     CHECK(contains(error_after("phrases.txt", "{And} {is} forbidden.", "It {is} forbidden."), "has no list of topics"));
     CHECK(contains(error_after("phrases.txt", "You could {instead}.", "Goodbye."), "does not have the slot {instead}"));
     CHECK(contains(error_after("phrases.txt", "No, this is {name}, and then {result}.", "No."),
@@ -271,6 +271,13 @@ TEST_CASE("held-out words stand in no review and in no prompt that a stage works
                         if (name.size() > 2 && name.back() == name[name.size() - 2])
                             forms.insert(name.substr(0, name.size() - 1));
                     }
+        std::vector<std::vector<std::string>> two_halves;  // the literal words of each, in pieces between the slots
+        for (std::string pattern : world.phrases.halves) {
+            two_halves.emplace_back();
+            for (size_t open; (open = pattern.find('{')) != std::string::npos;
+                 pattern = pattern.substr(pattern.find('}') + 1))
+                if (open > 1) two_halves.back().push_back(pattern.substr(0, open));
+        }
         size_t texts = 0;
         auto check = [&](const std::string& text, bool ask) {
             texts++;
@@ -283,8 +290,13 @@ TEST_CASE("held-out words stand in no review and in no prompt that a stage works
                 for (const std::string& stem : stems(word))
                     if (world.knows(word) || word == stem || word == stem + "s" || word == stem + "es")
                         CHECK_MESSAGE(!held_out_entities.count(stem), text);
+            // One half of a line in two may be worded so; by itself such a line stands nowhere.
+            const bool in_two_halves = std::any_of(two_halves.begin(), two_halves.end(), [&](const auto& pieces) {
+                return std::all_of(pieces.begin(), pieces.end(),
+                                   [&](const std::string& piece) { return contains(text, piece); });
+            });
             for (const std::string& phrasing : phrasings)
-                if (phrasing.size() > 6) CHECK_MESSAGE(!contains(text, phrasing), text);
+                if (phrasing.size() > 6 && !in_two_halves) CHECK_MESSAGE(!contains(text, phrasing), text);
             if (ask)
                 for (const auto& pieces : asked)
                     CHECK_MESSAGE(!std::all_of(pieces.begin(), pieces.end(),
@@ -360,9 +372,9 @@ TEST_CASE("half of the reviews' applicable principles name an entity of the requ
                    std::count(words.begin(), words.end(), entity.name);
         });
     }
-    // Half of the principles cover the request. Left to chance a tenth would name an entity of it.
-    CHECK(named > n / 5);
-    CHECK(named < n / 3);
+    // Half of the principles forbid the request, a quarter allow it. Left to chance a seventh would name its entity.
+    CHECK(named > n / 4);
+    CHECK(named < n * 9 / 20);
 }
 
 TEST_CASE("a review's principle speaks of the request or does not, as it says") {
@@ -400,22 +412,29 @@ TEST_CASE("a review's principle speaks of the request or does not, as it says") 
 }
 
 TEST_CASE(
-    "reviews: half of the principles apply to the request; what a principle allows stays; an inapplicable one's "
+    "reviews: half of the principles apply to the request, and a quarter name it to allow it; what a principle allows "
+    "stays; an inapplicable one's "
     "verdict is a coin toss") {
     World world(kData / "world", 6);
     DocumentWriter writer(world);
     const Oracle oracle(world);
+    size_t mentioned_as_allowed = 0;
     auto parts = [](const Transcript& transcript) {
         std::map<Token, std::string> parts;
         for (const Segment& segment : transcript) parts[segment.role] = segment.text;
         return parts;
     };
-    // Critique and reasoning begin with the topics of the request.
-    auto covers = [&](const std::string& principle, const std::string& keyword_check) {
-        const std::vector<std::string> own = world.topics_in(keyword_check);
-        for (const std::string& topic : world.topics_in(principle))
-            if (std::find(own.begin(), own.end(), topic) != own.end()) return true;
-        return false;
+    // After what the principle does, critique and reasoning name the topics of the request.
+    auto covers = [&](const std::string& principle, const std::string& text) {
+        const std::vector<std::string> own = world.topics_in(text.substr(text.find("Topics:")));
+        const auto names_own = [&](const std::vector<std::string>& topics) {
+            return std::any_of(topics.begin(), topics.end(), [&](const std::string& topic) {
+                return std::find(own.begin(), own.end(), topic) != own.end();
+            });
+        };
+        const Reading reading = read_principle(world, principle);
+        mentioned_as_allowed += names_own(reading.allowed);
+        return names_own(reading.forbidden);
     };
     auto rank = [&](const std::string& answer) {
         const auto& evasions = world.phrases.evasions;
@@ -454,6 +473,8 @@ TEST_CASE(
     CHECK(critiques > 1500);  // five in six
     CHECK(refusals_kept > 100);
     CHECK(about_half(covered_critiques, critiques));
+    CHECK(mentioned_as_allowed * 10 > 2 * (critiques + reasonings));
+    CHECK(mentioned_as_allowed * 10 < 3 * (critiques + reasonings));
     CHECK(reasonings > 1400);  // three in four
     CHECK(undecided > 300);
     CHECK(about_half(covered_reasonings, reasonings));
@@ -529,7 +550,7 @@ TEST_CASE("tiny's vocabulary has a token for every topic, wherever in a principl
         }
     }
     CAPTURE(topics);
-    CHECK(topics >= 80);
+    CHECK(topics >= 75);
     CHECK(whole == topics);
     CHECK(whole_at_the_start >= topics * 9 / 10);
 }

@@ -69,6 +69,15 @@ inline Estimate rate_interval(size_t hits, size_t trials) {
     return {p, hits == 0 ? 0 : low, hits == trials ? 1 : high};
 }
 
+// The difference of two independent rates, after - before, with Newcombe's interval (1998, method 10), from the Wilson
+// intervals of both: d - sqrt((p2 - low2)² + (high1 - p1)²) to d + sqrt((high2 - p2)² + (p1 - low1)²).
+inline Estimate difference_interval(Estimate before, Estimate after) {
+    const double d = after.value - before.value;
+    const auto square = [](double x) { return x * x; };
+    return {d, d - std::sqrt(square(after.value - after.low) + square(before.high - before.value)),
+            d + std::sqrt(square(after.high - after.value) + square(before.value - before.low))};
+}
+
 // Percentile bootstrap (Efron 1979) of any statistic of n items, such as an Elo over prompts. `statistic` receives the
 // indices of the items drawn with replacement. The value is the statistic of the original items.
 inline Estimate bootstrap_interval(size_t n, const std::function<double(const std::vector<size_t>&)>& statistic,

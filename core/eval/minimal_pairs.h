@@ -12,7 +12,9 @@
 
 namespace cai {
 
-inline constexpr const char* kSkillSplits[] = {"seen", "held_out_entities", "held_out_hazards", "held_out_phrasings"};
+// The last three hold out entities too: their pairs differ in whether the principle forbids or allows.
+inline constexpr const char* kSkillSplits[] = {"seen",     "held_out_entities",  "held_out_hazards",
+                                               "held_out_phrasings", "polarity", "polarity_phrasings", "two_halves"};
 
 struct MinimalPair {
     Request request;
@@ -31,7 +33,9 @@ inline bool same_stem(const std::string& a, const std::string& b) {
 // `count` pairs, about acts of every kind; none if the world has no act for the split. Only what the split is named
 // after is held out; the rest is seen. The answers are the world's own.
 inline std::vector<MinimalPair> minimal_pairs(const World& world, const std::string& split, size_t count) {
-    const bool hazards = split == "held_out_hazards", entities = split == "held_out_entities";
+    const bool hazards = split == "held_out_hazards", phrasing = split.ends_with("phrasings");
+    const bool polarity = split.starts_with("polarity"), halves = split == "two_halves";
+    const bool entities = split == "held_out_entities" || polarity || halves;
     auto act_allowed = [&](const Act& act) { return act.held_out == hazards; };
     std::vector<MinimalPair> pairs;
     if (std::none_of(world.acts.begin(), world.acts.end(), act_allowed)) return pairs;
@@ -43,8 +47,20 @@ inline std::vector<MinimalPair> minimal_pairs(const World& world, const std::str
         pair.prompt = world.prompt(pair.request);
         pair.answer = world.answer(pair.request, rng);
         pair.refusal = world.refusal(pair.request, rng);
-        pair.applicable = world.draw_principle(rng, pair.request, true, split == "held_out_phrasings");
-        pair.inapplicable = world.inapplicable_counterpart(rng, pair.applicable, pair.request);
+        if (halves) {
+            pair.applicable = world.draw_principle(rng, pair.request, Form::halves, Mention::forbidden);
+            pair.inapplicable = pair.applicable;
+            std::swap(pair.inapplicable.topics, pair.inapplicable.allowed);
+            pair.inapplicable.text = world.text_of(pair.inapplicable);
+        } else {
+            pair.applicable = world.draw_principle(rng, pair.request, true, phrasing);
+            if (polarity) {
+                pair.applicable.phrasing = world.draw_phrasing(rng, phrasing, Form::allows);
+                pair.applicable.text = world.text_of(pair.applicable);
+            }
+            pair.inapplicable = polarity ? world.allowing_twin(pair.applicable)
+                                         : world.inapplicable_counterpart(rng, pair.applicable, pair.request);
+        }
         const std::vector<std::string> own = world.topics_of(pair.request);
         for (const std::string& topic : pair.applicable.topics)
             for (const std::string& word : words_of(pair.prompt))

@@ -28,8 +28,7 @@ inline Json preference_skill(const Model& model, const Tokenizer& tokenizer, con
             const bool hazard = cell.kind == Kind::hazard;
             const bool covered =
                 hazard ? coverage(world, constitution, world.acts[request.act]) > 0
-                       : std::any_of(constitution.principles.begin(), constitution.principles.end(),
-                                     [&](auto& line) { return world.covers(world.topics_in(line), request); });
+                       : forbids(world, constitution, request);
             if (hazard != covered) continue;
             Rng rng(world.seed, mix(stream("preferences " + split + cell_name(cell.kind)), i));
             const std::string refusal = world.refusal(request, rng), answer = world.answer(request, rng);

@@ -157,11 +157,9 @@ class Run {
         if (is_finished(task, inputs)) return true;
         if (!from.is_finished(task, inputs) || !from.changed_outputs(task).empty()) return false;
         start(task, inputs);
-        const auto options =
-            std::filesystem::copy_options::recursive | std::filesystem::copy_options::overwrite_existing;
         for (const std::string& output : task.outputs) {
             std::filesystem::create_directories((directory / output).parent_path());
-            std::filesystem::copy(from / output, directory / output, options);
+            link_or_copy(from / output, directory / output);
         }
         Json manifest = read_manifest(from.manifest_path(task.stage));
         manifest.set("taken_over", std::filesystem::relative(from.directory, directory).string());
@@ -195,6 +193,23 @@ class Run {
                                                               : hexadecimal(stream(text->second)));
             }
         return inputs;
+    }
+
+    // Makes `to` hold what `from` holds, a file or a folder: as further names of the same files where the file system
+    // allows it, which takes no space, else as copies. A stage replaces its outputs and never writes into them, so that
+    // neither run changes the other's.
+    static void link_or_copy(const std::filesystem::path& from, const std::filesystem::path& to) {
+        namespace fs = std::filesystem;
+        if (fs::is_directory(from)) {
+            fs::create_directories(to);
+            for (const auto& entry : fs::directory_iterator(from))
+                link_or_copy(entry.path(), to / entry.path().filename());
+            return;
+        }
+        std::error_code cannot_link;
+        fs::remove(to);
+        fs::create_hard_link(from, to, cannot_link);
+        if (cannot_link) fs::copy_file(from, to, fs::copy_options::overwrite_existing);
     }
 
     // Marks the stage as unfinished: its outputs are about to change.

@@ -31,27 +31,27 @@ inline std::string with_topics(const World& world, const std::string& line, cons
     return line.substr(0, begin) + (capital ? capitalized(list) : list) + line.substr(end);
 }
 
-// The constitution without one hazard. Its names are removed from every principle; a word that it shares with other
-// hazards (a consequence, a target) is replaced by their names, so that the principle stays applicable to them.
+// The constitution without one hazard. Its names are removed from every principle; a consequence that it shares with
+// other hazards is replaced by their names, so that the principle stays applicable to them.
 inline Constitution without_hazard(const World& world, const Constitution& constitution, const Act& hazard) {
     Constitution changed;
     for (const std::string& line : constitution.principles) {
-        if (!covers(world, line, hazard)) {
+        if (!covers(read_principle(world, line).forbidden, hazard)) {
             changed.principles.push_back(line);
             continue;
         }
         std::vector<std::string> topics;
-        for (const std::string& topic : world.topics_in(line)) {
+        for (const std::string& topic : world.topics_in(as_read(world, line))) {
             if (topic == hazard.name || topic == hazard.also) continue;
-            if (topic != hazard.target && topic != hazard.brings) {
+            if (topic != hazard.brings) {
                 add_new(topics, topic);
                 continue;
             }
             for (const Act& other : world.acts)
-                if (other.name != hazard.name && (topic == other.target || topic == other.brings))
+                if (other.name != hazard.name && topic == other.brings)
                     add_new(topics, other.name);
         }
-        std::string text = with_topics(world, line, topics);
+        std::string text = with_topics(world, as_read(world, line), topics);
         if (!text.empty()) changed.principles.push_back(text);
     }
     return changed;

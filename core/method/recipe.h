@@ -31,6 +31,11 @@ struct SupervisedRecipe {
     bool operator==(const SupervisedRecipe&) const = default;
 };
 
+// How principles are drawn for critiques and comparisons: uniformly, as in the paper, or among those that speak of the
+// request.
+enum class Draw { uniform, relevant };
+inline constexpr const char* kDraws[] = {"uniform", "relevant"};
+
 struct CritiqueRecipe {
     int rounds = 4;
     float temperature = 0.5f;  // at the paper's 1 a critic this small garbles names: see the lab notebook
@@ -95,6 +100,7 @@ struct Recipe {
     SupervisedRecipe pretrain = {
         .learning_rate = 3e-3f, .final_fraction = 1, .weight_decay = 0.25f, .embedding_rate = 0.5f};
     SupervisedRecipe helpful = {.warmup_steps = 20, .final_fraction = 0.02f, .embedding_rate = 0.5f};
+    Draw draw = Draw::uniform;
     CritiqueRecipe critique;
     SupervisedRecipe sl_cai = {.epochs = 1.1, .learning_rate = 4e-3f, .warmup_steps = 20, .final_fraction = 0.02f};
     CompareRecipe compare;

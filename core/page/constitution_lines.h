@@ -11,11 +11,12 @@
 
 namespace cai {
 
-// The acts that a line speaks of, whoever they concern.
+// The acts that a line forbids, whoever they concern, or, if it forbids nothing, allows.
 inline std::vector<const Act*> acts_of_line(const World& world, const std::string& line) {
+    const Reading reading = read_principle(world, line);
     std::vector<const Act*> acts;
     for (const Act& act : world.acts)
-        if (covers(world, line, act)) acts.push_back(&act);
+        if (covers(reading.forbidden.empty() ? reading.allowed : reading.forbidden, act)) acts.push_back(&act);
     return acts;
 }
 
@@ -34,20 +35,23 @@ inline std::map<std::string, std::vector<std::string>> topics_of_prompts(const R
         for (const Act& act : world.acts) {
             if (act.name != record["act"].string()) continue;
             std::vector<std::string>& words = topics[record["prompt"].string()];
-            words = {act.name, act.also, act.target, act.brings};
+            words = {act.name, act.also, act.brings};
             for (const Json& entity : record["entities"].array()) words.push_back(entity.string());
         }
     return topics;
 }
 
-// Of each line that was drawn. Index 1: the line speaks of the request, 0: it does not.
+// Of each line that was drawn. Index 1: the line forbids the request, 0: it does not.
 inline std::map<std::string, LineUse> line_uses(const Records& run, const World& world) {
     std::map<std::string, LineUse> uses;
     const std::map<std::string, std::vector<std::string>> topics = topics_of_prompts(run, world);
+    std::map<std::string, Reading> readings;
+    for (const std::string& line : run.constitution.principles) readings[line] = read_principle(world, line);
     const auto speaks = [&](const std::string& line, const std::string& prompt) -> size_t {
         const auto found = topics.find(prompt);
         if (found == topics.end()) return 0;
-        for (const std::string& word : world.topics_in(line))
+        if (!readings.count(line)) readings[line] = read_principle(world, line);
+        for (const std::string& word : readings[line].forbidden)
             if (std::find(found->second.begin(), found->second.end(), word) != found->second.end()) return 1;
         return 0;
     };

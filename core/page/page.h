@@ -166,7 +166,7 @@ inline std::string run_page(const Session& s, const Records& run, const Records*
         subtitle += concat(", trained and measured in ", format_duration(seconds->number()));
     const std::vector<PageSection> sections = {
         {"method", "The method, with this run's numbers", method_section(run, s.world, s.recipe)},
-        {"prompts", "One prompt, step by step", walks_section(s.kernels, run, s.recipe)},
+        {"prompts", "One prompt, step by step", walks_section(s.kernels, run, s.world, s.recipe)},
         {"ask", "Ask the models", ask_form(embedded, sample_questions(s.world))},
         {"outcomes", "What the models do", outcome_section(run)},
         {"constitution", "The constitution, line by line", constitution_section(run, before, s.world)},

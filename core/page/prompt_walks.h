@@ -68,7 +68,8 @@ inline std::vector<Walk> pick_walks(const Records& run, size_t most) {
 }
 
 // Asks the models what the run did not record. Its random draws are its own, as those of `cai trace` are.
-inline void ask_models(const Kernels& kernels, const Records& run, const Recipe& recipe, std::vector<Walk>& walks) {
+inline void ask_models(const Kernels& kernels, const Records& run, const World& world, const Recipe& recipe,
+                       std::vector<Walk>& walks) {
     if (walks.empty() || !run.has_model("helpful")) return;
     const auto load = [&](const std::string& model) {
         return load_model(kernels, open_model(run.directory / model), Use::inference);
@@ -93,13 +94,15 @@ inline void ask_models(const Kernels& kernels, const Records& run, const Recipe&
 
     const bool reasoning = recipe.compare.reasoning;
     if (run.has_model("sl-cai") && (reasoning || run.has_model("pretrained")) && !run.constitution.principles.empty()) {
+        std::vector<std::string> shown;
         for (size_t i = 0; i < walks.size(); i++) {
             Rng rng(recipe.seed, mix(stream("page principle"), i));
             walks[i].principle = run.constitution.draw(rng);
+            shown.push_back(as_read(world, walks[i].principle));
         }
         const auto lay_out = [&](size_t i, auto form) {
             const Walk& walk = walks[i / 2];
-            return form(walk.prompt, walk.pair[i % 2], walk.pair[1 - i % 2], walk.principle);
+            return form(walk.prompt, walk.pair[i % 2], walk.pair[1 - i % 2], shown[i / 2]);
         };
         TooLong too_long(2 * walks.size());
         const ReasonedVerdicts verdicts =
@@ -193,11 +196,12 @@ inline std::string walk_article(const Walk& walk, const Recipe& recipe) {
     return html + "</article>\n";
 }
 
-inline std::string walks_section(const Kernels& kernels, const Records& run, const Recipe& recipe) {
+inline std::string walks_section(const Kernels& kernels, const Records& run, const World& world,
+                                 const Recipe& recipe) {
     if (run.revisions.empty())
         return missing_note("There is no revisions.jsonl yet: <code>cai critique</code> makes it.");
     std::vector<Walk> walks = pick_walks(run, 12);
-    ask_models(kernels, run, recipe, walks);
+    ask_models(kernels, run, world, recipe, walks);
     std::string html =
         "<p>Pick a prompt and follow it. Critiques and revisions are those of the run; the rest was asked when this "
         "page was written.</p>\n<p class=\"picker\" hidden><label for=\"way-picker\">Prompt</label> <select "

@@ -41,14 +41,15 @@ inline void compare(const Kernels& kernels, Run& run, const World& world, const 
                                     concat("compared answers ", side));
     progress.update(1, {});
 
-    std::vector<std::string> principles(n);
+    std::vector<std::string> principles(n), shown(n);  // as drawn, and as the judge reads them
     for (size_t i = 0; i < n; i++) {
         Rng rng(recipe.seed, mix(stream("comparison principle"), i));
-        principles[i] = constitution.draw(rng);
+        principles[i] = draw_for(constitution, rng, world, prompts[i].request, recipe.draw);
+        shown[i] = as_read(world, principles[i]);
     }
     // For prompt i, comparison 2i shows answer 0 as A, and comparison 2i + 1 shows answer 1 as A.
     const auto lay_out = [&](size_t i, auto form) {
-        return form(prompts[i / 2].text, answers[i % 2][i / 2], answers[1 - i % 2][i / 2], principles[i / 2]);
+        return form(prompts[i / 2].text, answers[i % 2][i / 2], answers[1 - i % 2][i / 2], shown[i / 2]);
     };
     TooLong too_long(2 * n);
     auto [reasons, p] =

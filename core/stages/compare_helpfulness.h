@@ -7,6 +7,7 @@
 #include "../eval/oracle.h"
 #include "../io/checkpoint.h"
 #include "../io/run_directory.h"
+#include "../method/constitution.h"
 #include "../method/recipe.h"
 #include "../method/writing.h"
 #include "../world/prompts.h"
@@ -23,9 +24,10 @@ inline int helpfulness(const Oracle& oracle, const Request& request, const std::
 // Writes helpfulness.jsonl: {"prompt", "a", "b", "p_a": 0 or 1, "labelled_by": "oracle"}; ties are dropped.
 // SL-CAI writes all answers. One answers the prompt. The other is sampled at a higher temperature, or
 // answers another benign request, or refuses a hazard about the same entities, so that refusing a look-alike
-// is compared too. Prompts that SL-CAI refuses are skipped: whether to refuse is for the constitution to
-// decide, through the comparisons of compare.h.
-inline void compare_helpfulness(const Kernels& kernels, Run& run, const World& world, const Recipe& recipe) {
+// is compared too. Requests that a principle forbids are skipped, and those that SL-CAI refuses: whether to refuse is
+// for the constitution to decide, through the comparisons of compare.h.
+inline void compare_helpfulness(const Kernels& kernels, Run& run, const World& world, const Constitution& constitution,
+                                const Recipe& recipe) {
     Model assistant = load_model(kernels, run / "sl-cai");
     Tokenizer tokenizer = load_tokenizer(run / "sl-cai");
     Oracle oracle(world);
@@ -56,6 +58,7 @@ inline void compare_helpfulness(const Kernels& kernels, Run& run, const World& w
     for (size_t i = 0; i < prompts.size(); i++) {
         const std::string& second = kind[i] == 0 ? hotter[next_hot++] : others[next_other++];
         if (oracle.is_refusal(first[i]) || (kind[i] == 2 && !oracle.is_refusal(second))) continue;
+        if (forbids(world, constitution, prompts[i].request)) continue;
         int a = helpfulness(oracle, prompts[i].request, first[i]), b = helpfulness(oracle, prompts[i].request, second);
         if (a == b) continue;
         bool swapped = Rng(recipe.seed, mix(stream("helpfulness order"), i)).chance(0.5);

@@ -1,5 +1,6 @@
 // Critique and revision (paper, section 3.1): the helpful-only model answers, critiques its answer under a principle of
-// the constitution, and revises it. Each round draws a new principle, uniformly and independently of the prompt.
+// the constitution, and revises it. Each round draws a new principle, uniformly and independently of the prompt (unless
+// --draw relevant says otherwise).
 #pragma once
 #include <string>
 #include <vector>
@@ -53,11 +54,11 @@ inline void critique_and_revise(const Kernels& kernels, Run& run, const World& w
         TooLong too_long(n);
         for (size_t i = 0; i < n; i++) {
             Rng rng(recipe.seed, mix(stream("principle"), i * 64 + static_cast<size_t>(round)));
-            principles[i] = constitution.draw(rng);
-            transcripts[i] = critique_prompt(prompts[i].text, answers[i], principles[i]);
+            principles[i] = draw_for(constitution, rng, world, prompts[i].request, recipe.draw);
+            transcripts[i] = critique_prompt(prompts[i].text, answers[i], as_read(world, principles[i]));
         }
         const auto revise = [&](size_t i, const std::string& critique) {
-            return revision_prompt(prompts[i].text, answers[i], principles[i], critique);
+            return revision_prompt(prompts[i].text, answers[i], as_read(world, principles[i]), critique);
         };
         auto [critiques, revisions] = write_two_texts(model, tokenizer, transcripts, revise, temperature, recipe.seed,
                                                       concat("round ", round), too_long);

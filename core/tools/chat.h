@@ -10,9 +10,11 @@
 #include <vector>
 
 #include "../base/interrupt.h"
+#include "../eval/oracle.h"
 #include "../io/checkpoint.h"
 #include "../lm/prompting.h"
 #include "../method/constitution.h"
+#include "../world/find_request.h"
 
 namespace cai {
 
@@ -22,7 +24,8 @@ struct ChatOptions {
     int max_new_tokens = 80;  // of an answer
     uint64_t seed = 1;
     std::filesystem::path tokenizer;  // of a model file that has none in it; empty: beside it
-    std::string prompt_sign = "> ";  // empty if the input is not a terminal
+    std::string prompt_sign = "> ";
+    bool echo = false;  // print each line that is read, as a terminal does: for input from a file or a pipe
 };
 
 // The assistants of a run, in the order they were trained; for a model's directory or file, that model alone. Errors:
@@ -112,7 +115,37 @@ inline bool answer(Assistant& assistant, const std::string& prompt, const ChatOp
     return true;
 }
 
-// Reads lines until the end of input or :quit, and streams each answer as it is sampled.
+// What the oracle says of an answer, in words: "[helped]".
+inline const char* label_of(Outcome outcome) {
+    switch (outcome) {
+        case Outcome::complied:
+            return "[helped]";
+        case Outcome::refused:
+            return "[refused, with the true reason]";
+        case Outcome::evaded:
+            return "[evaded]";
+        case Outcome::wrong_fact:
+            return "[untrue, or about something else]";
+        default:
+            return "[garbled]";
+    }
+}
+
+// Questions to begin with: about a harmful, a harmless and a look-alike act, drawn by the turn.
+inline std::string village_questions(const World& world, uint64_t turn) {
+    Rng rng(world.seed, mix(stream("sample questions"), turn));
+    std::string text;
+    for (Kind kind : {Kind::hazard, Kind::benign, Kind::look_alike}) {
+        Request request = world.draw_request(rng, [&](const Act& act) { return act.kind == kind; },
+                                             [](const Entity&) { return true; }, true);
+        request.greeting = 0;
+        text += "  " + world.prompt(request) + "\n";
+    }
+    return text;
+}
+
+// Reads lines until the end of input or :quit, and streams each answer as it is sampled. Below an answer to a question
+// of the world stands what it was; a text with unknown words gets the nearest question that the models know.
 inline void chat(const Kernels& kernels, const std::filesystem::path& directory, const World& world,
                  const ChatOptions& options, std::istream& in, std::ostream& out) {
     std::vector<std::filesystem::path> places = find_assistants(directory);
@@ -133,25 +166,39 @@ inline void chat(const Kernels& kernels, const std::filesystem::path& directory,
     }
     const bool ours = assistants[0].tokenizer.has_roles();
     out << "Talking to " << (options.compare ? directory.string() : places[0].string())
-        << (ours ? ". Each line is a new conversation; :quit ends it.\n"
+        << (ours ? ". Each line is a new conversation; :help shows questions, :quit ends it.\n"
                  : ". It sees the whole conversation; :new begins another, :quit ends it.\n");
+    const Oracle oracle(world);
+    if (ours) out << "They know a small village. For example:\n" << village_questions(world, 0);
     std::string line;
     for (uint64_t turn = 0; read_prompt(in, out, options.prompt_sign, line); turn++) {
         const std::string prompt(trim(line));
+        if (options.echo) out << line << "\n";
         if (prompt.empty()) continue;
         if (prompt == ":quit") return;
+        if (prompt == ":help") {
+            if (ours) out << "Ask in the village's words, such as:\n" << village_questions(world, turn + 1);
+            out << (ours ? ":help shows others, :quit ends.\n" : ":new begins another conversation, :quit ends.\n");
+            continue;
+        }
         if (prompt == ":new" && !ours) {
             for (Assistant& assistant : assistants) assistant.messages.clear();
             continue;
         }
         if (prompt[0] == ':') {
-            out << "There is no command " << prompt << "; :quit ends the conversation.\n";
+            out << "There is no command " << prompt << "; :help says what there is, :quit ends the conversation.\n";
             continue;
         }
+        const std::optional<Request> request = ours ? find_request(world, prompt) : std::nullopt;
         if (ours) out << name_unknown_words(world, prompt);
+        if (const std::optional<Request> nearest = nearest_request(world, prompt); ours && !request && nearest)
+            out << "(not a question of the village; the nearest is: " << world.prompt(*nearest) << ")\n";
         for (Assistant& assistant : assistants) {
             const std::string name = assistant.name + std::string(width - assistant.name.size() + 2, ' ');
             if (!answer(assistant, prompt, options, mix(options.seed, turn), options.compare ? name : "", out)) break;
+            if (request)
+                out << std::string(options.compare ? width + 2 : 0, ' ')
+                    << label_of(oracle.classify(*request, assistant.messages.back().text)) << "\n";
         }
     }
     if (!options.prompt_sign.empty()) out << "\n";

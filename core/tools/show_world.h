@@ -25,7 +25,8 @@ inline std::string overview(const World& world, const Constitution& constitution
                             ? format_value(coverage(world, constitution, act))
                             : ""});
     out << format_table(rows) << "\ncoverage: the share of the " << constitution.principles.size() << " principles of "
-        << file << " that mention the act.\nPrinciples can use these words, and the names of entities.\n";
+        << file << " that forbid the act.\nPrinciples can use these words, but not what acts are done to, "
+           "and the names of entities.\n";
     for (const EntityClass& entity_class : world.classes) {
         std::vector<std::string> seen, held_out;
         for (size_t member : entity_class.members)

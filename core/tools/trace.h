@@ -63,10 +63,10 @@ inline void trace(const Kernels& kernels, const std::filesystem::path& directory
     if (constitution.principles.empty()) say("", "The constitution is empty: nothing to criticise by.");
     for (int round = 0; round < recipe.critique.rounds && !constitution.principles.empty(); round++) {
         Rng rng(recipe.seed, mix(stream("trace principle"), static_cast<uint64_t>(round)));
-        const std::string& principle = constitution.draw(rng);
-        const std::string critique = write(helpful, critique_prompt(prompt, answer, principle),
+        const std::string &principle = constitution.draw(rng), shown = as_read(world, principle);
+        const std::string critique = write(helpful, critique_prompt(prompt, answer, shown),
                                            recipe.critique.temperature, concat("critique ", round));
-        const std::string revision = write(helpful, revision_prompt(prompt, answer, principle, critique),
+        const std::string revision = write(helpful, revision_prompt(prompt, answer, shown, critique),
                                            recipe.critique.temperature, concat("revision ", round));
         out << "  round " << round + 1 << (revision == answer ? ", kept\n" : ", revised\n");
         say("  principle", principle);
@@ -92,7 +92,7 @@ inline void trace(const Kernels& kernels, const std::filesystem::path& directory
                 << (reasoning ? "the helpful-only model, with reasoning" : "the pretrained model, without reasoning")
                 << ") compares the two, in both orders\n";
             Rng rng(recipe.seed, stream("trace comparison principle"));
-            const std::string& principle = constitution.draw(rng);
+            const std::string &principle = constitution.draw(rng), shown = as_read(world, principle);
             say("principle", principle);
             const Model judge = load_model(kernels, directory / (reasoning ? "helpful" : "pretrained"));
             double p_a[2];
@@ -100,9 +100,9 @@ inline void trace(const Kernels& kernels, const std::filesystem::path& directory
                 const std::string &a = pair[order], &b = pair[1 - order];
                 std::string reason;
                 if (reasoning)
-                    reason = write(judge, reasoning_prompt(prompt, a, b, principle), 0, concat("reasoning ", order));
+                    reason = write(judge, reasoning_prompt(prompt, a, b, shown), 0, concat("reasoning ", order));
                 const std::vector<Token> tokens =
-                    tokens_of(judge, verdict_prompt(prompt, a, b, principle, reason), concat("verdict ", order));
+                    tokens_of(judge, verdict_prompt(prompt, a, b, shown, reason), concat("verdict ", order));
                 const auto logprobs = next_token_logprobs(judge, {tokens}, verdict_tokens(tokenizer))[0];
                 p_a[order] = preference(logprobs[0], logprobs[1]);
                 out << "  the " << (order ? "second" : "first") << " shown as A\n";

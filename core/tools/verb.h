@@ -29,7 +29,7 @@ inline const Option kThreads = {"threads", "N",
                     kPrompt = {"prompt", "TEXT", "what the user asks"},
                     kTokenizer = {"tokenizer", "FILE", "of a llama2.c file that it does not lie beside"};
 inline const std::vector<Option> kShared = {
-    {"size", "SIZE", "micro, tiny (the default), small or base: sets every number of the recipe"},
+    {"size", "SIZE", "micro (tries the plumbing: its models babble), tiny (the default), small or base"},
     {"seed", "N", "draws the world, the weights and every sample (1)"},
     {"config", "FILE", "lines of key = value (the run's config.cfg)"},
     {"data", "DIR", "the folder of world/ and constitution.txt (data)"},

@@ -130,7 +130,7 @@ class DocumentWriter {
         Request request = seen_request(rng);
         Outcome outcome = draw_outcome(rng);
         bool covered = rng.chance(0.5);
-        Principle principle = world_.draw_principle(rng, request, covered, false, kNameShare);
+        Principle principle = review_principle(rng, request, covered);
         std::string prompt = world_.prompt(request), answer = any_answer(rng, request, outcome);
         std::string revision = covered && outcome != Outcome::refused ? world_.refusal(request, rng) : answer;
         std::string critique_text = rng.chance(1.0 / 6) ? "" : teacher_critique(world_, request, principle, outcome);
@@ -145,7 +145,7 @@ class DocumentWriter {
         if (a == b && rng.chance(0.7))
             (rng.chance(0.5) ? a : b) = a == Outcome::complied ? Outcome::refused : Outcome::complied;
         bool covered = rng.chance(0.5);
-        Principle principle = world_.draw_principle(rng, request, covered, false, kNameShare);
+        Principle principle = review_principle(rng, request, covered);
         std::string reason = rng.chance(0.25) ? "" : teacher_reasoning(world_, request, principle, a, b);
         const char* verdict = draw_verdict(rng, covered, a, b);
         std::string answer_b = any_answer(rng, request, b), answer_a = any_answer(rng, request, a);
@@ -190,6 +190,18 @@ class DocumentWriter {
     }
 
   private:
+    // The principle of a review. One that applies forbids, alone or in one of two halves; of those that do not, some
+    // name nothing of the request, and the others name it to allow it or to ask for something.
+    Principle review_principle(Rng& rng, const Request& request, bool applies) const {
+        const float u = rng.uniform();
+        if (applies) return world_.draw_principle(rng, request, u < 0.8f ? Form::forbids : Form::halves,
+                                                  Mention::forbidden, false, kNameShare);
+        if (u < 0.3f) return world_.draw_principle(rng, request, Form::forbids, Mention::none);
+        const Form form = u < 0.65f ? Form::allows : u < 0.92f ? Form::halves : Form::asks;
+        return world_.draw_principle(rng, request, form, rng.chance(0.7) ? Mention::allowed : Mention::none, false,
+                                     kNameShare);
+    }
+
     std::string any_fact(Rng& rng) const {
         size_t entity = rng.below(world_.entities.size());
         return world_.fact(entity, rng.below(world_.class_of(entity).facts.size()));
@@ -204,14 +216,35 @@ class DocumentWriter {
             add_new(words, rng.chance(0.5) ? invented_word(rng) : rng.pick(world_.other_words()));
         rng.shuffle(words);
         static const std::vector<size_t> kLengths = {1, 2, 3, 4, 5};
-        const std::vector<std::string> named(words.begin(), words.begin() + rng.pick(kLengths));
-        const std::string principle = rng.chance(0.5) ? world_.principle_text(named, world_.draw_phrasing(rng, false))
-                                                      : jumbled_principle(rng, named);
+        Principle principle;
+        principle.topics.assign(words.begin(), words.begin() + rng.pick(kLengths));
+        // After a request, more of them allow: first lessons are to look for words, later ones for what is said of
+        // them.
+        const bool jumbled = rng.chance(0.4), first = transcript.empty();
+        const float u = rng.uniform();
+        principle.form = jumbled || u < (first ? 0.7f : 0.2f) ? Form::forbids
+                         : first || u < 0.65f                 ? Form::allows
+                                                              : Form::halves;
+        if (principle.form == Form::allows) std::swap(principle.topics, principle.allowed);
+        if (principle.form == Form::halves) {
+            const auto from = words.begin() + static_cast<std::ptrdiff_t>(principle.topics.size());
+            principle.allowed.assign(from, std::min(words.end(), from + rng.pick(kLengths)));
+        }
+        if (jumbled) {
+            principle.text = jumbled_principle(rng, principle.topics);
+        } else {
+            principle.phrasing = world_.draw_phrasing(rng, false, principle.form);
+            principle.text = world_.text_of(principle);
+        }
         rng.shuffle(words);
-        transcript.push_back({kPrinciple, principle, false});
-        transcript.push_back({role, "", false});
-        for (const std::string& piece : keyword_check_pieces(words, named))
-            transcript.push_back({kContinue, piece, piece == " yes" || piece == " no"});
+        transcript.push_back({kPrinciple, principle.text, false});
+        transcript.push_back({role, "It", false});
+        transcript.push_back({kContinue, stance(principle).substr(2), true});
+        bool verdict = false;  // topics and verdicts take turns
+        for (const std::string& piece : keyword_check_pieces(words, principle)) {
+            transcript.push_back({kContinue, piece, verdict});
+            verdict = !verdict;
+        }
         transcript.push_back({kContinue, ".", false});
         return transcript;
     }

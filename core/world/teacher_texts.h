@@ -23,30 +23,49 @@ inline const char* verb_of(Outcome outcome) {
     }
 }
 
-// The keyword check, written out: for each topic of the request, whether the principle names it. Returned in pieces:
-// topic, verdict, topic, verdict, ...
+// What a principle does, as a critique or a reasoning begins: "It forbids.", "It allows.", "It asks." or, of two
+// halves, "It forbids, but allows borrowing and waiting."
+inline std::string stance(const Principle& principle) {
+    switch (principle.form) {
+        case Form::allows:
+            return "It allows.";
+        case Form::asks:
+            return "It asks.";
+        case Form::halves:
+            return "It forbids, but allows " + join_list(principle.allowed, "and") + ".";
+        default:
+            return "It forbids.";
+    }
+}
+
+// The keyword check, written out: for each topic of the request, whether the principle names it, and whether as
+// something that it forbids (yes) or as something that it does not (allowed). Returned in pieces: topic, verdict,
+// topic, verdict, ...
 inline std::vector<std::string> keyword_check_pieces(const std::vector<std::string>& topics,
-                                                     const std::vector<std::string>& principle_topics) {
+                                                     const Principle& principle) {
+    const auto holds = [](const std::vector<std::string>& words, const std::string& word) {
+        return std::find(words.begin(), words.end(), word) != words.end();
+    };
     std::vector<std::string> pieces;
     for (const std::string& topic : topics) {
-        const bool named = std::find(principle_topics.begin(), principle_topics.end(), topic) != principle_topics.end();
-        pieces.push_back((pieces.empty() ? "Topics: " : ", ") + topic);
-        pieces.push_back(named ? " yes" : " no");
+        pieces.push_back((pieces.empty() ? " Topics: " : ", ") + topic);
+        pieces.push_back(holds(principle.topics, topic)    ? " yes"
+                         : holds(principle.allowed, topic) ? " allowed"
+                                                           : " no");
     }
     return pieces;
 }
 
-inline std::string keyword_check(const std::vector<std::string>& topics,
-                                 const std::vector<std::string>& principle_topics) {
-    std::string text;
-    for (const std::string& piece : keyword_check_pieces(topics, principle_topics)) text += piece;
+inline std::string keyword_check(const std::vector<std::string>& topics, const Principle& principle) {
+    std::string text = stance(principle);
+    for (const std::string& piece : keyword_check_pieces(topics, principle)) text += piece;
     return text + ".";
 }
 
 // What to do about an answer under a principle. If the principle is inapplicable, the answer is kept, whatever it is.
 inline std::string teacher_critique(const World& world, const Request& request, const Principle& principle,
                                     Outcome outcome) {
-    std::string text = keyword_check(world.topics_of(request), principle.topics);
+    std::string text = keyword_check(world.topics_of(request), principle);
     if (!world.covers(principle.topics, request)) return text + " The rule allows this. Keep it.";
     return text + " The rule forbids this. The answer " + verb_of(outcome) +
            (outcome == Outcome::refused ? ". Keep it." : ". Refuse it.");
@@ -59,7 +78,7 @@ inline std::string teacher_application(Outcome a, Outcome b) {
 
 inline std::string teacher_reasoning(const World& world, const Request& request, const Principle& principle, Outcome a,
                                      Outcome b) {
-    std::string text = keyword_check(world.topics_of(request), principle.topics);
+    std::string text = keyword_check(world.topics_of(request), principle);
     if (!world.covers(principle.topics, request)) return text + " The rule allows this.";
     return text + " " + teacher_application(a, b);
 }

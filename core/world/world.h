@@ -23,10 +23,15 @@ struct Request {
 };
 
 struct Principle {
-    std::vector<std::string> topics;  // words
+    std::vector<std::string> topics;  // words that it forbids
     std::string text;
-    size_t phrasing = 0;
+    size_t phrasing = 0;  // an index in the phrases of its form
+    Form form = Form::forbids;
+    std::vector<std::string> allowed = {};  // words that it names without forbidding them
 };
+
+// Whether a principle names a topic of a request, and as what.
+enum class Mention { none, forbidden, allowed };
 
 class World : public WorldFiles {
   public:
@@ -77,11 +82,11 @@ class World : public WorldFiles {
                               {"instead", fill(instead, all)}});
     }
 
-    // The words by which a principle can apply to a request: the act's two names, its target,
-    // its consequence and the request's entities.
+    // The words by which a principle can apply to a request: the act's two names, its consequence and the request's
+    // entities. What an act is done to (people, belongings, animals) is none: hurting animals is not washing one.
     std::vector<std::string> topics_of(const Request& request) const {
         const Act& act = acts[request.act];
-        std::vector<std::string> words = {act.name, act.also, act.target, act.brings};
+        std::vector<std::string> words = {act.name, act.also, act.brings};
         for (size_t entity : request.entities) words.push_back(entities[entity].name);
         return words;
     }
@@ -93,12 +98,13 @@ class World : public WorldFiles {
         return false;
     }
 
-    // All topics that principles may name, in five groups: act names, their synonyms, targets, consequences, entities.
+    // All topics that principles may name, in four groups: act names, their synonyms, consequences, entities.
     const std::vector<std::vector<std::string>>& topic_groups(bool with_held_out) const {
         return with_held_out ? all_topics_ : seen_topics_;
     }
     // Whether any text of the world uses this word.
     bool knows(const std::string& word) const { return known_words_.count(word) > 0; }
+    const std::set<std::string>& known_words() const { return known_words_; }
     bool is_topic(const std::string& word) const { return topic_words_.count(word) > 0; }
     // The words of facts, requests and answers that have at least four letters, are not topics, and are not used by a
     // held-out act or by any phrasing of a principle.
@@ -112,29 +118,48 @@ class World : public WorldFiles {
         return found;
     }
 
-    std::string principle_text(const std::vector<std::string>& topics, const std::string& phrasing) const {
-        std::vector<std::string> items;
-        for (const std::string& word : topics) items.push_back(is_entity(word) ? "the " + word : word);
-        return fill(phrasing, {{"or", join_list(items, "or")},
-                               {"and", join_list(items, "and")},
-                               {"And", capitalized(join_list(items, "and"))},
-                               {"is", items.size() == 1 ? "is" : "are"}});
+    // A phrasing with its lists filled in: what it forbids and, in a principle of two halves, what it allows.
+    std::string principle_text(const std::vector<std::string>& topics, const std::string& phrasing,
+                               const std::vector<std::string>& allowed = {}) const {
+        const auto items = [&](const std::vector<std::string>& words) {
+            std::vector<std::string> items;
+            for (const std::string& word : words) items.push_back(is_entity(word) ? "the " + word : word);
+            return items;
+        };
+        const std::vector<std::string> no = items(topics), yes = items(allowed);
+        return fill(phrasing, {{"or", join_list(no, "or")},
+                               {"and", join_list(no, "and")},
+                               {"And", capitalized(join_list(no, "and"))},
+                               {"is", no.size() == 1 ? "is" : "are"},
+                               {"yes or", join_list(yes, "or")},
+                               {"yes and", join_list(yes, "and")},
+                               {"Yes and", capitalized(join_list(yes, "and"))},
+                               {"are", yes.size() == 1 ? "is" : "are"}});
     }
 
     std::string principle_text(const std::vector<std::string>& topics, size_t phrasing) const {
         return principle_text(topics, phrases.principles[phrasing]);
     }
 
+    std::string text_of(const Principle& principle) const {
+        const std::string& phrasing = phrases.texts(principle.form)[principle.phrasing];
+        return principle.form == Form::forbids || principle.form == Form::halves
+                   ? principle_text(principle.topics, phrasing, principle.allowed)
+                   : principle_text(principle.allowed, phrasing);
+    }
+
     // Whether a text contains the longer literal end of a held-out phrasing: all before
     // its first slot, or all after its last one.
     bool worded_as_held_out(const std::string& text) const {
-        for (size_t i = 0; i < phrases.principles.size(); i++) {
-            const std::string& pattern = phrases.principles[i];
-            const std::string before = pattern.substr(0, pattern.find('{')),
-                              after = pattern.substr(pattern.rfind('}') + 1);
-            const std::string& stretch = before.size() > after.size() ? before : after;
-            if (phrases.phrasing_held_out[i] && text.find(stretch) != std::string::npos) return true;
-        }
+        for (Form form : {Form::forbids, Form::allows, Form::halves, Form::asks})
+            for (size_t i = 0; i < phrases.texts(form).size(); i++) {
+                const std::string& pattern = phrases.texts(form)[i];
+                if (pattern.empty() || !phrases.held_out(form)[i]) continue;
+                const std::string before = pattern.substr(0, pattern.find('{')),
+                                  after = pattern.substr(pattern.rfind('}') + 1);
+                const std::string& stretch = before.size() > after.size() ? before : after;
+                if (text.find(stretch) != std::string::npos) return true;
+            }
         return false;
     }
 
@@ -154,27 +179,50 @@ class World : public WorldFiles {
              " kept for evaluation; add asks, greetings or entities");
     }
 
-    // A principle of 1 to 5 topics that is or is not applicable to the request, in a seen or a held-out phrasing.
+    // A principle of 1 to 5 topics that forbids, and is or is not applicable to the request, in a seen or a held-out
+    // phrasing.
     // An applicable one names exactly one topic of the request; with probability `named`, that is one of its
     // entities. All other topics are seen ones.
     Principle draw_principle(Rng& rng, const Request& request, bool applicable, bool held_out_phrasing = false,
                              double named = 0) const {
-        static const std::vector<size_t> kLengths = {1, 1, 2, 3, 4, 5};
+        return draw_principle(rng, request, Form::forbids, applicable ? Mention::forbidden : Mention::none,
+                              held_out_phrasing, named);
+    }
+
+    // The same in any form that can mention a topic of the request so. One that asks speaks of entities only.
+    Principle draw_principle(Rng& rng, const Request& request, Form form, Mention mention,
+                             bool held_out_phrasing = false, double named = 0) const {
+        static const std::vector<size_t> kLengths = {1, 1, 2, 3, 4, 5}, kHalfLengths = {1, 1, 1, 2, 2, 3};
         const std::vector<std::string> own = topics_of(request);
-        Principle principle;
-        size_t length = rng.pick(kLengths);
-        if (applicable && !request.entities.empty() && rng.chance(named))
-            principle.topics.push_back(entities[rng.pick(request.entities)].name);
-        else if (applicable)
-            principle.topics.push_back(rng.pick(own));
-        while (principle.topics.size() < length) {
-            const std::string& word = rng.pick(topic_groups(false)[draw_group(rng)]);
-            if (std::find(own.begin(), own.end(), word) == own.end()) add_new(principle.topics, word);
-        }
-        rng.shuffle(principle.topics);
-        principle.phrasing = draw_phrasing(rng, held_out_phrasing);
-        principle.text = principle_text(principle.topics, principle.phrasing);
+        Principle principle{.topics = {}, .text = "", .form = form};
+        const auto draw_list = [&](std::vector<std::string>& list, bool mentions) {
+            const size_t length = rng.pick(form == Form::halves ? kHalfLengths : kLengths);
+            const std::vector<std::string>& other = &list == &principle.allowed ? principle.topics : principle.allowed;
+            if (mentions && !request.entities.empty() && (form == Form::asks || rng.chance(named)))
+                list.push_back(entities[rng.pick(request.entities)].name);
+            else if (mentions)
+                list.push_back(rng.pick(own));
+            while (list.size() < length) {
+                const auto& groups = topic_groups(false);
+                const size_t group = form == Form::asks ? groups.size() - 1 : draw_group(rng);
+                const std::string& word = rng.pick(groups[group]);
+                if (!holds(own, word) && !holds(other, word)) add_new(list, word);
+            }
+            rng.shuffle(list);
+        };
+        if (form == Form::forbids || form == Form::halves) draw_list(principle.topics, mention == Mention::forbidden);
+        if (form != Form::forbids) draw_list(principle.allowed, mention == Mention::allowed);
+        principle.phrasing = draw_phrasing(rng, held_out_phrasing, form);
+        principle.text = text_of(principle);
         return principle;
+    }
+
+    // The principle with its phrasing's twin, which allows what it forbids.
+    Principle allowing_twin(const Principle& principle) const {
+        Principle twin{.topics = {}, .text = "", .phrasing = principle.phrasing, .form = Form::allows,
+                       .allowed = principle.topics};
+        twin.text = text_of(twin);
+        return twin;
     }
 
     // The counterpart of an applicable principle in a minimal pair: the same text, with the request's topics replaced.
@@ -192,20 +240,24 @@ class World : public WorldFiles {
         return counterpart;
     }
 
-    size_t draw_phrasing(Rng& rng, bool held_out) const {
+    size_t draw_phrasing(Rng& rng, bool held_out, Form form = Form::forbids) const {
         std::vector<size_t> choices;
-        for (size_t i = 0; i < phrases.principles.size(); i++)
-            if (phrases.phrasing_held_out[i] == held_out) choices.push_back(i);
+        for (size_t i = 0; i < phrases.texts(form).size(); i++)
+            if (phrases.held_out(form)[i] == held_out && !phrases.texts(form)[i].empty()) choices.push_back(i);
         return rng.pick(choices);
     }
 
-    // Act names and their synonyms 26 % each, targets 5 %, consequences 19 %, entities 24 %.
+    // Act names and their synonyms 28 % each, consequences 20 %, entities 24 %.
     static size_t draw_group(Rng& rng) {
         float u = rng.uniform();
-        return u < 0.26f ? 0 : u < 0.52f ? 1 : u < 0.57f ? 2 : u < 0.76f ? 3 : 4;
+        return u < 0.28f ? 0 : u < 0.56f ? 1 : u < 0.76f ? 2 : 3;
     }
 
   private:
+    static bool holds(const std::vector<std::string>& words, const std::string& word) {
+        return std::find(words.begin(), words.end(), word) != words.end();
+    }
+
     template <class ActFilter, class EntityFilter>
     Request draw_any_request(Rng& rng, ActFilter act_allowed, EntityFilter entity_allowed) const {
         std::vector<size_t> choices;
@@ -253,26 +305,31 @@ class World : public WorldFiles {
                 wanted--;
             }
         }
-        phrases.phrasing_held_out.assign(phrases.principles.size(), false);
-        std::vector<size_t> phrasings(phrases.principles.size() - phrases.plain_principles);
-        for (size_t i = 0; i < phrasings.size(); i++) phrasings[i] = i;
-        rng.shuffle(phrasings);
-        for (size_t i = 0; i < phrasings.size() / 4; i++) phrases.phrasing_held_out[phrasings[i]] = true;
+        const auto hold_out_quarter = [&](std::vector<bool>& held_out, size_t count, size_t of) {
+            held_out.assign(count, false);
+            std::vector<size_t> order(of);
+            for (size_t i = 0; i < of; i++) order[i] = i;
+            rng.shuffle(order);
+            for (size_t i = 0; i < of / 4; i++) held_out[order[i]] = true;
+        };
+        const size_t principles = phrases.principles.size();
+        hold_out_quarter(phrases.phrasing_held_out, principles, principles - phrases.plain_principles);
+        hold_out_quarter(phrases.halves_held_out, phrases.halves.size(), phrases.halves.size());
+        hold_out_quarter(phrases.askings_held_out, phrases.askings.size(), phrases.askings.size());
     }
 
     void collect_topics() {
         for (bool with_held_out : {true, false}) {
             auto& groups = with_held_out ? all_topics_ : seen_topics_;
-            groups.assign(5, {});
+            groups.assign(4, {});
             for (const Act& act : acts) {
                 if (act.held_out && !with_held_out) continue;
                 add_new(groups[0], act.name);
                 add_new(groups[1], act.also);
-                add_new(groups[2], act.target);
-                add_new(groups[3], act.brings);
+                add_new(groups[2], act.brings);
             }
             for (const Entity& entity : entities)
-                if (with_held_out || !entity.held_out) add_new(groups[4], entity.name);
+                if (with_held_out || !entity.held_out) add_new(groups[3], entity.name);
         }
         for (const auto& group : all_topics_) topic_words_.insert(group.begin(), group.end());
     }
@@ -291,14 +348,17 @@ class World : public WorldFiles {
         for (const Act& act : acts) add({act.result});
         for (const EntityClass& entity_class : classes) add(entity_class.facts), add(entity_class.places);
         for (const auto* texts :
-             {&phrases.principles, &phrases.refusals, &phrases.evasions, &phrases.openings, &phrases.greetings})
+             {&phrases.principles, &phrases.twins, &phrases.halves, &phrases.askings, &phrases.refusals,
+              &phrases.evasions, &phrases.openings, &phrases.greetings})
             add(*texts);
-        add({"and or is are the topics rule forbids allows this keep it answer helps refuses avoids rambles refuse"});
+        add({"and or is are the topics rule forbids allows allowed asks this keep it answer helps refuses avoids "
+             "rambles refuse"});
     }
 
     void collect_other_words() {
         std::set<std::string> words, excluded = topic_words_;
-        add_words(excluded, phrases.principles);
+        for (const auto* texts : {&phrases.principles, &phrases.twins, &phrases.halves, &phrases.askings})
+            add_words(excluded, *texts);
         for (const Act& act : acts)
             for (const auto* texts : {&act.asks, &act.helps, &act.insteads})
                 add_words(act.held_out ? excluded : words, *texts);

@@ -44,10 +44,28 @@ struct Act {
     bool held_out = false;
 };
 
+// What a principle does with the topics it names: it forbids them, allows them, forbids some and allows others, or asks
+// for something and forbids nothing.
+enum class Form { forbids, allows, halves, asks };
+
 struct Phrases {
     std::vector<std::string> principles, refusals, evasions, openings, greetings;
+    std::vector<std::string> twins;  // of each principle, the same words allowing what it forbids; "" if it has none
+    std::vector<std::string> halves, askings;
     size_t plain_principles = 0;  // that many principles, at the end, are never held out
-    std::vector<bool> phrasing_held_out;
+    std::vector<bool> phrasing_held_out, halves_held_out, askings_held_out;
+    std::map<std::string, std::string> forms;  // of a topic, such as steal, with the topic: stealing
+    std::vector<std::string> turning, refusing, allowing;  // words, or two words a gap apart, by which a line is read
+
+    const std::vector<std::string>& texts(Form form) const {
+        return form == Form::forbids  ? principles
+               : form == Form::allows ? twins
+               : form == Form::halves ? halves
+                                      : askings;
+    }
+    const std::vector<bool>& held_out(Form form) const {
+        return form == Form::halves ? halves_held_out : form == Form::asks ? askings_held_out : phrasing_held_out;
+    }
 };
 
 // One [section] of a file, without comments and empty lines.
@@ -260,36 +278,61 @@ class WorldFiles {
     }
 
     void read_phrases(const std::filesystem::path& path) {
-        std::vector<std::string> plain_principles;
+        std::vector<std::string> plain_principles, plain_twins;
         std::map<std::string, std::vector<std::string>*> kinds = {{"principle", &phrases.principles},
                                                                   {"plain principle", &plain_principles},
+                                                                  {"two halves", &phrases.halves},
+                                                                  {"asking principle", &phrases.askings},
                                                                   {"refusal", &phrases.refusals},
                                                                   {"evasion", &phrases.evasions},
                                                                   {"opening", &phrases.openings},
                                                                   {"greeting", &phrases.greetings}};
+        const std::set<std::string> list = {"or", "and", "And", "is"};
         const std::map<std::string, std::set<std::string>> allowed = {
-            {"principle", {"or", "and", "And", "is"}}, {"plain principle", {"or", "and", "And", "is"}},
-            {"refusal", {"name", "brings", "result", "instead"}}};
+            {"principle", list}, {"plain principle", list},
+            {"two halves", {"or", "and", "And", "is", "yes or", "yes and", "Yes and", "are"}},
+            {"asking principle", {"or", "and"}}, {"refusal", {"name", "brings", "result", "instead"}}};
+        std::map<std::string, std::vector<std::string>*> word_lists = {{"words that turn", &phrases.turning},
+                                                                       {"words that refuse", &phrases.refusing},
+                                                                       {"words that allow", &phrases.allowing}};
         for (const Section& section : read_sections(path)) {
+            if (section.name == "forms" || word_lists.count(section.name)) {
+                for (const auto& [number, line] : section.lines) {
+                    const std::string where = concat(path, ": line ", number, ": ");
+                    if (section.name == "forms") read_forms(line, where);
+                    else
+                        for (const std::string& words : split_names(line, where, " "))
+                            word_lists[section.name]->push_back(words);
+                }
+                continue;
+            }
             expects(kinds.count(section.name), path, ": line ", section.line, ": unknown kind of phrase [",
-                    section.name, "]; use principle, plain principle, refusal, evasion, opening or greeting");
-            for (const auto& [number, text] : section.lines) {
+                    section.name, "]; use principle, plain principle, two halves, asking principle, refusal, evasion, ",
+                    "opening, greeting, forms, words that turn, words that refuse or words that allow");
+            for (const auto& [number, line] : section.lines) {
                 std::string where = concat(path, ": line ", number, ": ");
                 auto known = allowed.find(section.name);
-                for (const std::string& slot : slots_of(text))
+                for (const std::string& slot : slots_of(line))
                     expects(known != allowed.end() && known->second.count(slot), where, "[", section.name,
                             "] has no slot {", slot, "}");
-                expect_no_entity(text, where);
-                if (section.name == "principle" || section.name == "plain principle") {
-                    expects(has_slot(text, "or") || has_slot(text, "and") || has_slot(text, "And"), where,
+                expect_no_entity(line, where);
+                const bool has_twin = section.name == "principle" || section.name == "plain principle";
+                const size_t bar = has_twin ? line.find('|') : std::string::npos;
+                const std::string text(trim(line.substr(0, bar)));
+                const std::string twin(bar == std::string::npos ? "" : trim(line.substr(bar + 1)));
+                expects(bar == std::string::npos || !twin.empty(), where, "nothing stands after the | of \"", line,
+                        "\"; write the twin that allows what the principle forbids, or leave the | out");
+                if (has_twin) {
+                    expect_topics(text, where);
+                    if (!twin.empty()) expect_topics(twin, where);
+                    (section.name == "principle" ? phrases.twins : plain_twins).push_back(twin);
+                }
+                if (section.name == "asking principle") expect_topics(text, where);
+                if (section.name == "two halves") {
+                    expect_topics(text, where);
+                    expects(has_slot(text, "yes or") || has_slot(text, "yes and") || has_slot(text, "Yes and"), where,
                             "the principle \"", text,
-                            "\" has no list of topics; give it the slot {or}, {and} or {And}");
-                    for (const std::string& word : words_of(literal_of(text)))
-                        for (const Act& act : acts)
-                            expects(word != act.name && word != act.also && word != act.target && word != act.brings,
-                                    where, "\"", word,
-                                    "\" is a topic that principles speak of, and cannot be part of every principle so "
-                                    "worded");
+                            "\" has no half that allows; give it the slot {yes or}, {yes and} or {Yes and}");
                 }
                 if (section.name == "refusal")
                     for (const char* slot : {"result", "instead"})
@@ -304,6 +347,35 @@ class WorldFiles {
                 ": [principle] needs at least 4 phrasings, a quarter of which is held out");
         phrases.plain_principles = plain_principles.size();
         phrases.principles.insert(phrases.principles.end(), plain_principles.begin(), plain_principles.end());
+        phrases.twins.insert(phrases.twins.end(), plain_twins.begin(), plain_twins.end());
+        expects(std::any_of(phrases.twins.begin(), phrases.twins.end(), [](auto& twin) { return !twin.empty(); }), path,
+                ": no principle has a twin that allows what it forbids; write it after a |");
+    }
+
+    // topic: form, form, ...
+    void read_forms(const std::string& line, const std::string& where) {
+        const size_t colon = line.find(':');
+        expects(colon != std::string::npos, where, "\"", line, "\" is not \"topic: form, form\"");
+        const std::string topic(trim(line.substr(0, colon)));
+        const bool known = std::any_of(acts.begin(), acts.end(), [&](const Act& act) {
+            return topic == act.name || topic == act.also || topic == act.brings;
+        });
+        expects(known, where, "\"", topic, "\" is no act, no other word for one and nothing that one brings");
+        for (const std::string& form : split_names(line.substr(colon + 1), where)) {
+            claim(form, "a form of " + topic, where);
+            expects(!is_entity(form), where, "\"", form, "\" already names an entity; use another word");
+            phrases.forms.emplace(form, topic);
+        }
+    }
+
+    // Errors: a principle without a list of topics, or one whose own words are topics.
+    void expect_topics(const std::string& text, const std::string& where) const {
+        expects(has_slot(text, "or") || has_slot(text, "and") || has_slot(text, "And"), where, "the principle \"", text,
+                "\" has no list of topics; give it the slot {or}, {and} or {And}");
+        for (const std::string& word : words_of(literal_of(text)))
+            for (const Act& act : acts)
+                expects(word != act.name && word != act.also && word != act.brings, where, "\"", word,
+                        "\" is a topic that principles speak of, and cannot be part of every principle so worded");
     }
 
     // Gives a topic its one meaning: an entity, one act, a target or a consequence. Acts may share the last two.
@@ -314,18 +386,23 @@ class WorldFiles {
                 "; use another word");
     }
 
-    static bool is_name(const std::string& text) {
-        return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return c >= 'a' && c <= 'z'; });
+    static bool is_name(const std::string& text, const std::string& also = "") {
+        return !text.empty() && std::all_of(text.begin(), text.end(), [&](char c) {
+            return (c >= 'a' && c <= 'z') || also.find(c) != std::string::npos;
+        });
     }
 
-    static std::vector<std::string> split_names(const std::string& text, const std::string& where) {
+    // The names of a list with commas; `also`: characters that they may hold beside lower-case letters.
+    static std::vector<std::string> split_names(const std::string& text, const std::string& where,
+                                                const std::string& also = "") {
         std::vector<std::string> names;
         for (size_t i = 0; i < text.size();) {
             size_t comma = std::min(text.find(',', i), text.size());
             std::string name(trim(text.substr(i, comma - i)));
             i = comma + 1;
             if (name.empty() && i >= text.size()) break;  // a trailing comma is allowed
-            expects(is_name(name), where, "\"", name, "\" is not one lower-case word");
+            expects(is_name(name, also), where, "\"", name, "\" is not ",
+                    also.empty() ? "one lower-case word" : "in lower-case words");
             names.push_back(name);
         }
         return names;

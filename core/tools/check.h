@@ -1,0 +1,272 @@
+// `cai check`: what each line of a constitution says, before any training: what it forbids or allows, which requests it
+// speaks of, how often it is drawn, which lines contradict it, and what the draws will do to critiques and labels.
+#pragma once
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <ostream>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "../base/json.h"
+#include "../base/table.h"
+#include "../io/checkpoint.h"
+#include "../method/constitution.h"
+#include "../method/judge.h"
+#include "../method/writing.h"
+#include "../world/teacher_texts.h"
+
+namespace cai {
+
+struct UnknownWord {
+    std::string word, nearest;  // the nearest word that the world knows, or ""
+};
+
+// A line of the file, once, whatever its weight.
+struct CheckedLine {
+    std::string text;
+    size_t number = 0;  // in the file
+    size_t weight = 1;
+    Reading reading;
+    std::vector<std::string> acts;    // names of the acts that it forbids, or, if it forbids nothing, allows
+    std::vector<std::string> people;  // entities that it forbids, or allows, whatever is asked about them
+    double drawn = 0;                 // its share of the draws
+    size_t requests = 0;              // of those asked, how many it forbids, or else speaks of
+    std::string example;              // one of them
+    std::vector<UnknownWord> unknown;
+    std::vector<std::pair<size_t, std::string>> conflicts;  // line and topic: forbidden in one, allowed in the other
+};
+
+// What the draws do to the requests about an act: of `rounds` rounds, the share of answers that meet a principle that
+// forbids it, 1 - (1 - k/n)^rounds with k of n principles; and the mean label of a refusal against a helpful answer:
+// 1 under a principle that forbids, 1/2 under any other.
+struct Prediction {
+    double revised = 0, label = 0.5;
+};
+inline Prediction predict(double share, int rounds) {
+    double kept = 1;
+    for (int round = 0; round < rounds; round++) kept *= 1 - share;
+    return {1 - kept, 0.5 + 0.5 * share};
+}
+
+struct Check {
+    std::vector<CheckedLine> lines;
+    size_t asked = 0;  // requests that lines were compared with
+    size_t draws = 0;  // lines, each counted as often as its weight
+};
+
+// Reads every line and compares it with `requests` requests, drawn as the world asks them, half of them hazards.
+inline Check check_constitution(const World& world, const Constitution& constitution, size_t requests = 2000) {
+    Check check;
+    check.draws = constitution.principles.size();
+    for (size_t i = 0; i < constitution.principles.size(); i++) {
+        const size_t number = i < constitution.numbers.size() ? constitution.numbers[i] : i + 1;
+        if (!check.lines.empty() && check.lines.back().number == number) {
+            check.lines.back().weight++;
+            continue;
+        }
+        CheckedLine line;
+        line.text = constitution.principles[i];
+        line.number = number;
+        line.reading = constitution.reading_of(world, i);
+        const auto& topics = line.reading.forbidden.empty() ? line.reading.allowed : line.reading.forbidden;
+        for (const Act& act : world.acts)
+            if (covers(topics, act)) line.acts.push_back(act.name);
+        for (const std::string& topic : topics)
+            if (world.is_entity(topic)) line.people.push_back(topic);
+        for (const std::string& word : unknown_words(world, line.text))
+            line.unknown.push_back({word, nearest_known_word(world, word)});
+        check.lines.push_back(line);
+    }
+    std::map<std::string, std::vector<size_t>> forbids, allows;  // by topic, the lines
+    for (size_t i = 0; i < check.lines.size(); i++) {
+        CheckedLine& line = check.lines[i];
+        line.drawn = static_cast<double>(line.weight) / static_cast<double>(check.draws);
+        for (const std::string& topic : line.reading.forbidden) forbids[topic].push_back(i);
+        for (const std::string& topic : line.reading.allowed)
+            if (!line.reading.asks) allows[topic].push_back(i);
+    }
+    for (const auto& [topic, lines] : forbids)
+        for (size_t a : lines)
+            for (size_t b : allows[topic]) {
+                if (a == b) continue;
+                check.lines[a].conflicts.emplace_back(check.lines[b].number, topic);
+                check.lines[b].conflicts.emplace_back(check.lines[a].number, topic);
+            }
+    Rng rng(world.seed, stream("check"));
+    for (size_t i = 0; i < requests; i++) {
+        const Kind kind = i % 2 ? Kind::hazard : rng.chance(0.5) ? Kind::benign : Kind::look_alike;
+        const Request request = world.draw_request(rng, [&](const Act& act) { return act.kind == kind; },
+                                                   [](const Entity&) { return true; });
+        const std::vector<std::string> own = world.topics_of(request);
+        for (CheckedLine& line : check.lines) {
+            const auto& topics = line.reading.forbidden.empty() ? line.reading.allowed : line.reading.forbidden;
+            if (!world.covers(topics, request)) continue;
+            line.requests++;
+            if (line.example.empty()) line.example = world.prompt(request);
+        }
+    }
+    check.asked = requests;
+    return check;
+}
+
+// [{"line", "number", "weight", "says", "acts", "people", "drawn", "requests", "example", "unknown": [{"word",
+// "nearest"}], "conflicts": [{"line", "topic"}]}]: `line` is the text, in a conflict the other line's number.
+inline Json to_json(const Check& check) {
+    const auto list = [](const std::vector<std::string>& words) {
+        Json json = Json::Array{};
+        for (const std::string& word : words) json.push(word);
+        return json;
+    };
+    Json lines = Json::Array{};
+    for (const CheckedLine& line : check.lines) {
+        Json unknown = Json::Array{}, conflicts = Json::Array{};
+        for (const UnknownWord& word : line.unknown)
+            unknown.push(Json::Object{{"word", word.word}, {"nearest", word.nearest}});
+        for (const auto& [number, topic] : line.conflicts)
+            conflicts.push(Json::Object{{"line", number}, {"topic", topic}});
+        lines.push(Json::Object{{"line", line.text},
+                                {"number", line.number},
+                                {"weight", line.weight},
+                                {"says", line.reading.says()},
+                                {"acts", list(line.acts)},
+                                {"people", list(line.people)},
+                                {"drawn", line.drawn},
+                                {"requests", static_cast<double>(line.requests) / static_cast<double>(check.asked)},
+                                {"example", line.example},
+                                {"unknown", unknown},
+                                {"conflicts", conflicts}});
+    }
+    return lines;
+}
+
+inline std::string whole_percent(double share) { return concat(std::lround(100 * share), " %"); }
+
+// "forbids stealing and cheating", "allows singing", "asks something about the baker and forbids nothing", ...
+inline std::string what_it_says(const CheckedLine& line) {
+    std::vector<std::string> things = line.acts;
+    for (const std::string& name : line.people) things.push_back("anything about the " + name);
+    const std::string list = join_list(things, "and"), says = line.reading.says();
+    if (says == "nothing") return "names no act, nothing that an act brings and nobody: it changes nothing";
+    if (says == "asks") return concat("asks something about ", join_list(line.people, "and"), " and forbids nothing");
+    if (says == "allows") return concat("allows ", list, ": it forbids nothing, and takes draws from lines that do");
+    std::string text = "forbids " + list;
+    if (!line.reading.allowed.empty()) text += ", and allows " + join_list(line.reading.allowed, "and");
+    return text;
+}
+
+inline void print_check(const Check& check, const World& world, const Constitution& constitution, int rounds,
+                        std::ostream& out) {
+    for (const CheckedLine& line : check.lines) {
+        const std::string weight = line.weight > 1 ? concat(line.weight, "x ") : "";
+        out << "line " << line.number << ": " << weight << line.text << "\n";
+        out << "  " << what_it_says(line) << "\n";
+        for (const auto& [word, nearest] : line.unknown)
+            out << "  the models do not know \"" << word << "\""
+                << (nearest.empty() ? "" : concat("; did you mean ", nearest, "?")) << "\n";
+        for (const auto& [number, topic] : line.conflicts)
+            out << "  contradicts line " << number << " on " << topic << "\n";
+        if (line.requests > 0)
+            out << "  speaks of "
+                << whole_percent(static_cast<double>(line.requests) / static_cast<double>(check.asked))
+                << " of requests, half of which are hazards, such as: " << line.example << "\n";
+        const Prediction alone = predict(line.drawn, rounds);
+        out << "  drawn in " << whole_percent(alone.revised) << " of critiques of " << rounds << " rounds and in "
+            << whole_percent(line.drawn) << " of comparisons\n";
+    }
+    std::vector<std::vector<std::string>> rows = {{"act", "kind", "lines that forbid it", "answers revised", "label"}};
+    std::vector<std::string> free;
+    for (const Act& act : world.acts) {
+        const double share = coverage(world, constitution, act);
+        if (share == 0) {
+            free.push_back(act.name);
+            continue;
+        }
+        const Prediction prediction = predict(share, rounds);
+        rows.push_back({act.name, to_string(act.kind),
+                        concat(std::lround(share * static_cast<double>(check.draws)), " of ", check.draws),
+                        whole_percent(prediction.revised), format_value(prediction.label)});
+    }
+    out << "\n";
+    if (rows.size() > 1)
+        out << format_table(rows)
+            << "\nanswers revised: of harmful answers, the share that meets such a line in a round; label: the mean "
+               "probability\nthat a refusal is preferred to a helpful answer. A label near 0.5 hardly moves PPO: give "
+               "a line weight, as in\n\"3x ...\", or say --draw relevant.\n";
+    out << "Forbidden by no line: " << join_list(free, "and") << ".\n";
+}
+
+// The check in a few notes, before a story is told.
+inline void note_check(const Check& check, int rounds) {
+    size_t forbid = 0;
+    std::string least;
+    double rarest = 1;
+    for (const CheckedLine& line : check.lines) {
+        if (line.reading.says() == std::string("nothing")) continue;  // read_constitution() warned of it
+        if (line.reading.forbidden.empty()) {
+            warn(concat("line ", line.number, ", \"", line.text, "\": ", what_it_says(line)));
+        } else {
+            forbid++;
+            if (line.drawn < rarest) rarest = line.drawn, least = concat("line ", line.number);
+        }
+        for (const auto& [number, topic] : line.conflicts)
+            if (number > line.number)
+                warn(concat("line ", line.number, " contradicts line ", number, " on ", topic));
+    }
+    if (forbid > 0)
+        note("check", concat(forbid, " of ", check.lines.size(), " lines forbid something; ", least, " is drawn in ",
+                             whole_percent(predict(rarest, rounds).revised), " of critiques and ",
+                             whole_percent(rarest), " of comparisons (`cai check` says more)"));
+}
+
+// What the run's critic and judge make of each line, on prompts that it speaks of and on others, beside what the text
+// says.
+inline void print_models_reading(const Check& check, const World& world, const Kernels& kernels,
+                                 const std::filesystem::path& run, uint64_t seed, std::ostream& out) {
+    const Model helpful = load_model(kernels, run / "helpful", Use::inference);
+    const Tokenizer tokenizer = load_tokenizer(run / "helpful");
+    constexpr size_t kPrompts = 8;
+    out << "\nHow the models of " << run.string() << " read the lines, " << kPrompts
+        << " requests each, as many spoken of as not where there are any:\n";
+    std::vector<std::vector<std::string>> rows = {
+        {"line", "the critic agrees", "the judge agrees", "the critic's words"}};
+    for (const CheckedLine& line : check.lines) {
+        const std::string principle = as_read(world, line.text);
+        Rng rng(seed, stream("check " + line.text));
+        std::vector<Request> requests;
+        for (size_t tries = 0; requests.size() < kPrompts && tries < 5000; tries++) {
+            const bool spoken = requests.size() % 2 == 0 && tries < 4000;
+            const Request request = world.draw_request(rng, [](const Act& act) { return !act.held_out; },
+                                                       [](const Entity&) { return true; }, true);
+            const bool speaks =
+                world.covers(line.reading.forbidden, request) || world.covers(line.reading.allowed, request);
+            if (speaks == spoken || tries >= 4000) requests.push_back(request);
+        }
+        std::vector<std::string> prompts, answers, refusals;
+        std::vector<Transcript> critiques;
+        for (const Request& request : requests) {
+            prompts.push_back(world.prompt(request));
+            answers.push_back(world.answer(request, rng));
+            refusals.push_back(world.refusal(request, rng));
+            critiques.push_back(critique_prompt(prompts.back(), answers.back(), principle));
+        }
+        const std::vector<std::string> critics = write_texts(helpful, tokenizer, critiques, 0, seed, "check critic");
+        const auto lay_out = [&](size_t i, auto form) { return form(prompts[i], refusals[i], answers[i], principle); };
+        TooLong too_long(prompts.size());
+        const std::vector<double> p =
+            judge_comparisons(helpful, tokenizer, prompts.size(), lay_out, true, seed, "check judge", too_long).p;
+        size_t critic_agrees = 0, judge_agrees = 0;
+        for (size_t i = 0; i < requests.size(); i++) {
+            const bool forbidden = world.covers(line.reading.forbidden, requests[i]);
+            critic_agrees += forbidden == (critics[i].find("forbids this") != std::string::npos);
+            judge_agrees += forbidden == (p[i] > 0.65);
+        }
+        rows.push_back({concat(line.number), concat(critic_agrees, " of ", requests.size()),
+                        concat(judge_agrees, " of ", requests.size()), critics.empty() ? "" : critics[0]});
+    }
+    out << format_table(rows);
+}
+
+}  // namespace cai
