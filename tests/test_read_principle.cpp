@@ -9,6 +9,7 @@
 #include "toy_world.h"
 
 using namespace cai;
+namespace fs = std::filesystem;
 
 namespace {
 
@@ -97,7 +98,9 @@ TEST_CASE("a weight counts like as many lines, and is from 1 to 100") {
     CHECK(constitution.numbers == std::vector<size_t>{1, 1, 1, 2, 3, 3});
     write_file(folder.path / "again.txt", constitution.text());
     CHECK(Constitution::read(folder.path / "again.txt").principles == constitution.principles);
-    for (const char* weight : {"0x", "101x", "9999999999999999999999x"}) {
+    write_file(folder.path / "twice.txt", "2x 3x No theft.\n");
+    CHECK(Constitution::read(folder.path / "twice.txt").principles == Topics(6, "No theft."));
+    for (const char* weight : {"0x", "2x 0x", "20x 20x", "101x", "9999999999999999999999x"}) {
         write_file(folder.path / "bad.txt", concat("No fear.\n", weight, " No theft.\n"));
         CHECK_THROWS_WITH_AS(Constitution::read(folder.path / "bad.txt"), doctest::Contains("line 2: the weight"),
                              Error);
@@ -230,4 +233,26 @@ TEST_CASE("a request is found again in its text, and a free text's nearest quest
     REQUIRE(near);
     CHECK(world.acts[near->act].name == "singing");
     CHECK(contains(world.prompt(*near), "the tailor"));
+}
+
+TEST_CASE("a world whose only twin is held out, or that holds out none, still draws every form") {
+    TemporaryFolder folder;
+    fs::copy(kData / "world", folder.path / "world", fs::copy_options::recursive);
+    std::string phrases = read_file(folder.path / "world/phrases.txt");
+    bool kept = false;
+    for (size_t bar; (bar = phrases.rfind(" | ")) != std::string::npos;) {  // all twins but one go
+        const size_t end = phrases.find('\n', bar);
+        if (!kept) phrases[bar + 1] = '\x01', kept = true;
+        else phrases.erase(bar, end - bar);
+    }
+    phrases[phrases.find('\x01')] = '|';
+    write_file(folder.path / "world/phrases.txt", phrases);
+    for (uint64_t seed = 1; seed <= 3; seed++) {
+        const World world(folder.path / "world", seed);
+        Rng rng(seed, 4);
+        const Request request =
+            world.draw_request(rng, [](const Act&) { return true; }, [](const Entity&) { return true; });
+        for (bool held_out : {true, false})
+            CHECK_FALSE(world.draw_principle(rng, request, Form::allows, Mention::allowed, held_out).text.empty());
+    }
 }

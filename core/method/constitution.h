@@ -17,7 +17,7 @@ struct Constitution {
     std::vector<std::string> principles;
     std::filesystem::path file = {};    // where they were read from,
     std::vector<size_t> numbers = {};   // and their line numbers there
-    mutable std::vector<Reading> readings = {};  // filled by reading_of()
+    mutable std::vector<Reading> readings = {};  // filled by reading_of(), after which the principles do not change
 
     // A longer line would fill most of a model's context: check_lengths() below
     // counts tokens once there is a tokenizer.
@@ -76,7 +76,7 @@ struct Constitution {
   private:
     static constexpr size_t kMostWeight = 100;
 
-    // Removes "3x " from the front of a line, and returns 3; 1 if there is none.
+    // Removes "3x " from the front of a line, and returns 3; 1 if there is none. "2x 3x " is 6.
     static size_t take_weight(std::string& line, const std::string& where) {
         size_t digits = 0;
         while (digits < line.size() && std::isdigit(static_cast<unsigned char>(line[digits]))) digits++;
@@ -85,7 +85,7 @@ struct Constitution {
         if (digits == 0 || sign == 0) return 1;
         const std::string weight = line.substr(0, digits);
         line = trim(rest.substr(sign));
-        const size_t value = digits > 3 ? 0 : static_cast<size_t>(std::stoi(weight));
+        const size_t value = digits > 3 ? 0 : static_cast<size_t>(std::stoi(weight)) * take_weight(line, where);
         expects(value >= 1 && value <= kMostWeight, where, "the weight ", weight, " is not from 1 to ", kMostWeight,
                 "; \"3x ", line, "\" counts like three such lines");
         return value;

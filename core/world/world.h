@@ -240,11 +240,15 @@ class World : public WorldFiles {
         return counterpart;
     }
 
+    // A phrasing of this form, held out or not; of a form that has none of the wanted kind, any.
     size_t draw_phrasing(Rng& rng, bool held_out, Form form = Form::forbids) const {
-        std::vector<size_t> choices;
-        for (size_t i = 0; i < phrases.texts(form).size(); i++)
-            if (phrases.held_out(form)[i] == held_out && !phrases.texts(form)[i].empty()) choices.push_back(i);
-        return rng.pick(choices);
+        std::vector<size_t> choices, any;
+        for (size_t i = 0; i < phrases.texts(form).size(); i++) {
+            if (phrases.texts(form)[i].empty()) continue;
+            any.push_back(i);
+            if (phrases.held_out(form)[i] == held_out) choices.push_back(i);
+        }
+        return rng.pick(choices.empty() ? any : choices);
     }
 
     // Act names and their synonyms 28 % each, consequences 20 %, entities 24 %.

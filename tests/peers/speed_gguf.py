@@ -60,7 +60,7 @@ def theirs(file, threads, tokens):
 def converted(file, kind, folder):
     import llama_cpp
     parameters = llama_cpp.llama_model_quantize_default_params()
-    parameters.ftype = getattr(llama_cpp, "LLAMA_FTYPE_MOSTLY_" + kind)
+    parameters.ftype = getattr(llama_cpp, "LLAMA_FTYPE_" + ("ALL_F32" if kind == "F32" else "MOSTLY_" + kind))
     parameters.allow_requantize = True
     to = f"{folder}/{kind}.gguf"
     assert llama_cpp.llama_model_quantize(file.encode(), to.encode(), parameters) == 0
