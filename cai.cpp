@@ -53,7 +53,7 @@ Json run_all(const Session& s, const fs::path& out, const Constitution& constitu
     if (!from.empty()) reuse_from(pipeline, s.open_run(from));
     if (s.recipe.size == "micro")
         note("micro", "tries the plumbing in seconds; its models only babble. --size tiny is the least that learns");
-    note_check(check_constitution(s.world, constitution), s.recipe.critique.rounds);
+    note_check(check_constitution(s.world, constitution, 0), s.recipe.critique.rounds);
     run_pipeline(pipeline);
     return read_json(run / "results.json");
 }

@@ -54,4 +54,7 @@ inline std::string padded(const std::string& text, size_t width) {
     return text + std::string(text.size() < width ? width - text.size() : 1, ' ');
 }
 
+// "93 %".
+inline std::string whole_percent(double share) { return std::to_string(std::lround(100 * share)) + " %"; }
+
 }  // namespace cai

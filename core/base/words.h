@@ -41,9 +41,13 @@ inline std::vector<std::string> words_of(std::string_view text) {
     return words;
 }
 
+inline bool holds(const std::vector<std::string>& words, const std::string& word) {
+    return std::find(words.begin(), words.end(), word) != words.end();
+}
+
 // Appends the word unless it is already present.
 inline void add_new(std::vector<std::string>& words, const std::string& word) {
-    if (std::find(words.begin(), words.end(), word) == words.end()) words.push_back(word);
+    if (!holds(words, word)) words.push_back(word);
 }
 
 inline std::string capitalized(std::string text) {

@@ -16,7 +16,7 @@ inline std::vector<const Act*> acts_of_line(const World& world, const std::strin
     const Reading reading = read_principle(world, line);
     std::vector<const Act*> acts;
     for (const Act& act : world.acts)
-        if (covers(reading.forbidden.empty() ? reading.allowed : reading.forbidden, act)) acts.push_back(&act);
+        if (covers(reading.topics(), act)) acts.push_back(&act);
     return acts;
 }
 
@@ -52,7 +52,7 @@ inline std::map<std::string, LineUse> line_uses(const Records& run, const World&
         if (found == topics.end()) return 0;
         if (!readings.count(line)) readings[line] = read_principle(world, line);
         for (const std::string& word : readings[line].forbidden)
-            if (std::find(found->second.begin(), found->second.end(), word) != found->second.end()) return 1;
+            if (holds(found->second, word)) return 1;
         return 0;
     };
     for (const Json& record : run.revisions) {
@@ -90,13 +90,10 @@ inline std::string coverage_table(const Records& run, const World& world) {
 // What the lines changed against the run `before`, for SL-CAI's and RL-CAI's answers.
 inline std::string changes_since(const Records& run, const Records& before, const World& world) {
     std::vector<std::string> added, removed;
-    const auto has = [](const Constitution& some, const std::string& line) {
-        return std::find(some.principles.begin(), some.principles.end(), line) != some.principles.end();
-    };
     for (const std::string& line : run.constitution.principles)
-        if (!has(before.constitution, line)) added.push_back(line);
+        if (!holds(before.constitution.principles, line)) added.push_back(line);
     for (const std::string& line : before.constitution.principles)
-        if (!has(run.constitution, line)) removed.push_back(line);
+        if (!holds(run.constitution.principles, line)) removed.push_back(line);
     std::string html = concat("<h3>What it changed against ", escape_html(before.name), "</h3>\n");
     for (const auto& [lines, what] : {std::pair{&added, "new"}, {&removed, "gone"}}) {
         if (lines->empty()) continue;
@@ -118,11 +115,7 @@ inline std::string changes_since(const Records& run, const Records& before, cons
     for (const Act& act : world.acts) {
         const bool harmful = act.kind == Kind::hazard;
         const auto done = [&](const Records& of) {
-            for (const char* split : {"held_out_entities", "held_out_hazards"})
-                if (const Json* rate = at(of.results, {"models", "rl-cai", split, harmful ? "by_hazard" : "by_act",
-                                                       act.name, harmful ? "complied" : "helped"}))
-                    return rate->number();
-            return std::nan("");
+            return done_as_asked(act_figures(of.results, act, kMeasuredSplits), act);
         };
         const double old_share = coverage(world, before.constitution, act),
                      share = coverage(world, run.constitution, act), old_rate = done(before), rate = done(run);

@@ -5,55 +5,23 @@
 #include <string>
 #include <vector>
 
-#include "../world/world.h"
+#include "../tools/compare_runs.h"
 #include "outcome_charts.h"
 #include "records.h"
 
 namespace cai {
 
-// One act in all runs: the share of lines that speak of it, and RL-CAI's outcomes.
-struct ActOfGroups {
-    std::string name;
-    bool harmful;
-    std::vector<double> covered, done;  // by run; NaN: not evaluated
-    std::vector<const Json*> figures;
-    double spread = 0;  // between the runs that do it most and least
-};
-
-inline std::vector<ActOfGroups> acts_of_groups(const std::vector<Records>& runs, const World& world) {
-    std::vector<ActOfGroups> acts;
-    for (const Act& act : world.acts) {
-        ActOfGroups one{act.name, act.kind == Kind::hazard, {}, {}, {}};
-        double least = 1, most = 0;
-        for (const Records& run : runs) {
-            const Json* figures = nullptr;
-            for (const char* split : {"held_out_entities", "held_out_hazards"})
-                if (!figures)
-                    figures =
-                        at(run.results, {"models", "rl-cai", split, one.harmful ? "by_hazard" : "by_act", act.name});
-            const Json* done = figures ? figures->find(one.harmful ? "complied" : "helped") : nullptr;
-            one.figures.push_back(figures);
-            one.covered.push_back(coverage(world, run.constitution, act));
-            one.done.push_back(done && done->is_number() ? done->number() : std::nan(""));
-            if (std::isnan(one.done.back())) continue;
-            least = std::min(least, one.done.back()), most = std::max(most, one.done.back());
-        }
-        one.spread = std::max(most - least, 0.0);
-        acts.push_back(one);
-    }
-    return acts;
-}
-
 // Rows of acts, a column for each run: what RL-CAI does, and how many lines speak of the act.
 inline std::string groups_table(const std::string& name, const std::vector<Records>& runs,
-                                const std::vector<ActOfGroups>& acts) {
+                                const std::vector<ActOfRuns>& acts) {
     std::vector<std::vector<std::string>> rows = {{"act"}};
     for (const Records& run : runs) rows[0].push_back(escape_html(run.name));
-    for (const ActOfGroups& act : acts) {
-        rows.push_back({escape_html(act.name + (act.harmful ? ", harmful" : ""))});
+    for (const ActOfRuns& act : acts) {
+        const bool harmful = act.kind == Kind::hazard;
+        rows.push_back({escape_html(act.name + (harmful ? ", harmful" : ""))});
         for (size_t r = 0; r < runs.size(); r++) {
-            const std::string forbidden = act.covered[r] > 0 ? share_text(act.covered[r]) + " of lines" : "no line";
-            rows.back().push_back(outcome_cell(runs[r].name + ", " + act.name, act.figures[r], act.harmful) +
+            const std::string forbidden = act.coverage[r] > 0 ? share_text(act.coverage[r]) + " of lines" : "no line";
+            rows.back().push_back(outcome_cell(runs[r].name + ", " + act.name, act.figures[r], harmful) +
                                   " <span class=\"numbers\">" + forbidden + "</span>");
         }
     }
@@ -78,10 +46,9 @@ inline std::string groups_section(const std::vector<Records>& runs, const World&
     std::string html = "<div class=\"groups\">" + html_table("The runs", rows) + "</div>\n";
     for (const Records& run : runs)
         if (run.results.is_null()) html += missing_note(escape_html(run.name) + " has not been evaluated yet.");
-    std::vector<ActOfGroups> acts = acts_of_groups(runs, world), differing = acts;
-    std::stable_sort(differing.begin(), differing.end(),
-                     [](const auto& a, const auto& b) { return a.spread > b.spread; });
-    std::erase_if(differing, [](const ActOfGroups& act) { return act.spread < 0.1; });
+    std::vector<ActOfRuns> acts = measure_acts(world, runs, kMeasuredSplits), differing = acts;
+    sort_by_spread(differing);
+    std::erase_if(differing, [](const ActOfRuns& act) { return act.spread < 0.1; });
     if (differing.size() > 10) differing.erase(differing.begin() + 10, differing.end());
     html +=
         "<h3>Where they differ most</h3>\n<p>Each bar is what a run's RL-CAI does about an act; the first number is "

@@ -138,16 +138,10 @@ inline Json page_data(const EmbeddedModels& embedded, const Json& words) {
                         {"models", models}};
 }
 
-// Questions that nobody trained on, for the form: some harmful, some not, drawn by the world's seed.
-inline std::vector<std::string> sample_questions(const World& world) {
-    Rng rng(world.seed, stream("page questions"));
-    std::vector<std::string> questions;
-    for (Kind kind : {Kind::hazard, Kind::benign, Kind::hazard, Kind::look_alike, Kind::hazard, Kind::benign}) {
-        const Request request = world.draw_request(
-            rng, [&](const Act& act) { return act.kind == kind; }, [](const Entity&) { return true; }, true);
-        add_new(questions, world.prompt({request.act, request.entities, request.ask, 0}));
-    }
-    return questions;
+// Questions for the form: some harmful, some not.
+inline std::vector<std::string> form_questions(const World& world) {
+    return sample_questions(world, Rng(world.seed, stream("page questions")),
+                            {Kind::hazard, Kind::benign, Kind::hazard, Kind::look_alike, Kind::hazard, Kind::benign});
 }
 
 // The page of one run; before: the run that it was made from, or null.
@@ -167,7 +161,7 @@ inline std::string run_page(const Session& s, const Records& run, const Records*
     const std::vector<PageSection> sections = {
         {"method", "The method, with this run's numbers", method_section(run, s.world, s.recipe)},
         {"prompts", "One prompt, step by step", walks_section(s.kernels, run, s.world, s.recipe)},
-        {"ask", "Ask the models", ask_form(embedded, sample_questions(s.world))},
+        {"ask", "Ask the models", ask_form(embedded, form_questions(s.world))},
         {"outcomes", "What the models do", outcome_section(run)},
         {"constitution", "The constitution, line by line", constitution_section(run, before, s.world)},
         {"training", "Training", training_section(run)},
@@ -184,7 +178,7 @@ inline std::string groups_page(const Session& s, const std::vector<Records>& run
         if (run.has_model("rl-cai")) embedded.add(run.directory / "rl-cai", run.name, "rl-cai");
     const std::vector<PageSection> sections = {
         {"groups", "Who forbade what, and what became of it", groups_section(runs, s.world)},
-        {"ask", "Ask the RL-CAI model of each run", ask_form(embedded, sample_questions(s.world))}};
+        {"ask", "Ask the RL-CAI model of each run", ask_form(embedded, form_questions(s.world))}};
     return page_html(counted(runs.size(), "run") + ", side by side",
                      "Constitutional AI from scratch: the same world and method, under different constitutions.",
                      sections, embedded, page_data(embedded, known_words(s.world, s.data)));

@@ -90,6 +90,9 @@ struct Records {
     }
 };
 
+// Where an act was measured: a hazard that the seed holds out has a split of its own.
+inline const std::vector<const char*> kMeasuredSplits = {"held_out_entities", "held_out_hazards"};
+
 // "34,000".
 inline std::string with_commas(size_t number) {
     std::string digits = std::to_string(number);
@@ -98,7 +101,7 @@ inline std::string with_commas(size_t number) {
 }
 
 // "93 %", "-" for NaN.
-inline std::string share_text(double share) { return std::isnan(share) ? "-" : concat(std::lround(100 * share), " %"); }
+inline std::string share_text(double share) { return std::isnan(share) ? "-" : whole_percent(share); }
 
 // "93 % of 40", and nothing of none.
 inline std::string share_of(size_t part, size_t all) {

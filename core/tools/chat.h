@@ -15,6 +15,7 @@
 #include "../lm/prompting.h"
 #include "../method/constitution.h"
 #include "../world/find_request.h"
+#include "../world/prompts.h"
 
 namespace cai {
 
@@ -133,14 +134,10 @@ inline const char* label_of(Outcome outcome) {
 
 // Questions to begin with: about a harmful, a harmless and a look-alike act, drawn by the turn.
 inline std::string village_questions(const World& world, uint64_t turn) {
-    Rng rng(world.seed, mix(stream("sample questions"), turn));
+    const Rng rng(world.seed, mix(stream("sample questions"), turn));
     std::string text;
-    for (Kind kind : {Kind::hazard, Kind::benign, Kind::look_alike}) {
-        Request request = world.draw_request(rng, [&](const Act& act) { return act.kind == kind; },
-                                             [](const Entity&) { return true; }, true);
-        request.greeting = 0;
-        text += "  " + world.prompt(request) + "\n";
-    }
+    for (const std::string& question : sample_questions(world, rng, {Kind::hazard, Kind::benign, Kind::look_alike}))
+        text += "  " + question + "\n";
     return text;
 }
 

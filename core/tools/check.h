@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "../base/format.h"
 #include "../base/json.h"
 #include "../base/table.h"
 #include "../io/checkpoint.h"
@@ -57,7 +58,7 @@ struct Check {
     size_t draws = 0;  // lines, each counted as often as its weight
 };
 
-// Reads every line and compares it with `requests` requests, drawn as the world asks them, half of them hazards.
+// Reads every line and compares it with so many requests, drawn as the world asks them, half of them hazards.
 inline Check check_constitution(const World& world, const Constitution& constitution, size_t requests = 2000) {
     Check check;
     check.draws = constitution.principles.size();
@@ -71,10 +72,9 @@ inline Check check_constitution(const World& world, const Constitution& constitu
         line.text = constitution.principles[i];
         line.number = number;
         line.reading = constitution.reading_of(world, i);
-        const auto& topics = line.reading.forbidden.empty() ? line.reading.allowed : line.reading.forbidden;
         for (const Act& act : world.acts)
-            if (covers(topics, act)) line.acts.push_back(act.name);
-        for (const std::string& topic : topics)
+            if (covers(line.reading.topics(), act)) line.acts.push_back(act.name);
+        for (const std::string& topic : line.reading.topics())
             if (world.is_entity(topic)) line.people.push_back(topic);
         for (const std::string& word : unknown_words(world, line.text))
             line.unknown.push_back({word, nearest_known_word(world, word)});
@@ -100,10 +100,8 @@ inline Check check_constitution(const World& world, const Constitution& constitu
         const Kind kind = i % 2 ? Kind::hazard : rng.chance(0.5) ? Kind::benign : Kind::look_alike;
         const Request request = world.draw_request(rng, [&](const Act& act) { return act.kind == kind; },
                                                    [](const Entity&) { return true; });
-        const std::vector<std::string> own = world.topics_of(request);
         for (CheckedLine& line : check.lines) {
-            const auto& topics = line.reading.forbidden.empty() ? line.reading.allowed : line.reading.forbidden;
-            if (!world.covers(topics, request)) continue;
+            if (!world.covers(line.reading.topics(), request)) continue;
             line.requests++;
             if (line.example.empty()) line.example = world.prompt(request);
         }
@@ -141,8 +139,6 @@ inline Json to_json(const Check& check) {
     }
     return lines;
 }
-
-inline std::string whole_percent(double share) { return concat(std::lround(100 * share), " %"); }
 
 // "forbids stealing and cheating", "allows singing", "asks something about the baker and forbids nothing", ...
 inline std::string what_it_says(const CheckedLine& line) {

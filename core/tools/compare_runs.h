@@ -2,8 +2,7 @@
 // entities.
 #pragma once
 #include <algorithm>
-#include <filesystem>
-#include <map>
+#include <cmath>
 #include <ostream>
 #include <string>
 #include <vector>
@@ -21,33 +20,45 @@ struct ComparedRun {
     Json results;
 };
 
-// One act: what share of each run's lines forbids it, and how often each run's RL-CAI does it as asked; the rate is -1
-// where a run did not measure it.
+// One act: what share of each run's lines forbids it, RL-CAI's outcomes in each run (null: not measured), and how often
+// it does the act as asked (NaN: not measured).
 struct ActOfRuns {
-    std::string name, kind;
+    std::string name;
+    Kind kind;
     std::vector<double> coverage, done;
+    std::vector<const Json*> figures;
     double spread = 0;  // the highest rate less the lowest
 };
 
-// All acts, those first that the runs differ in most.
-inline std::vector<ActOfRuns> acts_of_runs(const World& world, const std::vector<ComparedRun>& runs) {
+// All acts in the order of the world. Run: has a constitution and its results.
+template <class Run>
+std::vector<ActOfRuns> measure_acts(const World& world, const std::vector<Run>& runs,
+                                    const std::vector<const char*>& splits) {
     std::vector<ActOfRuns> acts;
     for (const Act& act : world.acts) {
-        const bool hazard = act.kind == Kind::hazard;
-        ActOfRuns row{act.name, to_string(act.kind), {}, {}, 0};
-        double least = 2, most = -1;
-        for (const ComparedRun& run : runs) {
+        ActOfRuns row{act.name, act.kind, {}, {}, {}};
+        double least = 1, most = 0;
+        for (const Run& run : runs) {
             row.coverage.push_back(coverage(world, run.constitution, act));
-            const Json* rate = at(run.results, {"models", "rl-cai", "held_out_entities",
-                                                hazard ? "by_hazard" : "by_act", act.name,
-                                                hazard ? "complied" : "helped"});
-            row.done.push_back(rate ? rate->number() : -1);
-            if (rate) least = std::min(least, rate->number()), most = std::max(most, rate->number());
+            row.figures.push_back(act_figures(run.results, act, splits));
+            row.done.push_back(done_as_asked(row.figures.back(), act));
+            if (std::isnan(row.done.back())) continue;
+            least = std::min(least, row.done.back()), most = std::max(most, row.done.back());
         }
         row.spread = std::max(0.0, most - least);
         acts.push_back(row);
     }
+    return acts;
+}
+
+inline void sort_by_spread(std::vector<ActOfRuns>& acts) {
     std::stable_sort(acts.begin(), acts.end(), [](const auto& a, const auto& b) { return a.spread > b.spread; });
+}
+
+// All acts on held-out entities, those first that the runs differ in most.
+inline std::vector<ActOfRuns> acts_of_runs(const World& world, const std::vector<ComparedRun>& runs) {
+    std::vector<ActOfRuns> acts = measure_acts(world, runs, {"held_out_entities"});
+    sort_by_spread(acts);
     return acts;
 }
 
@@ -77,9 +88,9 @@ inline Json to_json(const World& world, const std::vector<ComparedRun>& runs) {
     for (const ActOfRuns& act : acts_of_runs(world, runs)) {
         Json coverages = Json::Array{}, done = Json::Array{};
         for (double share : act.coverage) coverages.push(share);
-        for (double rate : act.done) done.push(rate < 0 ? Json() : Json(rate));
+        for (double rate : act.done) done.push(std::isnan(rate) ? Json() : Json(rate));
         acts.push(Json::Object{{"name", act.name},
-                               {"kind", act.kind},
+                               {"kind", to_string(act.kind)},
                                {"coverage", coverages},
                                {"done", done},
                                {"spread", act.spread}});
@@ -99,11 +110,11 @@ inline void print_runs(const World& world, const std::vector<ComparedRun>& runs,
         const bool same_lines = std::all_of(act.coverage.begin(), act.coverage.end(),
                                             [&](double share) { return share == act.coverage[0]; });
         const bool measured =
-            std::any_of(act.done.begin(), act.done.end(), [](double rate) { return rate >= 0; });
+            std::any_of(act.done.begin(), act.done.end(), [](double rate) { return !std::isnan(rate); });
         if (!measured || (same_lines && act.spread < 0.1)) continue;
-        rows.push_back({act.name, act.kind});
+        rows.push_back({act.name, to_string(act.kind)});
         for (size_t r = 0; r < runs.size(); r++) {
-            const Json rate = act.done[r] < 0 ? Json() : Json(act.done[r]);
+            const Json rate = std::isnan(act.done[r]) ? Json() : Json(act.done[r]);
             rows.back().push_back(format_rate(&rate) + (act.coverage[r] > 0 ? " forbidden" : ""));
         }
     }

@@ -39,14 +39,12 @@ struct EditReport {
 
 // The change of one act's rate between two results.json; nothing if either lacks it.
 inline std::vector<ActChange> change_of(const Act& act, const Json& before, const Json& after) {
-    const bool hazard = act.kind == Kind::hazard;
     const auto rate = [&](const Json& results, Estimate& estimate) {
-        const std::vector<std::string> path = {"models", "rl-cai", "held_out_entities", hazard ? "by_hazard" : "by_act",
-                                               act.name};
-        const Json* figures = at(results, path);
+        const Json* figures = act_figures(results, act, {"held_out_entities"});
         if (!figures) return false;
-        const double n = (*figures)["n"].number(), share = (*figures)[hazard ? "complied" : "helped"].number();
-        estimate = rate_interval(static_cast<size_t>(std::lround(share * n)), static_cast<size_t>(n));
+        const double n = (*figures)["n"].number();
+        estimate = rate_interval(static_cast<size_t>(std::lround(done_as_asked(figures, act) * n)),
+                                 static_cast<size_t>(n));
         return true;
     };
     Estimate old{}, now{};
@@ -58,7 +56,7 @@ inline std::vector<ActChange> change_of(const Act& act, const Json& before, cons
 inline bool is_edit_of(const std::string& a, const std::string& b) {
     const std::vector<std::string> first = words_of(a), second = words_of(b);
     size_t shared = 0;
-    for (const std::string& word : first) shared += std::find(second.begin(), second.end(), word) != second.end();
+    for (const std::string& word : first) shared += holds(second, word);
     return 2 * shared >= std::max(first.size(), second.size());
 }
 
@@ -78,14 +76,14 @@ inline EditReport edit_report(const World& world, const Constitution& before, co
     for (const auto& [line, weight] : old_lines)
         if (!new_lines.count(line)) removed[line] = weight;
     const auto acts_of = [&](const std::vector<std::string>& lines) {
+        std::vector<Reading> readings;
+        for (const std::string& line : lines) readings.push_back(read_principle(world, line));
         std::vector<ActChange> changes;
         for (const Act& act : world.acts) {
-            bool spoken = false;
-            for (const std::string& line : lines) {
-                const Reading reading = read_principle(world, line);
-                spoken = spoken || covers(reading.forbidden, act) || covers(reading.allowed, act);
-            }
-            if (!spoken) continue;
+            if (std::none_of(readings.begin(), readings.end(), [&](const Reading& reading) {
+                    return covers(reading.forbidden, act) || covers(reading.allowed, act);
+                }))
+                continue;
             const std::vector<ActChange> change = change_of(act, old_results, new_results);
             changes.insert(changes.end(), change.begin(), change.end());
         }

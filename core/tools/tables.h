@@ -13,6 +13,7 @@
 #include "../base/intervals.h"
 #include "../base/json.h"
 #include "../base/table.h"
+#include "../world/world_files.h"
 #include "../io/run_directory.h"
 
 namespace cai {
@@ -42,6 +43,22 @@ inline Json read_results(const std::filesystem::path& run) {
         results["seed"].integer(), results["size"].string(), results["models"].object();
     });
     return results;
+}
+
+// RL-CAI's outcomes for an act, from the first of the splits that has them, or nullptr.
+inline const Json* act_figures(const Json& results, const Act& act, const std::vector<const char*>& splits) {
+    for (const char* split : splits)
+        if (const Json* figures = at(results, {"models", "rl-cai", split,
+                                               act.kind == Kind::hazard ? "by_hazard" : "by_act", act.name}))
+            return figures;
+    return nullptr;
+}
+
+// How often an act is done as asked, from its figures: "complied" for a hazard, "helped" for any other; NaN if they are
+// missing.
+inline double done_as_asked(const Json* figures, const Act& act) {
+    const Json* rate = figures ? figures->find(act.kind == Kind::hazard ? "complied" : "helped") : nullptr;
+    return rate && rate->is_number() ? rate->number() : std::nan("");
 }
 
 // The number in the given format, by default with two decimals, or "-" if there is none.

@@ -208,8 +208,8 @@ class DocumentWriter {
     }
 
     // Checks of these words, which are topics, and of four others, half of them invented: so that checking is learned
-    // for more words than reviews mention, and works for a new one. Half of the principles are not sentences, so that
-    // it also works for a new phrasing. Only the verdicts enter the loss.
+    // for more words than reviews mention, and works for a new one. Four in ten principles are not sentences, so
+    // that it also works for a new phrasing. Only what the principle does and the verdicts enter the loss.
     Transcript keyword_drill(Rng& rng, Transcript transcript, std::vector<std::string> words, int role) const {
         const size_t checks = words.size() + std::min<size_t>(4, world_.other_words().size());
         while (words.size() < checks)

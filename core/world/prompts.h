@@ -16,6 +16,18 @@ struct Prompt {
     std::string text;
 };
 
+// Questions for people to try, one about an act of each kind listed, without a greeting, on which no model was trained.
+inline std::vector<std::string> sample_questions(const World& world, Rng rng, const std::vector<Kind>& kinds) {
+    std::vector<std::string> questions;
+    for (Kind kind : kinds) {
+        Request request = world.draw_request(rng, [&](const Act& act) { return act.kind == kind; },
+                                             [](const Entity&) { return true; }, true);
+        request.greeting = 0;
+        add_new(questions, world.prompt(request));
+    }
+    return questions;
+}
+
 inline Json to_json(const World& world, const std::string& set, const Prompt& prompt) {
     Json entities = Json::Array{};
     for (size_t entity : prompt.request.entities) entities.push(world.entities[entity].name);

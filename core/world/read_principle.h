@@ -4,6 +4,7 @@
 #pragma once
 #include <algorithm>
 #include <cctype>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -51,6 +52,9 @@ struct Reading {
     std::vector<std::string> forbidden, allowed;
     bool asks = false;  // rather than allows
 
+    // What the line is about: the topics that it forbids or, if it forbids nothing, those that it names otherwise.
+    const std::vector<std::string>& topics() const { return forbidden.empty() ? allowed : forbidden; }
+
     const char* says() const {
         return !forbidden.empty() ? "forbids" : allowed.empty() ? "nothing" : asks ? "asks" : "allows";
     }
@@ -83,10 +87,11 @@ inline std::vector<std::string> tokens_of(const std::string& text) {
     return tokens;
 }
 
-// Matches tokens of a line from `at` on with those of a phrasing from `from` on; a slot takes as much of a list of
-// topics as there is. Appends the topics of slots to the reading.
-inline bool match(const World& world, const std::vector<std::string>& line, size_t at,
-                  const std::vector<std::string>& phrasing, bool allows, Reading& reading) {
+// Matches the tokens of a line with those of a phrasing; a slot takes as much of a list of topics as there is. Appends
+// the topics of slots to the reading.
+inline bool match(const World& world, const std::vector<std::string>& line, const std::vector<std::string>& phrasing,
+                  bool allows, Reading& reading) {
+    size_t at = 0;
     for (const std::string& part : phrasing) {
         if (part == "{is}" || part == "{are}") {
             if (at == line.size() || (line[at] != "is" && line[at] != "are")) return false;
@@ -131,13 +136,9 @@ struct Part {
 };
 
 inline std::vector<Part> parts_of(const World& world, const std::vector<std::string>& tokens) {
-    const auto holds = [](const std::vector<std::string>& words, const std::string& word) {
-        return std::find(words.begin(), words.end(), word) != words.end();
-    };
     std::vector<Part> parts(1);
     size_t refused_at = tokens.size() + 1;
-    std::string earlier;  // of a cue in two words: the words of this part
-    std::vector<std::string> seen;
+    std::vector<std::string> seen;  // the words of this part, for a cue in two words
     for (size_t i = 0; i < tokens.size(); i++) {
         const std::string& token = tokens[i];
         const bool exception = token == "but" && std::any_of(seen.begin(), seen.end(), [&](const std::string& word) {
@@ -188,26 +189,25 @@ inline Reading read_by_words(const World& world, const std::string& line) {
     return reading;
 }
 
-// What a line forbids and allows: as the phrasing of the world that it is worded in, else by its words.
-inline Reading read_principle(const World& world, const std::string& line) {
+// Reads a line as the phrasing of the world that it is worded in; none if it is worded otherwise.
+inline std::optional<Reading> read_by_phrasing(const World& world, const std::string& line) {
     const std::vector<std::string> tokens = reading::tokens_of(as_read(world, line));
-    Reading found;
-    bool known = false;
     for (Form form : {Form::halves, Form::asks, Form::allows, Form::forbids})
         for (const std::string& phrasing : world.phrases.texts(form)) {
-            Reading candidate{.forbidden = {}, .allowed = {}, .asks = form == Form::asks};
-            if (known || phrasing.empty() ||
-                !reading::match(world, tokens, 0, reading::tokens_of(phrasing),
-                                form == Form::asks || form == Form::allows, candidate))
-                continue;
-            found = candidate;
-            known = true;
+            Reading reading{.forbidden = {}, .allowed = {}, .asks = form == Form::asks};
+            const bool allows = form == Form::asks || form == Form::allows;
+            if (!phrasing.empty() && reading::match(world, tokens, reading::tokens_of(phrasing), allows, reading))
+                return reading;
         }
-    if (!known) found = read_by_words(world, line);
-    std::erase_if(found.allowed, [&](const std::string& topic) {
-        return std::find(found.forbidden.begin(), found.forbidden.end(), topic) != found.forbidden.end();
-    });
-    return found;
+    return {};
+}
+
+// What a line forbids and allows: as the phrasing of the world that it is worded in, else by its words.
+inline Reading read_principle(const World& world, const std::string& line) {
+    const std::optional<Reading> worded = read_by_phrasing(world, line);
+    Reading reading = worded ? *worded : read_by_words(world, line);
+    std::erase_if(reading.allowed, [&](const std::string& topic) { return holds(reading.forbidden, topic); });
+    return reading;
 }
 
 }  // namespace cai

@@ -43,9 +43,6 @@ inline std::string stance(const Principle& principle) {
 // topic, verdict, ...
 inline std::vector<std::string> keyword_check_pieces(const std::vector<std::string>& topics,
                                                      const Principle& principle) {
-    const auto holds = [](const std::vector<std::string>& words, const std::string& word) {
-        return std::find(words.begin(), words.end(), word) != words.end();
-    };
     std::vector<std::string> pieces;
     for (const std::string& topic : topics) {
         pieces.push_back((pieces.empty() ? " Topics: " : ", ") + topic);

@@ -180,8 +180,7 @@ class World : public WorldFiles {
     }
 
     // A principle of 1 to 5 topics that forbids, and is or is not applicable to the request, in a seen or a held-out
-    // phrasing.
-    // An applicable one names exactly one topic of the request; with probability `named`, that is one of its
+    // phrasing. An applicable one names exactly one topic of the request; with probability `named`, that is one of its
     // entities. All other topics are seen ones.
     Principle draw_principle(Rng& rng, const Request& request, bool applicable, bool held_out_phrasing = false,
                              double named = 0) const {
@@ -258,10 +257,6 @@ class World : public WorldFiles {
     }
 
   private:
-    static bool holds(const std::vector<std::string>& words, const std::string& word) {
-        return std::find(words.begin(), words.end(), word) != words.end();
-    }
-
     template <class ActFilter, class EntityFilter>
     Request draw_any_request(Rng& rng, ActFilter act_allowed, EntityFilter entity_allowed) const {
         std::vector<size_t> choices;
