@@ -94,8 +94,8 @@ inline std::vector<float> sentencepiece_scores(const Tokenizer& tokenizer) {
     for (size_t m = 0; m < merges.size(); m++) {
         const auto [rank, result] = merges[m];
         float& its = scores[static_cast<size_t>(result)];
-        const bool same_token = m > 0 && result == merges[m - 1].result, same_rank = m > 0 && rank == merges[m - 1].rank;
-        if (!same_token && !same_rank) score--;
+        const bool together = m > 0 && (result == merges[m - 1].result || rank == merges[m - 1].rank);
+        if (!together) score--;
         if (its != 0 && its != score) return {};
         its = score;
     }
@@ -126,7 +126,10 @@ inline void add_tokenizer_keys(GgufKeys& keys, const ModelSource& source) {
     for (Token id = 0; static_cast<size_t>(id) < tokenizer.size(); id++) {
         tokens.push_back(tokenizer.spelling(id));
         const bool is_byte = rules.sentencepiece && byte_of_sentencepiece(tokens.back()) >= 0;
-        types.push_back(id == rules.unknown ? kUnknown : tokenizer.is_special(id) ? kControl : is_byte ? kByte : kNormal);
+        types.push_back(id == rules.unknown         ? kUnknown
+                        : tokenizer.is_special(id) ? kControl
+                        : is_byte                  ? kByte
+                                                   : kNormal);
     }
     for (const AddedToken& token : tokenizer.added())
         if (!token.special) types[static_cast<size_t>(token.id)] = kUserDefined;
