@@ -83,12 +83,16 @@ def main():
         if not BLOCK.search(text):
             continue
         actual, count = repeated(text)
-        if actual == text:
+        broken = "Error in sourced command file" in actual or "(no answer)" in actual
+        if actual == text and not broken:
             passed += count
             continue
         if "--write" in sys.argv:
             with open(path, "w") as file:
                 file.write(actual)
+            failed += broken
+            if broken:
+                print(f"{name}: gdb refused a command; look for \"Error in sourced command file\" in the chapter")
             continue
         failed += 1
         sys.stdout.writelines(difflib.unified_diff(text.splitlines(True), actual.splitlines(True), name, "gdb"))
