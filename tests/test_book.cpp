@@ -1,13 +1,91 @@
 // The numbers that the chapters of the book work out by hand: the functions give them, and the chapters print them.
 #include <cmath>
+#include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "../core/lm/bpe_training.h"
+#include "../core/lm/encode_document.h"
+#include "../core/nn/batch.h"
 #include "../cpu/plain/classifier.h"
 #include "../cpu/plain/rmsnorm.h"
 #include "book.h"
 
 using namespace cai;
+
+TEST_CASE("chapter 1: byte-pair encoding of one sentence") {
+    const Chapter chapter("01_tokens_and_masks.md");
+    const Tokenizer tokenizer = train_bpe({"the cat sat at the mat"}, 1000);
+    CHECK(tokenizer.merges().size() == 3);
+
+    // The pieces and the counts of pairs, straight from the definition.
+    std::vector<std::vector<std::string>> pieces;
+    for (const std::string piece : {"the", " cat", " sat", " at", " the", " mat"}) {
+        pieces.emplace_back();
+        for (char c : piece) pieces.back().emplace_back(1, c);
+    }
+    const auto shown = [](const std::string& token) { return "`" + (token == " " ? "␣" : token) + "`"; };
+    Token id = static_cast<Token>(kSpecialCount) + 256;
+    for (size_t merge = 0;; merge++) {
+        std::map<std::pair<std::string, std::string>, int> counts;
+        for (const auto& piece : pieces)
+            for (size_t i = 1; i < piece.size(); i++) counts[{piece[i - 1], piece[i]}]++;
+        auto best = counts.begin();  // one-character tokens sort as their ids do, but for the space, which no tie here has
+        for (auto pair = counts.begin(); pair != counts.end(); ++pair)
+            if (pair->second > best->second) best = pair;
+        if (merge == 0) {
+            size_t once = 0;
+            for (const auto& [pair, count] : counts) {
+                const std::string words = shown(pair.first) + " " + shown(pair.second);
+                once += count == 1;
+                CHECK(chapter.prints(count == 1 ? words : "| " + words + " | "));
+            }
+            CHECK(once == 8);
+        }
+        if (best->second < 2) {
+            CHECK(merge == 3);
+            break;
+        }
+        const auto [left, right] = best->first;
+        CHECK(tokenizer.decode({tokenizer.merges()[merge].first}) == left);
+        CHECK(tokenizer.decode({tokenizer.merges()[merge].second}) == right);
+        CHECK(chapter.prints(concat("| ", merge + 1, " | ", shown(left), " ", shown(right), " | ", best->second, " | ",
+                                    shown(left + right), " | ", id, " |")));
+        for (auto& piece : pieces)
+            for (size_t i = 1; i < piece.size(); i++)
+                if (piece[i - 1] == left && piece[i] == right) {
+                    piece[i - 1] += right;
+                    piece.erase(piece.begin() + static_cast<long>(i));
+                }
+        id++;
+    }
+    std::string ids;
+    for (Token token : tokenizer.encode("the rat")) ids += concat(ids.empty() ? "" : " ", token);
+    CHECK(chapter.prints("the  ␣  r  at        " + ids));
+}
+
+TEST_CASE("chapter 1: a dialogue's mask, rows and targets") {
+    const Chapter chapter("01_tokens_and_masks.md");
+    const Tokenizer tokenizer = train_bpe({"the cat sat at the mat"}, 1000);
+    const Document document =
+        encode_document(tokenizer, {{kUser, "the rat", false}, {kAssistant, "at the mat", true}});
+    Batch batch;
+    batch.add(document.tokens.data(), document.tokens.size(), document.learn.data());
+    const auto shown = [&](Token token) -> std::string {
+        if (token == kUser) return "`<\\|user\\|>`";
+        if (token == kAssistant) return "`<\\|assistant\\|>`";
+        if (token == kEndOfText) return "`<\\|endoftext\\|>`";
+        const std::string text = tokenizer.decode({token});
+        return "`" + (text == " " ? "␣" : text) + "`";
+    };
+    for (size_t i = 0, row = 0; i < document.tokens.size(); i++) {
+        const bool has_target = row < batch.rows.size() && batch.rows[row] == static_cast<int32_t>(i);
+        const std::string target = has_target ? shown(batch.targets[row++]) + " |" : "|";
+        CHECK(chapter.prints(concat("| ", i, " | ", shown(document.tokens[i]), " | ", document.tokens[i], " | ",
+                                    int(document.learn[i]), " | ", target)));
+    }
+}
 
 TEST_CASE("chapter 2: RMSNorm of (3, 4) and its backward pass, against a nudge") {
     const Chapter chapter("02_backward_by_hand.md");
