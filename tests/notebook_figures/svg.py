@@ -1,4 +1,5 @@
 """A picture for the book: boxes, lines, arrows and words as SVG, legible on light and on dark pages."""
+import textwrap
 from xml.sax.saxutils import escape
 
 STROKES = {"grey": "#777", "green": "#2a7a3b", "red": "#b3362b", "blue": "#2b5fb3", "black": "#222"}
@@ -21,6 +22,13 @@ class Picture:
         style = (' font-family="monospace"' if code else "") + (' font-weight="bold"' if bold else "")
         self.parts.append(f'<text x="{number(x)}" y="{number(y)}" text-anchor="{anchor}" font-size="{size}" '
                           f'fill="{STROKES[colour]}"{style}>{escape(words)}</text>')
+
+    def paragraph(self, x, y, words, columns, colour="black", size=12, bold=False):
+        """Words in lines of so many characters. Returns the y of the next line."""
+        for line in textwrap.wrap(words, columns):
+            self.text(x, y, line, colour=colour, size=size, bold=bold)
+            y += size + 3
+        return y
 
     def line(self, points, colour="grey", width=1.5, dashed=False, arrow=False):
         path = " ".join(f"{number(x)},{number(y)}" for x, y in points)
