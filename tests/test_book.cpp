@@ -5,6 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include "../core/base/elo.h"
+#include "../core/base/intervals.h"
 #include "../core/lm/bpe_training.h"
 #include "../core/lm/encode_document.h"
 #include "../core/nn/batch.h"
@@ -130,4 +132,50 @@ TEST_CASE("chapter 2: softmax and cross-entropy of the logits 2, 1, 0") {
     CHECK(chapter.prints("| `p` | " + row(std::exp(2) / total, std::exp(1) / total, 1 / total)));
     CHECK(chapter.prints("| `dl` | " + row(dlogits[0], dlogits[1], dlogits[2])));
     CHECK(chapter.prints("`-log " + fixed(std::exp(logprob[0]), 4) + "` = " + fixed(-logprob[0], 4)));
+}
+
+TEST_CASE("chapter 10: a rate, five seeds, an Elo") {
+    const Chapter chapter("10_reading_the_results.md");
+    CHECK(chapter.prints("it is " + fixed(std::sqrt(0.245 * 0.755 / 400), 4)));
+    const auto interval = [](size_t hits, int decimals) {
+        const Estimate rate = rate_interval(hits, 400);
+        return concat("| ", hits, " | ", fixed(rate.value, decimals), " | [", fixed(rate.low, hits ? 3 : 0), ", ",
+                      fixed(rate.high), "] |");
+    };
+    CHECK(chapter.prints(interval(98, 3)));
+    CHECK(chapter.prints(interval(15, 4)));
+    CHECK(chapter.prints(interval(0, 0)));
+
+    const Estimate seeds = mean_interval({0.22, 0.31, 0.19, 0.26, 0.27});
+    CHECK(chapter.prints("| mean | " + fixed(seeds.value) + " |"));
+    CHECK(chapter.prints("| times " + fixed(student_t_95(4)) + " | " + fixed(seeds.high - seeds.value) + " |"));
+    CHECK(chapter.prints("`sqrt(0.00215 / 5)` | " + fixed(std::sqrt(0.00215 / 5), 4) + " |"));
+    CHECK(near(seeds.high - seeds.value, student_t_95(4) * std::sqrt(0.00215 / 5)));
+    CHECK(chapter.prints("`sqrt(0.00215)` is " + fixed(std::sqrt(0.00215))));
+
+    std::vector<double> above;
+    for (const double wins : {3.0, 4.0}) {
+        const EloRating sl_cai = elo_ratings(2, {{0, 1, wins, 10 - wins, 390}})[1];
+        above.push_back(sl_cai.elo);
+        CHECK(near(sl_cai.elo, 400 * std::log10((10.5 - wins) / (wins + 0.5)), 1e-9));
+        CHECK(chapter.prints(concat("| ", wins, " : ", 10 - wins, " | ", wins + 0.5, " : ", 10.5 - wins, " | ",
+                                    fixed(sl_cai.elo, 0), " | ", fixed(sl_cai.standard_error, 0), " |")));
+    }
+    CHECK(chapter.prints("they help with " + fixed(393.0 / 400, 4) + " and " + fixed(397.0 / 400, 4)));
+    CHECK(chapter.prints(concat("One prompt moved the Elo by ", fixed(above[0] - above[1], 0), " points")));
+}
+
+TEST_CASE("chapter 10: a score that is pushed too far") {
+    const Chapter chapter("10_reading_the_results.md");
+    const std::vector<double> score = {1, 1, 2}, worth = {1, 1, 0};
+    for (const double beta : {1e9, 1.0, 0.3}) {
+        double total = 0, mean_score = 0, mean_worth = 0;
+        for (double s : score) total += std::exp(s / beta);
+        for (size_t i = 0; i < 3; i++) {
+            mean_score += std::exp(score[i] / beta) / total * score[i];
+            mean_worth += std::exp(score[i] / beta) / total * worth[i];
+        }
+        CHECK(chapter.prints(concat("| ", beta > 1 ? "no training" : shortest(beta), " | ", fixed(1 - mean_worth), " | ",
+                                    fixed(mean_score), " | ", fixed(mean_worth), " |")));
+    }
 }
