@@ -20,7 +20,7 @@ for points in (0, 500, 1000, 1500):
 for points in (-100, 0, 100, 200, 300):
     picture.text(LEFT - 10, place(0, points)[1] + 4, str(points), anchor="end")
 picture.text(LEFT + WIDTH / 2, TOP + HEIGHT + 40, "Elo, harmlessness", anchor="middle", colour="grey")
-picture.text(8, TOP - 6, "Elo, helpfulness", colour="grey")
+picture.text(LEFT + 8, TOP + 4, "Elo, helpfulness", colour="grey")
 for model, colour in (("helpful", "red"), ("sl-cai", "blue"), ("rl-cai", "green")):
     at = [elo[scale][model] for scale in ("harmlessness", "helpfulness")]
     error = [elo["standard_error"][scale][model] for scale in ("harmlessness", "helpfulness")]
