@@ -1,0 +1,128 @@
+// The numbers that the book works by hand in its chapters on training, 3 to 9, by the project's own functions. The
+// literals are those printed there; each was also worked without this code.
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "../core/method/dpo.h"
+#include "../core/method/ppo_advantages.h"
+#include "../core/method/ppo_losses.h"
+#include "../core/method/preference.h"
+
+using namespace cai;
+
+namespace {
+
+// As many decimals as the chapter prints, four unless said.
+template <class Values>
+void as_printed(const Values& got, const std::vector<double>& printed, double half_of_last_digit = 5.1e-5) {
+    REQUIRE(got.size() == printed.size());
+    for (size_t i = 0; i < printed.size(); i++) {
+        INFO("number " << i << " is " << got[i] << ", the chapter prints " << printed[i]);
+        CHECK(std::abs(got[i] - printed[i]) <= half_of_last_digit);
+    }
+}
+void number_as_printed(double got, double printed, double half_of_last_digit = 5.1e-5) {
+    as_printed(std::vector<double>{got}, {printed}, half_of_last_digit);
+}
+
+// The answer of five tokens of chapter 9: "I will not help." and the end of text.
+struct FiveTokens {
+    std::vector<float> logprobs{-.5f, -1, -.2f, -.1f, -.1f}, reference{-.8f, -.6f, -.2f, -.3f, -.1f};
+    std::vector<float> values{.5f, .4f, .6f, .7f, .8f};
+    std::vector<int32_t> offsets{0, 5};
+    std::vector<double> scores{1};
+
+    std::vector<double> rewards(const PpoOptions& options) const {
+        std::vector<double> r = token_rewards(scores, logprobs, reference, offsets, options.kl_coefficient, options);
+        if (options.whiten_rewards) whiten(r, options.variance, false, options.whiten_epsilon);
+        return r;
+    }
+    Advantages advantages(PpoOptions options) const {
+        // The answer is the whole minibatch.
+        if (options.advantage_whitening == Whitening::minibatch) options.advantage_whitening = Whitening::batch;
+        return estimate_advantages(cpu_kernels, scores, logprobs, reference, values, offsets, options.kl_coefficient,
+                                   options);
+    }
+};
+
+}  // namespace
+
+TEST_CASE("chapter 9: five tokens, from log-probabilities to advantages") {
+    const FiveTokens five;
+    PpoOptions options = like("cai");
+    as_printed(five.rewards(options), {-.09, .12, 0, -.06, 1});
+    options.advantage_whitening = Whitening::none;
+    const Advantages raw = five.advantages(options);
+    as_printed(raw.advantages, {.4014, .6226, .3185, .23, .2});
+    as_printed(raw.returns, {.9014, 1.0226, .9185, .93, 1});
+    options.lambda = 0;  // then an advantage is its delta alone
+    as_printed(five.advantages(options).advantages, {-.19, .32, .1, .04, .2});
+}
+
+TEST_CASE("chapter 9: five tokens, one update") {
+    const FiveTokens five;
+    const PpoOptions options = like("cai");
+    const Advantages a = five.advantages(options);
+    as_printed(a.advantages, {.3099, 1.7696, -.2377, -.8219, -1.0199});
+    const std::vector<double> weights = token_weights(five.offsets, options);
+    std::vector<float> logprobs = five.logprobs;
+    const std::vector<float> change{.1f, .3f, -.1f, 0, -.3f};
+    for (size_t t = 0; t < 5; t++) logprobs[t] += change[t];
+    const PolicyLoss policy = policy_loss(cpu_kernels, logprobs, five.logprobs, a.advantages, weights, options);
+    as_printed(policy.gradient, {-.0685, 0, .0430, .1644, 0});
+    number_as_printed(policy.loss, -.1226);
+    number_as_printed(policy.approx_kl_k1, 0);
+    number_as_printed(policy.approx_kl_k2, .02);
+    number_as_printed(policy.max_ratio_error, .3499);
+    for (auto [t, loss] : {std::pair<size_t, double>{0, -.3425}, {1, -2.1236}, {2, .2151}, {3, .8219}, {4, .8160}})
+        number_as_printed(
+            policy_loss(cpu_kernels, {logprobs[t]}, {five.logprobs[t]}, {a.advantages[t]}, {1}, options).loss, loss);
+
+    const ValueLoss value =
+        value_loss(cpu_kernels, {.6f, .9f, .6f, .55f, .85f}, five.values, a.returns, weights, options);
+    number_as_printed(value.loss, .0538);
+    CHECK(value.gradient[1] == 0);
+    number_as_printed(value.clip_fraction, .2);
+}
+
+TEST_CASE("chapter 9: the same five tokens by each library's conventions") {
+    struct Row {
+        const char* library;
+        std::vector<double> rewards, advantages;
+    };
+    for (const Row& row : std::vector<Row>{
+             {"cai", {-.09, .12, 0, -.06, 1}, {.310, 1.770, -.238, -.822, -1.020}},
+             {"hh", {0, 0, 0, 0, .9999}, {.483, 1.536, .043, -.661, -1.402}},
+             {"oai", {-.403, -.143, -.292, -.366, 2.189}, {-1.631, -.127, -.173, .502, 1.429}},
+             {"n+", {-.015, .02, 0, -.01, 1}, {.451, 1.592, -.013, -.697, -1.333}},
+             {"trl", {-.015, .02, 0, -.01, 1}, {.403, 1.424, -.011, -.623, -1.192}},
+             {"dsc", {-.03, .04, 0, -.02, 1}, {.420, .579, .356, .270, .200}},
+             {"openrlhf", {-.003, .004, 0, -.002, 1}, {.701, 1.425, -.010, -.713, -1.403}},
+             {"verl", {0, 0, 0, 0, 1}, {.632, 1.265, 0, -.632, -1.265}},
+             {"nemo", {-.003, -.004, 0, -.002, 1}, {.452, 1.549, .059, -.660, -1.399}}}) {
+        INFO(row.library);
+        as_printed(FiveTokens().rewards(like(row.library)), row.rewards, 5.1e-4);
+        as_printed(FiveTokens().advantages(like(row.library)).advantages, row.advantages, 5.1e-4);
+    }
+    for (auto [library, advantage] : {std::pair{"rloo", .78}, {"grpo", .7070}}) {
+        PpoOptions options = like(library);
+        options.group_size = 2;
+        FiveTokens two;
+        two.scores.push_back(.2), two.offsets.push_back(7);
+        two.logprobs.insert(two.logprobs.end(), {-1.5f, -.3f}), two.reference.insert(two.reference.end(), {-1, -.5f});
+        two.values.clear();
+        as_printed(two.advantages(options).advantages,
+                   {advantage, advantage, advantage, advantage, advantage, -advantage, -advantage});
+    }
+}
+
+TEST_CASE("chapter 9: DPO on the same two answers") {
+    const DpoLoss dpo = dpo_loss(cpu_kernels, {-.5f, -1, -.2f, -.1f, -.1f, -1.5f, -.3f},
+                                 {-.8f, -.6f, -.2f, -.3f, -.1f, -1, -.5f}, {0, 5, 7}, {.9}, .3);
+    as_printed(dpo.loss, {.6469});
+    number_as_printed(sigmoid(dpo.rewards[0] - dpo.rewards[1]), .5300);
+    as_printed(dpo.gradient, {-.1110, -.1110, -.1110, -.1110, -.1110, .1110, .1110});
+}
