@@ -10,6 +10,7 @@
 #include "../core/method/ppo_advantages.h"
 #include "../core/method/ppo_losses.h"
 #include "../core/method/preference.h"
+#include "book.h"
 
 using namespace cai;
 
@@ -60,6 +61,9 @@ TEST_CASE("chapter 9: five tokens, from log-probabilities to advantages") {
     as_printed(raw.returns, {.9014, 1.0226, .9185, .93, 1});
     options.lambda = 0;  // then an advantage is its delta alone
     as_printed(five.advantages(options).advantages, {-.19, .32, .1, .04, .2});
+    const Chapter chapter("09_ppo.md");
+    for (size_t t = 0; t < 5; t++)
+        CHECK(chapter.prints(" | " + fixed(raw.advantages[t], 4) + " | " + fixed(raw.returns[t], 4) + " |"));
 }
 
 TEST_CASE("chapter 9: five tokens, one update") {
@@ -89,6 +93,7 @@ TEST_CASE("chapter 9: five tokens, one update") {
 }
 
 TEST_CASE("chapter 9: the same five tokens by each library's conventions") {
+    const Chapter chapter("09_ppo.md");
     struct Row {
         const char* library;
         std::vector<double> rewards, advantages;
@@ -105,7 +110,9 @@ TEST_CASE("chapter 9: the same five tokens by each library's conventions") {
              {"nemo", {-.003, -.004, 0, -.002, 1}, {.452, 1.549, .059, -.660, -1.399}}}) {
         INFO(row.library);
         as_printed(FiveTokens().rewards(like(row.library)), row.rewards, 5.1e-4);
-        as_printed(FiveTokens().advantages(like(row.library)).advantages, row.advantages, 5.1e-4);
+        const std::vector<double> a = FiveTokens().advantages(like(row.library)).advantages;
+        as_printed(a, row.advantages, 5.1e-4);
+        CHECK(chapter.prints(" | " + fixed(a[0]) + ", " + fixed(a[1]) + ", "));
     }
     for (auto [library, advantage] : {std::pair{"rloo", .78}, {"grpo", .7070}}) {
         PpoOptions options = like(library);
