@@ -6,10 +6,13 @@
 #include <string>
 #include <vector>
 
+#include "../core/base/calibration.h"
 #include "../core/method/dpo.h"
 #include "../core/method/ppo_advantages.h"
 #include "../core/method/ppo_losses.h"
 #include "../core/method/preference.h"
+#include "../cpu/plain/attention.h"
+#include "../cpu/plain/rope.h"
 #include "book.h"
 
 using namespace cai;
@@ -132,4 +135,89 @@ TEST_CASE("chapter 9: DPO on the same two answers") {
     as_printed(dpo.loss, {.6469});
     number_as_printed(sigmoid(dpo.rewards[0] - dpo.rewards[1]), .5300);
     as_printed(dpo.gradient, {-.1110, -.1110, -.1110, -.1110, -.1110, .1110, .1110});
+}
+
+TEST_CASE("chapter 4: attention of four tokens, forward and backward") {
+    const Chapter chapter("04_attention.md");
+    const double q[4][4] = {{2, 0, 0, 0}, {2, 0, 0, 0}, {0, 2, 0, 0}, {2, 2, 0, 0}};
+    const double k[4][4] = {{1, 0, 0, 0}, {0, 1, 0, 0}, {1, 1, 0, 0}, {0, 0, 0, 0}};
+    std::vector<double> qkv;
+    for (size_t n = 0; n < 4; n++) {
+        for (double x : q[n]) qkv.push_back(x);
+        for (double x : k[n]) qkv.push_back(x * std::log(2.0));
+        for (size_t d = 0; d < 4; d++) qkv.push_back(d == n ? 4 : 0);
+    }
+    const std::vector<int32_t> offsets{0, 4};
+    std::vector<double> out(16), logsumexp(4), dqkv(48), dout(16, 0);
+    plain::attention_forward(out.data(), logsumexp.data(), qkv.data(), offsets.data(), 1, 1, 1, 4);
+    as_printed(out, {4, 0, 0, 0, 2.6667, 1.3333, 0, 0, .8, 1.6, 1.6, 0, .8889, .8889, 1.7778, .4444});
+    as_printed(logsumexp, {std::log(2), std::log(3), std::log(5), std::log(9)}, 1e-12);
+    CHECK(chapter.prints(fixed(out[12], 4) + " " + fixed(out[13], 4) + " " + fixed(out[14], 4) + " " + fixed(out[15], 4)));
+
+    dout[12] = 1;
+    plain::attention_backward(dqkv.data(), dout.data(), out.data(), logsumexp.data(), qkv.data(), offsets.data(), 1, 1,
+                              1, 4);
+    as_printed(std::vector<double>(&dqkv[36], &dqkv[40]), {.1027, -.2054, 0, 0});
+    const std::vector<double> p{.2222, .2222, .4444, .1111}, ds{.6914, -.1975, -.3951, -.0988};
+    for (size_t j = 0; j < 4; j++) {
+        as_printed(std::vector<double>(&dqkv[j * 12 + 4], &dqkv[j * 12 + 8]), {ds[j], ds[j], 0, 0});
+        as_printed(std::vector<double>(&dqkv[j * 12 + 8], &dqkv[j * 12 + 12]), {p[j], 0, 0, 0});
+        CHECK(chapter.prints(fixed(dqkv[j * 12 + 4], 4) + " " + fixed(dqkv[j * 12 + 5], 4) + " 0 0 | " +
+                             fixed(dqkv[j * 12 + 8], 4) + " 0 0 0 |"));
+    }
+}
+
+TEST_CASE("chapter 4: after RoPE a product depends on the distance alone") {
+    const Chapter chapter("04_attention.md");
+    std::vector<double> table;
+    for (double n = 0; n < 6; n++) table.push_back(std::cos(n)), table.push_back(std::sin(n));
+    const auto product = [&](int32_t n, int32_t m) {
+        std::vector<double> rows{1, 0, 1, 0};
+        const std::vector<int32_t> positions{n, m};
+        plain::rope_forward(rows.data(), positions.data(), table.data(), 2, 1, 2, 2);
+        return rows[0] * rows[2] + rows[1] * rows[3];
+    };
+    number_as_printed(product(2, 1), .5403);
+    number_as_printed(product(5, 4), .5403);
+    number_as_printed(product(3, 1), -.4161);
+    CHECK(chapter.prints("cos 1 = " + fixed(product(1, 0), 4)));
+    CHECK(chapter.prints("cos 2 = " + fixed(product(2, 0), 4)));
+}
+
+TEST_CASE("chapter 8: a label from four log-probabilities, and what it asks of two scores") {
+    const Chapter chapter("08_preference_model.md");
+    number_as_printed(preference(-.3, -1.9), .8320);
+    number_as_printed(preference(-.9, -.6), .4256);
+    number_as_printed(average_orders(preference(-.3, -1.9), preference(-.9, -.6)), .7032);
+    number_as_printed(average_orders(.9, .9), .5);
+    for (auto [difference, wins] : {std::pair{1., .73}, {2., .88}, {3., .95}})
+        number_as_printed(sigmoid(difference), wins, 5e-3);
+    number_as_printed(400 / std::log(10.0), 173.7, .05);
+
+    struct Row {
+        double label;
+        std::vector<double> loss, slope;
+    };
+    for (const Row& row : std::vector<Row>{{1, {.6931, .4741, .1269}, {-.5, -.3775, -.1192}},
+                                           {.7, {.6931, .6241, .7269}, {-.2, -.0775, .1808}},
+                                           {.5, {.6931, .7241, 1.1269}, {0, .1225, .3808}}}) {
+        const PreferenceLoss at = preference_loss(cpu_kernels, {0, 0, .5f, 0, 2, 0}, {row.label, row.label, row.label});
+        as_printed(at.loss, row.loss);
+        as_printed(at.gradient, row.slope);
+        for (size_t i = 0; i < 3; i++)
+            CHECK(chapter.prints(fixed(at.loss[i], 4) + ", slope " + fixed(at.gradient[i], 4)));
+    }
+    number_as_printed(label_entropy(.7), .6109);
+    number_as_printed(preference_loss(cpu_kernels, {.8473f, 0}, {.7}).gradient[0], 0);
+    number_as_printed(preference_loss(cpu_kernels, {.4055f, 0}, {clamp_label(.99, .4, .6)}).gradient[0], 0);
+}
+
+TEST_CASE("chapter 8: the calibration error of six predictions") {
+    const Calibration c = calibration({.62, .68, .91, .93, .95, .97}, {1, 0, 1, 1, 1, 0});
+    number_as_printed(c.error, .1767);
+    number_as_printed(c.bins[6].mean_probability, .65);
+    number_as_printed(c.bins[6].frequency, .5);
+    number_as_printed(c.bins[9].mean_probability, .94);
+    number_as_printed(c.bins[9].frequency, .75);
+    CHECK(Chapter("08_preference_model.md").prints("/ 6 = " + fixed(c.error, 4)));
 }
