@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "../core/base/calibration.h"
+#include "../core/method/constitution.h"
 #include "../core/method/dpo.h"
 #include "../core/method/ppo_advantages.h"
 #include "../core/method/ppo_losses.h"
@@ -220,4 +221,40 @@ TEST_CASE("chapter 8: the calibration error of six predictions") {
     number_as_printed(c.bins[9].mean_probability, .94);
     number_as_printed(c.bins[9].frequency, .75);
     CHECK(Chapter("08_preference_model.md").prints("/ 6 = " + fixed(c.error, 4)));
+}
+
+TEST_CASE("chapter 7: how often a principle bites, and what SL-CAI reads") {
+    const Chapter chapter("07_critique_and_revision.md");
+    const World world(kSourceFolder / "data/world", 1);
+    const auto mean_refusing = [](double c) {
+        double sum = 0;
+        for (int n = 1; n <= 4; n++) sum += 1 - std::pow(1 - c, n);
+        return sum / 4;
+    };
+    // Of two lines one forbids burning; with 13 lines one speaks of singing, with a weight of 3 three of 15.
+    Constitution half{{"Stay away from damage.", "Stay away from gossip."}};
+    const auto is = [&](const char* name) { return [=](const Act& act) { return act.name == name; }; };
+    const Act& burning = *std::find_if(world.acts.begin(), world.acts.end(), is("burning"));
+    const double c = coverage(world, half, burning);
+    CHECK(c == 0.5);
+    for (int n = 1; n <= 4; n++)
+        CHECK(chapter.prints(concat("| ", n, " | ", fixed(std::pow(1 - c, n), 4), " | ", fixed(1 - std::pow(1 - c, n), 4),
+                                    " | ", fixed(std::pow(1 - c, n), 4), " |")));
+    number_as_printed(mean_refusing(c), .7656);
+    number_as_printed(1 - mean_refusing(c), .2344);
+    number_as_printed(mean_refusing(1 / 13.), .1781);
+    number_as_printed(mean_refusing(3 / 15.), .4096);
+    number_as_printed(1 - std::pow(2 / 3., 4), .80, 5.1e-3);
+
+    // The same by drawing: of the revisions of 20,000 prompts, the share behind a draw that forbids burning.
+    double refusing = 0;
+    for (size_t prompt = 0; prompt < 20000; prompt++) {
+        bool met = false;
+        for (size_t round = 0; round < 4; round++) {
+            Rng rng(1, mix(stream("principle"), prompt * 64 + round));
+            met = met || half.draw(rng) == half.principles[0];
+            refusing += met;
+        }
+    }
+    number_as_printed(refusing / 80000, .7656, .008);
 }
