@@ -129,7 +129,7 @@ mutants:
 	@SAMPLE='$(SAMPLE)' SEED='$(SEED)' ONLY='$(ONLY)' tests/mutants.py build/mutants/mathematics
 
 # The gdb sessions of the chapters, compared with what gdb says today.
-test-gdb:
+test-gdb: $(BUILD)/cai
 	@$(MAKE) debug
 	@tests/gdb_chapters.py
 

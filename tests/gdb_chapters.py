@@ -2,11 +2,14 @@
 """Repeats the gdb sessions of the chapters in notebooks_md/ and compares them, line by line, with what stands there.
 
 A session begins with a line "gdb --args PROGRAM --out FOLDER" and is the lines of the blocks ```gdb below it: a line
-"(gdb) COMMAND" and what gdb answers. Addresses are not compared. The commands of .gdbinit are there.
+"(gdb) COMMAND" and what gdb answers. Addresses are not compared. The commands of .gdbinit are there. A program that has
+`--from RUN` gets a fresh micro run, made by build/cai, in the place of RUN.
 usage: tests/gdb_chapters.py [--write] [CHAPTER...]; with --write the answers are written into the chapters instead.
 The last line is "N passed, N failed", where each command of a chapter that is as it says counts as passed.
 """
+import atexit
 import difflib
+import functools
 import os
 import re
 import shutil
@@ -28,6 +31,15 @@ def comparable(line):
     return line
 
 
+@functools.lru_cache
+def micro_run():
+    folder = tempfile.mkdtemp(prefix="cai-gdb-")
+    atexit.register(shutil.rmtree, folder)
+    subprocess.run(["build/cai", "all", "--size", "micro", "--quiet", "--out", folder + "/micro"], cwd=ROOT, check=True,
+                   stdout=subprocess.DEVNULL)
+    return folder + "/micro"
+
+
 def session(program, commands):
     """What gdb answers to each of the commands, as a list of lists of lines."""
     with tempfile.TemporaryDirectory() as folder:
@@ -35,6 +47,7 @@ def session(program, commands):
         with open(script, "w") as file:
             for command in commands:
                 file.write(f"echo (gdb)\\n\n{command}\n")
+        program = [micro_run() if i and program[i - 1] == "--from" else word for i, word in enumerate(program)]
         # A test's gdb reads no settings of its user and asks no questions.
         settings = ["set confirm off", "set pagination off", "set style enabled off", "set width 0", "source .gdbinit"]
         run = subprocess.run(
