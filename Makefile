@@ -8,7 +8,9 @@
 # make test-cuda   the kernels' tests        make nvcc-check   nvcc compiles for each chip, and no register spills
 # make mutants-cuda   the kernels' tests must fail without each barrier in turn; SAMPLE=5 tries five
 # make mutants   the tests must fail for each change of the mathematics: 100 at random, SAMPLE=all for every one
-# make test-gdb   repeats the gdb session of notebooks_md/02_gdb_attention.md
+# make notebooks-check   the book: its quotes, commands, pictures and exercises are those of the program   make test-gdb  its gdb sessions
+# make notebooks   rewrites what the book quotes of the program        make exercise NAME=02_softmax_backward   builds and runs one
+# make nightly   the book with what takes minutes, such as a whole story, and its gdb sessions
 # make busy-machine   speed on an idle machine and beside busy processes, against other ways of waiting for work
 # make same-bits   a micro story by each compiler, processor and number of threads, compared file by file
 # make fuzz SECONDS=5   each reader of files, with inputs that libFuzzer makes up for some seconds
@@ -126,10 +128,27 @@ mutants:
 	  build/mutants/mathematics/tests
 	@SAMPLE='$(SAMPLE)' SEED='$(SEED)' ONLY='$(ONLY)' tests/mutants.py build/mutants/mathematics
 
-# The session of notebooks_md/02_gdb_attention.md, compared with what gdb says today.
-test-gdb:
+# The gdb sessions of the chapters, compared with what gdb says today.
+test-gdb: $(BUILD)/cai
 	@$(MAKE) debug
-	@tests/gdb_chapter.py
+	@tests/gdb_chapters.py
+
+# The chapters, compared with the source and with what their commands print today; ONLY="01_tokens_and_masks.md" one of them.
+notebooks-check: $(BUILD)/cai $(BUILD)/objects/tests/main.o
+	@python3 -B tests/test_notebooks.py
+	@python3 -B tests/notebooks.py $(if $(SLOW),--slow) $(ONLY)
+notebooks: $(BUILD)/cai $(BUILD)/objects/tests/main.o
+	@python3 -B tests/notebooks.py --write $(if $(SLOW),--slow) $(ONLY)
+nightly:
+	@$(MAKE) notebooks-check SLOW=1
+	@$(MAKE) test-gdb
+
+exercise:
+	@test -f notebooks_md/exercises/$(NAME).cpp || { echo "make exercise NAME=... one of: $(EXERCISES)" >&2; exit 2; }
+	@$(DOCTEST) || $(MAKE) deps
+	@$(MAKE) $(BUILD)/exercises/$(NAME)
+	$(BUILD)/exercises/$(NAME)
+EXERCISES := $(patsubst notebooks_md/exercises/%.cpp,%,$(wildcard notebooks_md/exercises/*.cpp))
 
 # Pages of micro runs in Chromium, if it is there; PICTURES=DIR keeps the screens.
 test-page: $(BUILD)/cai
@@ -215,6 +234,15 @@ $(BUILD)/tests: $(TESTS) $(KERNELS)
 $(BUILD)/test_%: $(BUILD)/objects/tests/test_%.o $(BUILD)/objects/tests/main.o $(BUILD)/objects/tests/kernel_constants.o $(KERNELS)
 	$(CXX) $(FLAGS) $^ $(LIBRARIES) -o $@
 
+# An exercise, or one of build/exercises/ with its solution put in, which sees the same headers from there.
+EXERCISE = $(CXX) $(FLAGS) $(TEST_OPTIMIZATION) -include $(BUILD)/tests.h -MMD -MP -MT $@ -MF $@.d $< $(BUILD)/objects/tests/main.o -o $@
+$(BUILD)/exercises/%: notebooks_md/exercises/%.cpp $(BUILD)/objects/tests/main.o
+	@mkdir -p $(@D)
+	$(EXERCISE)
+$(BUILD)/exercises/%: $(BUILD)/exercises/%.cpp $(BUILD)/objects/tests/main.o
+	$(EXERCISE)
+-include $(wildcard $(BUILD)/exercises/*.d)
+
 $(BUILD)/fuzz_%: $(BUILD)/objects/tests/fuzz/fuzz_%.o
 	$(CXX) $(FLAGS) $^ -o $@
 
@@ -281,5 +309,5 @@ $(BUILD)/flags: always
 -include $(shell find $(BUILD)/objects -name "*.d" 2>/dev/null)
 
 .SECONDARY:
-.PHONY: all story test test-cuda mutants mutants-cuda test-gdb test-page test-widths same-bits nvcc-check debug asan map peers bench-peers busy-machine fuzz deps \
+.PHONY: all story test test-cuda mutants mutants-cuda test-gdb notebooks notebooks-check nightly exercise test-page test-widths same-bits nvcc-check debug asan map peers bench-peers busy-machine fuzz deps \
         clean always
