@@ -12,7 +12,11 @@
 #include "../core/method/ppo_advantages.h"
 #include "../core/method/ppo_losses.h"
 #include "../core/method/preference.h"
+#include "../core/nn/activations.h"
+#include "../core/nn/learning_rate.h"
+#include "../cpu/plain/adamw.h"
 #include "../cpu/plain/attention.h"
+#include "../cpu/plain/muon.h"
 #include "../cpu/plain/rope.h"
 #include "book.h"
 
@@ -257,4 +261,59 @@ TEST_CASE("chapter 7: how often a principle bites, and what SL-CAI reads") {
         }
     }
     number_as_printed(refusing / 80000, .7656, .008);
+}
+
+TEST_CASE("chapter 5: a batch of two documents, its rows and targets") {
+    Batch batch;
+    const std::vector<Token> first{7, 3, 9, 4}, second{7, 5, 2};
+    const std::vector<uint8_t> learn{0, 0, 1};
+    batch.add(first.data(), first.size());
+    batch.add(second.data(), second.size(), learn.data());
+    CHECK(batch.tokens == std::vector<Token>{7, 3, 9, 7, 5});
+    CHECK(batch.positions == std::vector<int32_t>{0, 1, 2, 0, 1});
+    CHECK(batch.offsets == std::vector<int32_t>{0, 3, 5});
+    CHECK(batch.rows == std::vector<int32_t>{0, 1, 2, 4});
+    CHECK(batch.targets == std::vector<Token>{3, 9, 4, 2});
+    CHECK(split_evenly(batch.offsets, 0, 2, 2) == std::vector<size_t>{0, 1, 2});
+}
+
+TEST_CASE("chapter 5: two steps of AdamW, and the rates of a schedule") {
+    const Chapter chapter("05_training_step.md");
+    double parameter = 1, m = 0, v = 0;
+    int step = 0;
+    for (double g : {.6, -.6}) {
+        plain::adamw<double>(&parameter, &m, &v, &g, 1, .1, .9, .95, 1e-6, .1, 1, ++step);
+        const double m_hat = m / (1 - std::pow(.9, step)), v_hat = v / (1 - std::pow(.95, step));
+        CHECK(chapter.prints(concat("| ", step, " | ", fixed(g, 1), " | ", fixed(m, 4), " | ", fixed(v, 4), " | ",
+                                    fixed(m_hat, 4), " | ", fixed(v_hat, 4), " | ", fixed(m_hat / std::sqrt(v_hat), 4),
+                                    " | ", fixed(parameter, 4), " |")));
+        number_as_printed(parameter, step == 1 ? .89 : .8864);
+    }
+    double little = .0006;
+    parameter = 1, m = v = 0;
+    plain::adamw<double>(&parameter, &m, &v, &little, 1, .1, .9, .95, 1e-6, .1, 1, 1);
+    number_as_printed(parameter, .8902);
+    for (auto [at, rate] : {std::pair<size_t, double>{0, .0015}, {1, .003}, {2, .003}, {6, .0015}, {9, .0004}})
+        number_as_printed(learning_rate_at(at, 10, .003f, 2, 0), rate);
+}
+
+TEST_CASE("chapter 5: Muon makes a lopsided gradient even") {
+    const Chapter chapter("05_training_step.md");
+    double large = 3 / std::sqrt(9.09), small = .3 / std::sqrt(9.09);
+    std::string large_row = "| large", small_row = "| small";
+    for (int step = 0; step <= 5; step++) {
+        large_row += " | " + fixed(large, 4), small_row += " | " + fixed(small, 4);
+        if (step == 5) break;
+        for (double* s : {&large, &small}) *s = 3.4445 * *s - 4.775 * std::pow(*s, 3) + 2.0315 * std::pow(*s, 5);
+    }
+    CHECK(chapter.prints(large_row + " |"));
+    CHECK(chapter.prints(small_row + " |"));
+    std::vector<double> X{3, 0, 0, .3};
+    plain::newton_schulz(X, 2, 2);
+    as_printed(X, {.7020, 0, 0, .7087});
+
+    std::vector<double> parameters(4), momentum(4);
+    const std::vector<double> gradients{3, 0, 0, .3};
+    plain::muon<double>(parameters.data(), momentum.data(), gradients.data(), 2, 2, 1, .95, 0, 1);
+    as_printed(parameters, {-.1986, 0, 0, -.2004});
 }
