@@ -30,6 +30,7 @@
 #include "core/tools/trace.h"
 #include "core/tools/verb.h"
 #include "core/tools/verify.h"
+#include "core/votes/votes.h"
 
 namespace {
 
@@ -71,10 +72,12 @@ int all(Arguments& arguments, const fs::path& program) {
     Session s(arguments, program, {from, out});
     fs::path file = arguments.string("constitution", (s.data / "constitution.txt").string());
     const bool json = arguments.flag("json"), force = arguments.flag("force");
+    VotedConstitution voted(arguments);
     arguments.finish();
-    const Constitution constitution = read_constitution(file, s.world);
+    const Constitution constitution = voted.constitution_or(file, s.world);
     expect_same_constitution(out, constitution, file, force);
     Json results = run_all(s, out, constitution, from, recipe_configuration(s.recipe));
+    voted.write(out);
     if (from.empty() || !fs::exists(from / "results.json") || !fs::exists(from / "constitution.txt")) {
         std::cout << (json ? dump(results) + "\n" : results_table(results));
         return kDone;
@@ -409,8 +412,8 @@ std::vector<Verb> all_verbs() {
         {"all",
          "the whole story, from an empty folder to RL-CAI and its table",
          "cai all --out runs/story\n  cai all --from runs/story --constitution mine.txt --out runs/mine",
-         {out, from, constitution, kJson, like,
-          {"force", "", "train another constitution in a folder that holds a run of one"}},
+         {out, from, constitution, kJson, like, {"votes", "FILE", "train on the lines that `cai votes` chooses of these"},
+          {"statements", "FILE", "what --votes is about"}, {"force", "", "train another constitution in a folder that holds a run of one"}},
          all},
         {"world",
          "shows the toy world: acts, words, splits, coverage, samples; with --out, writes its documents",
@@ -468,6 +471,7 @@ std::vector<Verb> all_verbs() {
           kTokenizer},
          chat_verb},
         page_verb(),
+        votes_verb(),
         sample_verb(),
         import_verb(),
         export_verb(),
