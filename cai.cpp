@@ -40,14 +40,15 @@ constexpr const char* kVersion = "0.1.0";
 
 // ---- the method, stage by stage
 
-// Runs all stages in `out` under a constitution, reusing what it can from the run `from`, if given.
-Json run_all(const Session& s, const fs::path& out, const Constitution& constitution, const fs::path& from,
-             const std::string& configuration) {
+// Runs all stages in `out` under a constitution and these wishes, if any, reusing what it can from the run `from`, if given.
+Json run_all(const Session& s, const fs::path& out, const Constitution& constitution, const std::string& wishes,
+             const fs::path& from) {
     if (!from.empty()) expect_run(from);
     expects(from.empty() || fs::weakly_canonical(from) != fs::weakly_canonical(out),
             "--from and --out are the same folder, ", out, "; choose another --out");
     Run run = s.open_run(out);
-    run.pending_files = {{"config.cfg", configuration}, {"constitution.txt", constitution.text()}};
+    run.pending_files = {{"config.cfg", recipe_configuration(s.recipe)}, {"constitution.txt", constitution.text()}};
+    if (!wishes.empty()) run.pending_files["wishes.jsonl"] = wishes;
     const Pipeline pipeline = s.pipeline(run, constitution);
     expect_no_text_model(run);
     if (!from.empty()) reuse_from(pipeline, s.open_run(from));
@@ -70,11 +71,14 @@ int all(Arguments& arguments, const fs::path& program) {
     fs::path out = arguments.string("out", "runs/story"), from = arguments.string("from", "");
     Session s(arguments, program, {from, out});
     fs::path file = arguments.string("constitution", (s.data / "constitution.txt").string());
+    fs::path wishes_file = arguments.string("wishes", wishes_in({out, from}).string());
     const bool json = arguments.flag("json"), force = arguments.flag("force");
     arguments.finish();
     const Constitution constitution = read_constitution(file, s.world);
+    const std::string wishes = wishes_text(s, wishes_file);
     expect_same_constitution(out, constitution, file, force);
-    Json results = run_all(s, out, constitution, from, recipe_configuration(s.recipe));
+    expect_same_wishes(out, wishes, force);
+    Json results = run_all(s, out, constitution, wishes, from);
     if (from.empty() || !fs::exists(from / "results.json") || !fs::exists(from / "constitution.txt")) {
         std::cout << (json ? dump(results) + "\n" : results_table(results));
         return kDone;
@@ -107,6 +111,8 @@ fs::path run_stages(const std::string& verb, Arguments& arguments, const fs::pat
         std::any_of(chosen.begin(), chosen.end(), [](const Stage* stage) { return reads_constitution(*stage); });
     fs::path file = constitution_of(s, out);
     if (constitutional && verb != "evaluate") file = arguments.string("constitution", file.string());
+    fs::path wishes_file;
+    if (verb == "compare") wishes_file = arguments.string("wishes", wishes_in({out}).string());
     Run run = s.open_run(out);
     run.force = arguments.flag("force");
     arguments.finish();
@@ -117,6 +123,9 @@ fs::path run_stages(const std::string& verb, Arguments& arguments, const fs::pat
         constitution = verb == "evaluate" ? Constitution::read(file) : read_constitution(file, s.world);
         run.pending_files["constitution.txt"] = constitution.text();
     }
+    if (verb == "compare")
+        if (const std::string wishes = wishes_text(s, wishes_file); !wishes.empty())
+            run.pending_files["wishes.jsonl"] = wishes;
     const Pipeline pipeline = s.pipeline(run, constitution);
     expect_no_text_model(run);
     if (verb == "evaluate") expect_a_model(run);
@@ -262,7 +271,7 @@ int swap(Arguments& arguments, const fs::path& program) {
     Constitution constitution =
         invert ? inverted(s.world, names)
                : without_hazard(s.world, Constitution::read(file), removable_hazard(s.world, number));
-    Json results = run_all(s, out, constitution, story, recipe_configuration(s.recipe));
+    Json results = run_all(s, out, constitution, wishes_text(s, wishes_in({out, story})), story);
     Json summary = swap_summary(results, s.world, names, invert);
     if (json) {
         std::cout << dump(summary) << "\n";
@@ -372,6 +381,7 @@ std::vector<Verb> all_verbs() {
                  force = {"force", "", "run the stage although it is finished, as when its files are damaged"},
                  constitution = {"constitution", "FILE", "the principles, one a line (data/constitution.txt)"},
                  its_constitution = {"constitution", "FILE", "the principles, one a line (the run's constitution.txt)"},
+                 wishes = {"wishes", "FILE", "wishes to compare answers by (the run's wishes.jsonl, if it has one)"},
                  from = {"from", "RUN", "reuse what another run has made with the same options, and its recipe"},
                  text = {"text", "FILE", "train on this text instead of the world (into runs/text)"},
                  like = {"like", "NAME",
@@ -388,6 +398,7 @@ std::vector<Verb> all_verbs() {
                          return stage_verb(name, arguments, program);
                      }});
                 if (reads_constitution(stage) && name != "evaluate") verbs.back().options.push_back(its_constitution);
+                if (name == "compare") verbs.back().options.push_back(wishes);
                 if (name == "tokenizer" || name == "pretrain") verbs.back().options.push_back(text);
                 if (name == "tokenizer") {
                     verbs.back().options.back().does =
@@ -409,7 +420,7 @@ std::vector<Verb> all_verbs() {
         {"all",
          "the whole story, from an empty folder to RL-CAI and its table",
          "cai all --out runs/story\n  cai all --from runs/story --constitution mine.txt --out runs/mine",
-         {out, from, constitution, kJson, like,
+         {out, from, constitution, wishes, kJson, like,
           {"force", "", "train another constitution in a folder that holds a run of one"}},
          all},
         {"world",
