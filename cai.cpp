@@ -14,13 +14,14 @@
 #include "core/tools/bench.h"
 #include "core/tools/chat.h"
 #include "core/tools/check.h"
-#include "core/tools/compare_runs.h"
+#include "core/tools/compare_runs_verb.h"
 #include "core/tools/diff.h"
 #include "core/tools/dump.h"
 #include "core/tools/edit_report.h"
 #include "core/tools/export.h"
 #include "core/tools/import.h"
 #include "core/tools/logprobs.h"
+#include "core/tools/population_wishes.h"
 #include "core/tools/sample.h"
 #include "core/tools/seeds.h"
 #include "core/tools/show_world.h"
@@ -214,26 +215,6 @@ int report(Arguments& arguments, const fs::path&) {
     for (const std::string& run : runs) results.push_back(read_results(run));
     expect_seeds_of_one_recipe({runs.begin(), runs.end()}, results);
     std::cout << seeds_table(results);
-    return kDone;
-}
-
-// What the groups of a workshop made, side by side.
-int compare_runs(Arguments& arguments, const fs::path& program) {
-    const std::vector<std::string> folders = arguments.positionals();
-    const fs::path data = data_folder(arguments, program);
-    const bool json = arguments.flag("json");
-    arguments.finish();
-    if (folders.size() < 2) fail(kUsage, "cai compare-runs needs the folders of at least two runs");
-    const World world(data / "world", 1);
-    std::vector<ComparedRun> runs;
-    for (const fs::path folder : folders)
-        runs.push_back({folder.filename().empty() ? folder.string() : folder.filename().string(),
-                        Constitution::read(folder / "constitution.txt"), read_results(folder)});
-    if (json) {
-        std::cout << dump(to_json(world, runs)) << "\n";
-    } else {
-        print_runs(world, runs, std::cout);
-    }
     return kDone;
 }
 
@@ -436,12 +417,8 @@ std::vector<Verb> all_verbs() {
          {},
          report,
          false},
-        {"compare-runs",
-         "whose lines forbid what, and what each run's RL-CAI does by act",
-         "cai compare-runs runs/blue runs/red",
-         {{"data", "DIR", "the folder of world/ (data)"}, kJson},
-         compare_runs,
-         false},
+        compare_runs_verb(),
+        wishes_verb(),
         {"verify",
          "compares a run, stage by stage, with the fingerprints of its size and seed that come with cai",
          "cai verify runs/story",
