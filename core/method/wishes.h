@@ -192,11 +192,9 @@ inline double aggregate(const std::vector<double>& p, const std::vector<double>&
         case WishAggregation::worst_served:
             return 0.5 + (lowest_mean(p, share) - lowest_mean(others, share)) / 2;
         case WishAggregation::product:
-            // Within 1e-12 of 0 and 1, so that two wishes that are quite sure of opposites cancel.
-            for (double x : p) {
-                const double inside = std::clamp(x, 1e-12, 1 - 1e-12);
-                sum += elementary::log(inside) - elementary::log(1 - inside);
-            }
+            // At least 1e-12, so that two wishes that are quite sure of opposites cancel.
+            for (size_t i = 0; i < p.size(); i++)
+                sum += elementary::log(std::max(p[i], 1e-12)) - elementary::log(std::max(others[i], 1e-12));
             return sigmoid(sum / k);
     }
     fail(kBadInput, "aggregate: there is no such aggregation");
