@@ -31,6 +31,7 @@
 #include "core/tools/trace.h"
 #include "core/tools/verb.h"
 #include "core/tools/verify.h"
+#include "core/votes/votes.h"
 
 namespace {
 
@@ -456,6 +457,7 @@ std::vector<Verb> all_verbs() {
           kTokenizer},
          chat_verb},
         page_verb(),
+        votes_verb(),
         sample_verb(),
         import_verb(),
         export_verb(),
