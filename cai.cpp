@@ -14,13 +14,14 @@
 #include "core/tools/bench.h"
 #include "core/tools/chat.h"
 #include "core/tools/check.h"
-#include "core/tools/compare_runs.h"
+#include "core/tools/compare_runs_verb.h"
 #include "core/tools/diff.h"
 #include "core/tools/dump.h"
 #include "core/tools/edit_report.h"
 #include "core/tools/export.h"
 #include "core/tools/import.h"
 #include "core/tools/logprobs.h"
+#include "core/tools/population_wishes.h"
 #include "core/tools/sample.h"
 #include "core/tools/seeds.h"
 #include "core/tools/show_world.h"
@@ -41,14 +42,15 @@ constexpr const char* kVersion = "0.1.0";
 
 // ---- the method, stage by stage
 
-// Runs all stages in `out` under a constitution, reusing what it can from the run `from`, if given.
-Json run_all(const Session& s, const fs::path& out, const Constitution& constitution, const fs::path& from,
-             const std::string& configuration) {
+// Runs all stages in `out` under a constitution and these wishes, if any, reusing what it can from the run `from`, if given.
+Json run_all(const Session& s, const fs::path& out, const Constitution& constitution, const std::string& wishes,
+             const fs::path& from) {
     if (!from.empty()) expect_run(from);
     expects(from.empty() || fs::weakly_canonical(from) != fs::weakly_canonical(out),
             "--from and --out are the same folder, ", out, "; choose another --out");
     Run run = s.open_run(out);
-    run.pending_files = {{"config.cfg", configuration}, {"constitution.txt", constitution.text()}};
+    run.pending_files = {{"config.cfg", recipe_configuration(s.recipe)}, {"constitution.txt", constitution.text()}};
+    if (!wishes.empty()) run.pending_files["wishes.jsonl"] = wishes;
     const Pipeline pipeline = s.pipeline(run, constitution);
     expect_no_text_model(run);
     if (!from.empty()) reuse_from(pipeline, s.open_run(from));
@@ -71,12 +73,15 @@ int all(Arguments& arguments, const fs::path& program) {
     fs::path out = arguments.string("out", "runs/story"), from = arguments.string("from", "");
     Session s(arguments, program, {from, out});
     fs::path file = arguments.string("constitution", (s.data / "constitution.txt").string());
+    fs::path wishes_file = arguments.string("wishes", wishes_in({out, from}).string());
     const bool json = arguments.flag("json"), force = arguments.flag("force");
     VotedConstitution voted(arguments);
     arguments.finish();
     const Constitution constitution = voted.constitution_or(file, s.world);
+    const std::string wishes = wishes_text(s, wishes_file);
     expect_same_constitution(out, constitution, file, force);
-    Json results = run_all(s, out, constitution, from, recipe_configuration(s.recipe));
+    expect_same_wishes(out, wishes, force);
+    Json results = run_all(s, out, constitution, wishes, from);
     voted.write(out);
     if (from.empty() || !fs::exists(from / "results.json") || !fs::exists(from / "constitution.txt")) {
         std::cout << (json ? dump(results) + "\n" : results_table(results));
@@ -110,6 +115,8 @@ fs::path run_stages(const std::string& verb, Arguments& arguments, const fs::pat
         std::any_of(chosen.begin(), chosen.end(), [](const Stage* stage) { return reads_constitution(*stage); });
     fs::path file = constitution_of(s, out);
     if (constitutional && verb != "evaluate") file = arguments.string("constitution", file.string());
+    fs::path wishes_file;
+    if (verb == "compare") wishes_file = arguments.string("wishes", wishes_in({out}).string());
     Run run = s.open_run(out);
     run.force = arguments.flag("force");
     arguments.finish();
@@ -120,6 +127,9 @@ fs::path run_stages(const std::string& verb, Arguments& arguments, const fs::pat
         constitution = verb == "evaluate" ? Constitution::read(file) : read_constitution(file, s.world);
         run.pending_files["constitution.txt"] = constitution.text();
     }
+    if (verb == "compare")
+        if (const std::string wishes = wishes_text(s, wishes_file); !wishes.empty())
+            run.pending_files["wishes.jsonl"] = wishes;
     const Pipeline pipeline = s.pipeline(run, constitution);
     expect_no_text_model(run);
     if (verb == "evaluate") expect_a_model(run);
@@ -211,26 +221,6 @@ int report(Arguments& arguments, const fs::path&) {
     return kDone;
 }
 
-// What the groups of a workshop made, side by side.
-int compare_runs(Arguments& arguments, const fs::path& program) {
-    const std::vector<std::string> folders = arguments.positionals();
-    const fs::path data = data_folder(arguments, program);
-    const bool json = arguments.flag("json");
-    arguments.finish();
-    if (folders.size() < 2) fail(kUsage, "cai compare-runs needs the folders of at least two runs");
-    const World world(data / "world", 1);
-    std::vector<ComparedRun> runs;
-    for (const fs::path folder : folders)
-        runs.push_back({folder.filename().empty() ? folder.string() : folder.filename().string(),
-                        Constitution::read(folder / "constitution.txt"), read_results(folder)});
-    if (json) {
-        std::cout << dump(to_json(world, runs)) << "\n";
-    } else {
-        print_runs(world, runs, std::cout);
-    }
-    return kDone;
-}
-
 // Compares a run with the committed fingerprints, or prints its own.
 int verify_verb(Arguments& arguments, const fs::path& program) {
     const std::vector<std::string> runs = arguments.positionals();
@@ -265,7 +255,7 @@ int swap(Arguments& arguments, const fs::path& program) {
     Constitution constitution =
         invert ? inverted(s.world, names)
                : without_hazard(s.world, Constitution::read(file), removable_hazard(s.world, number));
-    Json results = run_all(s, out, constitution, story, recipe_configuration(s.recipe));
+    Json results = run_all(s, out, constitution, wishes_text(s, wishes_in({out, story})), story);
     Json summary = swap_summary(results, s.world, names, invert);
     if (json) {
         std::cout << dump(summary) << "\n";
@@ -375,6 +365,7 @@ std::vector<Verb> all_verbs() {
                  force = {"force", "", "run the stage although it is finished, as when its files are damaged"},
                  constitution = {"constitution", "FILE", "the principles, one a line (data/constitution.txt)"},
                  its_constitution = {"constitution", "FILE", "the principles, one a line (the run's constitution.txt)"},
+                 wishes = {"wishes", "FILE", "wishes to compare answers by (the run's wishes.jsonl, if it has one)"},
                  from = {"from", "RUN", "reuse what another run has made with the same options, and its recipe"},
                  text = {"text", "FILE", "train on this text instead of the world (into runs/text)"},
                  like = {"like", "NAME",
@@ -391,6 +382,7 @@ std::vector<Verb> all_verbs() {
                          return stage_verb(name, arguments, program);
                      }});
                 if (reads_constitution(stage) && name != "evaluate") verbs.back().options.push_back(its_constitution);
+                if (name == "compare") verbs.back().options.push_back(wishes);
                 if (name == "tokenizer" || name == "pretrain") verbs.back().options.push_back(text);
                 if (name == "tokenizer") {
                     verbs.back().options.back().does =
@@ -412,8 +404,9 @@ std::vector<Verb> all_verbs() {
         {"all",
          "the whole story, from an empty folder to RL-CAI and its table",
          "cai all --out runs/story\n  cai all --from runs/story --constitution mine.txt --out runs/mine",
-         {out, from, constitution, kJson, like, {"votes", "FILE", "train on the lines that `cai votes` chooses of these"},
-          {"statements", "FILE", "what --votes is about"}, {"force", "", "train another constitution in a folder that holds a run of one"}},
+         {out, from, constitution, wishes, kJson, like,
+          {"votes", "FILE", "train on the lines that `cai votes` chooses of these"}, {"statements", "FILE", "what --votes is about"},
+          {"force", "", "train another constitution in a folder that holds a run of one"}},
          all},
         {"world",
          "shows the toy world: acts, words, splits, coverage, samples; with --out, writes its documents",
@@ -428,12 +421,8 @@ std::vector<Verb> all_verbs() {
          {},
          report,
          false},
-        {"compare-runs",
-         "whose lines forbid what, and what each run's RL-CAI does by act",
-         "cai compare-runs runs/blue runs/red",
-         {{"data", "DIR", "the folder of world/ (data)"}, kJson},
-         compare_runs,
-         false},
+        compare_runs_verb(),
+        wishes_verb(),
         {"verify",
          "compares a run, stage by stage, with the fingerprints of its size and seed that come with cai",
          "cai verify runs/story",

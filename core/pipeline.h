@@ -110,6 +110,7 @@ inline const std::vector<Stage>& stages() {
         {.name = "compare", .command = "compare",
          .does = "AI feedback: which of two answers does a principle prefer?",
          .inputs = {"sl-cai", "helpful", "pretrained", "world/prompts.jsonl", "constitution.txt"},
+         .optional_inputs = {"wishes.jsonl"},
          .outputs = {"comparisons.jsonl"},
          .options = "compare",
          .body = [](const Pipeline& p, const std::string&) {

@@ -107,6 +107,42 @@ inline Constitution read_constitution(const std::filesystem::path& path, const W
     return constitution;
 }
 
+// The wishes of the first of these run directories that has any: its file, or "".
+inline std::filesystem::path wishes_in(const std::vector<std::filesystem::path>& places) {
+    for (const std::filesystem::path& place : places)
+        if (!place.empty() && std::filesystem::exists(place / "wishes.jsonl")) return place / "wishes.jsonl";
+    return {};
+}
+
+// What a command writes into its run as wishes.jsonl, "" for none. Errors: the file cannot be used; kUsage: there is
+// none, but the recipe says how wishes are drawn.
+inline std::string wishes_text(const Session& s, const std::filesystem::path& file) {
+    if (file.empty()) {
+        if (!(s.recipe.wishes == WishRecipe{}))
+            fail(kUsage, "how wishes are drawn and aggregated is for runs with wishes; say --wishes FILE too");
+        return "";
+    }
+    const Wishes wishes = read_wishes(file);
+    check_wishes(wishes, s.recipe.wishes, s.world);
+    for (const AskedLine& wish : lines_of(wishes, s.world))
+        if (wish.reading.topics().empty())
+            warn(concat(file, ": \"", wish.text, "\" names nothing that a wish can speak of, so it will change nothing"));
+    return wishes.text();
+}
+
+// Errors: the folder holds comparisons made by other wishes, or by none, and `wishes`, the text of wishes.jsonl, would
+// replace them.
+inline void expect_same_wishes(const std::filesystem::path& out, const std::string& wishes, bool force) {
+    const Run run(out);
+    if (force || !run.has_manifest("compare")) return;
+    const Json manifest = read_manifest(run.manifest_path("compare"));
+    const Json* inputs = manifest.find("inputs");
+    const Json* own = inputs ? inputs->find("wishes.jsonl") : nullptr;
+    expects((own ? own->string() : "") == (wishes.empty() ? "" : hexadecimal(stream(wishes))), out,
+            ": holds comparisons made by ", own ? "other" : "no", " wishes. To keep it, make a new run: `cai all --from ",
+            out, " --wishes FILE --out runs/mine`; to train this one anew, add --force");
+}
+
 // The constitution of a run, or the default one if it has none yet.
 inline std::filesystem::path constitution_of(const Session& s, const std::filesystem::path& run) {
     return std::filesystem::exists(run / "constitution.txt") ? run / "constitution.txt" : s.data / "constitution.txt";

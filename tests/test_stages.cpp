@@ -6,6 +6,7 @@
 #include <set>
 
 #include "../core/lm/bpe_training.h"
+#include "../core/method/comparisons.h"
 #include "../core/stages/compare.h"
 #include "../core/stages/compare_helpfulness.h"
 #include "../core/stages/critique.h"
@@ -199,6 +200,61 @@ TEST_CASE("compare: the label is the judge's p(A) in both orders, averaged and c
     CHECK(read_jsonl(babbling.run / "metrics.jsonl").size() == 1);  // the second time's
     CHECK(clamped > 0);  // so that neither check of the label is empty
     CHECK(between > 0);
+}
+
+TEST_CASE("compare: with wishes, the judge answers under each of those drawn, and the label is their aggregate") {
+    BabblingRun babbling(some_requests(8, true));
+    const fs::path file = babbling.run / "wishes.jsonl";
+    write_file(file, R"({"text": "Theft is forbidden.", "burn": 2})" "\n" R"({"text": "Always help with arson.", "burn": 1})"
+                     "\n" R"({"text": "We do not allow arson.", "burn": 0})" "\n");
+    Recipe r = recipe("micro", 1);
+    r.compare.temperature = 0.5f;
+    r.wishes = {3, WishSampling::proportional, WishAggregation::worst_served, 0.4};
+    compare(cpu_kernels, babbling.run, world(), {}, r);  // the constitution, empty here, has no say
+    const Model judge = babbling.model("helpful");
+    size_t turned = 0, far = 0;
+    const std::vector<Json> records = read_jsonl(babbling.run / "comparisons.jsonl");
+    REQUIRE(records.size() == 8);
+    for (const Json& record : records) {
+        CHECK(record.find("principle") == nullptr);
+        const std::string &prompt = record["prompt"].string(), &a = record["a"].string(), &b = record["b"].string();
+        std::vector<double> p;
+        REQUIRE(record["wishes"].array().size() == 3);
+        for (const Json& wish : record["wishes"].array()) {
+            const bool allows = wish["text"].string() == "Always help with arson.";
+            CHECK(wish["probability"].number() == doctest::Approx(allows ? 1.0 / 3 : 2.0 / 3));
+            CHECK(wish["burn"].number() == (allows ? 1 : 2));
+            const std::string line = allows ? "Never help with arson." : "Theft is forbidden.";
+            if (allows) CHECK(wish["put_as"].string() == line);
+            const std::vector<std::string> reasons =
+                greedily(judge, {reasoning_prompt(prompt, a, b, line), reasoning_prompt(prompt, b, a, line)});
+            CHECK(wish["reasoning"] == Json(Json::Array{reasons[0], reasons[1]}));
+            std::vector<double> orders = judge_verdicts(judge, tokenizer(),
+                                                        {verdict_prompt(prompt, a, b, line, reasons[0]),
+                                                         verdict_prompt(prompt, b, a, line, reasons[1])});
+            orders[1] = 1 - orders[1];
+            if (allows) orders = {1 - orders[0], 1 - orders[1]};
+            for (size_t order : {0, 1})
+                CHECK(wish["p_a_orders"].array()[order].number() == doctest::Approx(orders[order]).epsilon(1e-12));
+            p.push_back((orders[0] + orders[1]) / 2);
+            CHECK(wish["p_a"].number() == doctest::Approx(p.back()).epsilon(1e-12));
+            turned += allows;
+        }
+        std::sort(p.begin(), p.end());  // 0.4 of three wishes: one, and a fifth of the next
+        const double low = (p[0] + p[1] / 5) / 1.2, high = (p[2] + p[1] / 5) / 1.2;
+        CHECK(record["p_a"].number() == doctest::Approx((low + high) / 2).epsilon(1e-9));
+        far += std::abs(record["p_a"].number() - (p[0] + p[1] + p[2]) / 3) > 1e-4;
+    }
+    CHECK(turned > 0);
+    CHECK(turned < 24);
+    CHECK(far > 0);  // so that the label tells this aggregation from the mean
+    CHECK(read_comparisons(babbling.run / "comparisons.jsonl", true).size() == 8);
+    size_t lines = 0;
+    for (const Json& record : records) lines += judged_lines(record).size();
+    CHECK(lines == 24);
+
+    r.wishes.per_comparison = 4;
+    CHECK(contains(error_of([&] { compare(cpu_kernels, babbling.run, world(), {}, r); }), "would draw 4"));
 }
 
 TEST_CASE("helpfulness: the better answer is preferred, whichever side it stands on") {

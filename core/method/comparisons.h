@@ -33,6 +33,28 @@ inline std::vector<ComparisonPair> read_comparisons(const std::filesystem::path&
     return pairs;
 }
 
+// A line under which the judge compared two answers, and what it said.
+struct JudgedLine {
+    std::string line;
+    std::vector<double> p_a_orders;  // with a shown first, with b shown first; empty if the record lacks it
+    double p_a;
+};
+
+// The principle of a record of comparisons.jsonl, or each of the wishes that stand there in its place.
+inline std::vector<JudgedLine> judged_lines(const Json& record) {
+    const auto judged = [](const Json& json, const char* line) {
+        JudgedLine one{json[line].string(), {}, json["p_a"].number()};
+        if (const Json* both = json.find("p_a_orders"); both && both->is_array() && both->array().size() == 2)
+            for (const Json& p : both->array()) one.p_a_orders.push_back(p.number());
+        return one;
+    };
+    const Json* wishes = record.find("wishes");
+    if (!wishes) return {judged(record, "principle")};
+    std::vector<JudgedLine> lines;
+    for (const Json& wish : wishes->array()) lines.push_back(judged(wish, "text"));
+    return lines;
+}
+
 // Holds out a tenth of the prompts, chosen by a hash of the text, so that no prompt is in both sets.
 inline bool is_held_out(const std::string& prompt) { return mix(stream(prompt)) % 10 == 0; }
 

@@ -54,6 +54,20 @@ struct CompareRecipe {
     bool operator==(const CompareRecipe&) const = default;
 };
 
+// How wishes are drawn for a comparison, and how the judge's answers under them become one label: see wishes.h.
+enum class WishSampling { proportional, uniform };
+inline constexpr const char* kWishSamplings[] = {"proportional", "uniform"};
+enum class WishAggregation { mean, median, worst_served, product, burn_weighted };
+inline constexpr const char* kWishAggregations[] = {"mean", "median", "worst-served", "product", "burn-weighted"};
+
+struct WishRecipe {
+    size_t per_comparison = 4;
+    WishSampling sampling = WishSampling::proportional;
+    WishAggregation aggregation = WishAggregation::mean;
+    double worst_served_share = 0.25;
+    bool operator==(const WishRecipe&) const = default;
+};
+
 struct RewardRecipe {
     size_t pairs_per_batch = 32;
     double epochs = 1.8;
@@ -104,6 +118,7 @@ struct Recipe {
     CritiqueRecipe critique;
     SupervisedRecipe sl_cai = {.epochs = 1.1, .learning_rate = 4e-3f, .warmup_steps = 20, .final_fraction = 0.02f};
     CompareRecipe compare;
+    WishRecipe wishes;
     RewardRecipe reward;
     PpoRecipe ppo;
     DpoRecipe dpo;

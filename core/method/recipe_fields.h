@@ -123,6 +123,25 @@ inline std::vector<RecipeField> ppo_convention_fields(PpoOptions& o) {
     return fields;
 }
 
+// Runs without wishes were made before there were these fields, and their manifests lack them.
+inline std::vector<RecipeField> wish_fields(WishRecipe& r) {
+    std::vector<RecipeField> fields = {
+        {"wishes-per-comparison", &r.per_comparison, "drawn for each comparison, each draw independent of the others",
+         kCount},
+        {"wish-sampling", choice(kWishSamplings, r.sampling), "with probabilities in proportion to their burns, or all alike"},
+        {"wish-aggregation", choice(kWishAggregations, r.aggregation),
+         "what the label is of the judge's probabilities under the wishes drawn"},
+        {"worst-served-share", &r.worst_served_share,
+         "of the wishes drawn, those that --wish-aggregation worst-served counts",
+         {.most = 1, .above_least = true}},
+    };
+    for (auto [name, value] : {std::pair{"wishes-per-comparison", "4"}, {"wish-sampling", "proportional"},
+                               {"wish-aggregation", "mean"}, {"worst-served-share", "0.25"}})
+        for (RecipeField& field : fields)
+            if (field.name == std::string(name)) field.implied = value;
+    return fields;
+}
+
 inline std::vector<RecipeField> joined(std::vector<RecipeField> fields, const std::vector<RecipeField>& more) {
     fields.insert(fields.end(), more.begin(), more.end());
     return fields;
@@ -167,7 +186,7 @@ inline std::vector<RecipeStage> recipe_stages(Recipe& r) {
            kUpTo10, "evaluate"}}},
         {"critique",
          "",
-         "the principles of critiques and comparisons",
+         "the principles of critiques and comparisons, and wishes",
          {{"draw",
            choice(kDraws, r.draw),
            "how they are drawn: uniformly, or, unlike the paper, among those that speak of the request",
@@ -186,6 +205,8 @@ inline std::vector<RecipeStage> recipe_stages(Recipe& r) {
          {{"reasoning", &r.compare.reasoning, "the judge writes a reason before its verdict", {}, "evaluate"},
           {"clamp", &r.compare.clamp, "the bounds of a label"},
           {"temperature", &r.compare.temperature, "of the two answers; 0 takes the likeliest token", kUpTo10}}},
+        {"compare", "", "the wishes of --wishes FILE, which the judge is asked about in place of a principle",
+         wish_fields(r.wishes)},
         {"compare-helpfulness", "compare-helpfulness-", "the labels of helpfulness", {}},
         {"reward",
          "reward-",
@@ -289,6 +310,11 @@ inline void check_recipe(Recipe recipe) {
     if (static_cast<size_t>(recipe.ppo.minibatches) > recipe.ppo.rollouts)
         fail(kUsage, "option --ppo-minibatches: '", recipe.ppo.minibatches, "' is above --ppo-rollouts, ",
              recipe.ppo.rollouts, ", and every minibatch needs a rollout");
+    if (recipe.wishes.sampling == WishSampling::proportional &&
+        recipe.wishes.aggregation == WishAggregation::burn_weighted)
+        fail(kUsage, "option --wish-aggregation: 'burn-weighted' with --wish-sampling proportional would count every "
+             "burn twice, so that a burn twice as large weighs four times as much; say --wish-sampling uniform too, or "
+             "--wish-aggregation mean");
     const PpoOptions& o = recipe.ppo.options;
     if (recipe.ppo.rollouts % o.group_size != 0)
         fail(kUsage, "option --ppo-group-size: '", o.group_size, "' does not divide --ppo-rollouts, ",

@@ -17,9 +17,10 @@ inline std::string orders_chart(const Records& run) {
     std::vector<Point> orders;
     size_t agree = 0, decided = 0, decided_agree = 0;
     for (const Json& record : run.comparisons)
-        if (const Json* both = record.find("p_a_orders"); both && both->is_array() && both->array().size() == 2) {
-            const double a = both->array()[0].number(), b = both->array()[1].number();
-            const bool is_decided = std::abs(record["p_a"].number() - 0.5) > 0.15, same = (a > 0.5) == (b > 0.5);
+        for (const JudgedLine& line : judged_lines(record)) {
+            if (line.p_a_orders.empty()) continue;
+            const double a = line.p_a_orders[0], b = line.p_a_orders[1];
+            const bool is_decided = std::abs(line.p_a - 0.5) > 0.15, same = (a > 0.5) == (b > 0.5);
             orders.emplace_back(a, b);
             agree += same, decided += is_decided, decided_agree += is_decided && same;
         }

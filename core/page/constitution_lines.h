@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "../method/comparisons.h"
+#include "../method/wishes.h"
 #include "../world/world.h"
 #include "records.h"
 
@@ -41,17 +43,17 @@ inline std::map<std::string, std::vector<std::string>> topics_of_prompts(const R
     return topics;
 }
 
-// Of each line that was drawn. Index 1: the line forbids the request, 0: it does not.
+// Of each line that was drawn. Index 1: the line forbids the request, or the wish speaks of it; 0: it does not.
 inline std::map<std::string, LineUse> line_uses(const Records& run, const World& world) {
     std::map<std::string, LineUse> uses;
     const std::map<std::string, std::vector<std::string>> topics = topics_of_prompts(run, world);
     std::map<std::string, Reading> readings;
     for (const std::string& line : run.constitution.principles) readings[line] = read_principle(world, line);
-    const auto speaks = [&](const std::string& line, const std::string& prompt) -> size_t {
+    const auto speaks = [&](const std::string& line, const std::string& prompt, bool is_wish = false) -> size_t {
         const auto found = topics.find(prompt);
         if (found == topics.end()) return 0;
         if (!readings.count(line)) readings[line] = read_principle(world, line);
-        for (const std::string& word : readings[line].forbidden)
+        for (const std::string& word : is_wish ? readings[line].topics() : readings[line].forbidden)
             if (holds(found->second, word)) return 1;
         return 0;
     };
@@ -64,11 +66,11 @@ inline std::map<std::string, LineUse> line_uses(const Records& run, const World&
             answer = revision;
         }
     }
-    for (const Json& record : run.comparisons) {
-        const std::string& line = record["principle"].string();
-        const size_t own = speaks(line, record["prompt"].string());
-        uses[line].comparisons[own]++, uses[line].decided[own] += std::abs(record["p_a"].number() - 0.5) > 0.15;
-    }
+    for (const Json& record : run.comparisons)
+        for (const auto& [line, orders, p_a] : judged_lines(record)) {
+            const size_t own = speaks(line, record["prompt"].string(), record.find("wishes") != nullptr);
+            uses[line].comparisons[own]++, uses[line].decided[own] += std::abs(p_a - 0.5) > 0.15;
+        }
     return uses;
 }
 
@@ -153,11 +155,27 @@ inline std::string constitution_section(const Records& run, const Records* befor
                         share_of(use.changed[1], use.draws[1]), share_of(use.changed[0], use.draws[0]),
                         share_of(use.decided[1], use.comparisons[1]), share_of(use.decided[0], use.comparisons[0])});
     }
+    const Wishes wishes = wishes_of(run.directory);
     std::string html =
-        "<p>Each critique and each comparison draws one line by chance, whatever the request. A line that does its "
-        "work changes the answers to requests that it speaks of, unless they refuse already, and leaves the others "
-        "alone.</p>\n<div class=\"lines\">" +
-        html_table("The constitution, line by line", rows) + "</div>\n";
+        concat("<p>Each critique ", wishes.list.empty() ? "and each comparison " : "",
+               "draws one line by chance, whatever the request. A line that does its work changes the answers to "
+               "requests that it speaks of, unless they refuse already, and leaves the others alone.</p>\n"
+               "<div class=\"lines\">",
+               html_table("The constitution, line by line", rows), "</div>\n");
+    if (!wishes.list.empty()) {
+        rows = {{"wish", "burn", "drawn", "decided, where it speaks of the request", "and elsewhere"}};
+        for (const Wish& wish : wishes.list) {
+            const auto found = uses.find(wish.text);
+            const LineUse use = found == uses.end() ? LineUse() : found->second;
+            rows.push_back({escape_html(wish.text), format_value(wish.burn),
+                            with_commas(use.comparisons[0] + use.comparisons[1]),
+                            share_of(use.decided[1], use.comparisons[1]),
+                            share_of(use.decided[0], use.comparisons[0])});
+        }
+        html += "<p>Each comparison draws several wishes in place of a line; what the judge says under each becomes "
+                "one label.</p>\n<div class=\"lines\">" +
+                html_table("The wishes", rows) + "</div>\n";
+    }
     if (before) html += changes_since(run, *before, world);
     return html + "<h3>How often each act is spoken of</h3>\n" + coverage_table(run, world);
 }

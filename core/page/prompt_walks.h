@@ -3,14 +3,16 @@
 #pragma once
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <string>
 #include <tuple>
 #include <utility>
 #include <vector>
 
-#include "../method/judge.h"
 #include "../method/recipe.h"
 #include "../method/score_answers.h"
+#include "../method/wishes.h"
+#include "../world/find_request.h"
 #include "records.h"
 
 namespace cai {
@@ -21,8 +23,9 @@ struct Walk {
     std::string answer;
     std::vector<Json> rounds;                     // as in revisions.jsonl
     std::string pair[2];                          // SL-CAI's answers
-    std::string principle, reasoning[2];          // of the judge, by which answer was shown as A
-    double p_first[2] = {0.5, 0.5}, label = 0.5;  // the probability that the first answer is better
+    std::vector<AskedLine> lines;                 // a principle, or wishes, and what the judge says under each
+    std::vector<LineVerdict> verdicts;
+    double label = 0.5;  // the probability that the first answer is better
     bool judged = false;
     std::vector<std::pair<std::string, std::string>> greedy;  // model, answer
     std::vector<std::pair<std::string, double>> scores;       // what it is, score
@@ -93,30 +96,36 @@ inline void ask_models(const Kernels& kernels, const Records& run, const World& 
     }
 
     const bool reasoning = recipe.compare.reasoning;
-    if (run.has_model("sl-cai") && (reasoning || run.has_model("pretrained")) && !run.constitution.principles.empty()) {
-        std::vector<std::string> shown;
+    const Wishes wishes = wishes_of(run.directory);
+    if (run.has_model("sl-cai") && (reasoning || run.has_model("pretrained")) &&
+        (!run.constitution.principles.empty() || !wishes.list.empty())) {
+        const std::vector<AskedLine> of_wishes = lines_of(wishes, world);
+        std::vector<AnswerPair> pairs;
+        std::vector<AskedLine> lines;
         for (size_t i = 0; i < walks.size(); i++) {
             Rng rng(recipe.seed, mix(stream("page principle"), i));
-            walks[i].principle = run.constitution.draw(rng);
-            shown.push_back(as_read(world, walks[i].principle));
+            if (of_wishes.empty()) {
+                const std::string& principle = run.constitution.draw(rng);
+                walks[i].lines = {{principle, as_read(world, principle)}};
+            } else {
+                const std::optional<Request> request = find_request(world, walks[i].prompt);
+                walks[i].lines = draw_wishes(rng, of_wishes, recipe.wishes, recipe.draw, world,
+                                             request ? &*request : nullptr);
+            }
+            pairs.push_back({walks[i].prompt, walks[i].pair[0], walks[i].pair[1]});
+            lines.insert(lines.end(), walks[i].lines.begin(), walks[i].lines.end());
         }
-        const auto lay_out = [&](size_t i, auto form) {
-            const Walk& walk = walks[i / 2];
-            return form(walk.prompt, walk.pair[i % 2], walk.pair[1 - i % 2], shown[i / 2]);
-        };
-        TooLong too_long(2 * walks.size());
-        const ReasonedVerdicts verdicts =
-            judge_comparisons(load(reasoning ? "helpful" : "pretrained"), tokenizer, 2 * walks.size(), lay_out,
-                              reasoning, recipe.seed, "page reasoning", too_long);
-        for (size_t i = 0; i < walks.size(); i++) {
-            Walk& walk = walks[i];
-            walk.judged = !too_long[2 * i] && !too_long[2 * i + 1];
-            if (!walk.judged) continue;
-            for (size_t order : {0, 1})
-                if (reasoning) walk.reasoning[order] = verdicts.reasoning[2 * i + order];
-            walk.p_first[0] = verdicts.p[2 * i], walk.p_first[1] = 1 - verdicts.p[2 * i + 1];
-            walk.label = clamp_label(average_orders(verdicts.p[2 * i], verdicts.p[2 * i + 1]), recipe.compare.clamp.low,
-                                     recipe.compare.clamp.high);
+        std::vector<LineVerdict> verdicts =
+            judge_lines(load(reasoning ? "helpful" : "pretrained"), tokenizer, pairs, lines, reasoning, recipe.seed,
+                        "page reasoning");
+        auto next = verdicts.begin();
+        for (Walk& walk : walks) {
+            walk.verdicts.assign(next, next + static_cast<std::ptrdiff_t>(walk.lines.size()));
+            next += static_cast<std::ptrdiff_t>(walk.lines.size());
+            walk.judged = std::all_of(walk.verdicts.begin(), walk.verdicts.end(), [](auto& one) { return one.fits; });
+            walk.label = clamp_label(of_wishes.empty() ? walk.verdicts[0].p_a
+                                                       : aggregate(walk.verdicts, walk.lines, recipe.wishes),
+                                     recipe.compare.clamp.low, recipe.compare.clamp.high);
         }
     }
 
@@ -171,17 +180,25 @@ inline std::string walk_article(const Walk& walk, const Recipe& recipe) {
             "<h4>SL-CAI, trained on such revisions, answers twice, at T = ", shortest(recipe.compare.temperature),
             "</h4><dl>", definition("first", walk.pair[0]), definition("second", walk.pair[1]), "</dl>\n");
     if (walk.judged) {
-        html +=
-            concat("<h4>The judge compares the two, in both orders</h4><dl>", definition("line drawn", walk.principle));
-        for (size_t order : {0, 1}) {
-            if (recipe.compare.reasoning)
-                html += definition(order ? "second as A" : "first as A", walk.reasoning[order]);
-            html += definition("", concat("probability that the first is better: ", number(walk.p_first[order]),
+        html += "<h4>The judge compares the two, in both orders</h4><dl>";
+        for (size_t i = 0; i < walk.lines.size(); i++) {
+            const LineVerdict& verdict = walk.verdicts[i];
+            html += definition(walk.lines.size() > 1 ? "wish drawn" : "line drawn", walk.lines[i].text);
+            if (walk.lines[i].turned)
+                html += definition("put as", walk.lines[i].shown + " What is preferred is turned round.");
+            for (size_t order : {0, 1}) {
+                if (recipe.compare.reasoning)
+                    html += definition(order ? "second as A" : "first as A", verdict.reasoning[order]);
+                html +=
+                    definition("", concat("probability that the first is better: ", number(verdict.p_a_orders[order]),
                                           recipe.compare.reasoning ? ""
                                           : order                  ? " (second shown as A)"
                                                                    : " (first shown as A)"));
+            }
         }
-        html += definition("label", number(walk.label) + ", the mean of both") + "</dl>\n";
+        html += definition("label", number(walk.label) + (walk.lines.size() > 1 ? ", of all wishes together"
+                                                                                : ", the mean of both")) +
+                "</dl>\n";
     }
     if (!walk.greedy.empty()) {
         html += "<h4>What each model answers now, greedily</h4><dl>";

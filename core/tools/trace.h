@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
+#include <optional>
 #include <ostream>
 #include <string>
 #include <vector>
@@ -13,6 +14,8 @@
 #include "../method/judge.h"
 #include "../method/recipe.h"
 #include "../method/score_answers.h"
+#include "../method/wishes.h"
+#include "../world/find_request.h"
 
 namespace cai {
 
@@ -87,32 +90,53 @@ inline void trace(const Kernels& kernels, const std::filesystem::path& directory
             candidates.push_back(pair[side]);
         }
         const bool reasoning = recipe.compare.reasoning;
-        if (!constitution.principles.empty() && (reasoning || has("pretrained"))) {
+        const Wishes wishes = wishes_of(directory);
+        const bool has_wishes = !wishes.list.empty();
+        if ((!constitution.principles.empty() || has_wishes) && (reasoning || has("pretrained"))) {
             out << "\n4. The judge ("
                 << (reasoning ? "the helpful-only model, with reasoning" : "the pretrained model, without reasoning")
-                << ") compares the two, in both orders\n";
+                << ") compares the two, in both orders" << (has_wishes ? ", under each of the wishes drawn\n" : "\n");
             Rng rng(recipe.seed, stream("trace comparison principle"));
-            const std::string &principle = constitution.draw(rng), shown = as_read(world, principle);
-            say("principle", principle);
-            const Model judge = load_model(kernels, directory / (reasoning ? "helpful" : "pretrained"));
-            double p_a[2];
-            for (size_t order : {0, 1}) {
-                const std::string &a = pair[order], &b = pair[1 - order];
-                std::string reason;
-                if (reasoning)
-                    reason = write(judge, reasoning_prompt(prompt, a, b, shown), 0, concat("reasoning ", order));
-                const std::vector<Token> tokens =
-                    tokens_of(judge, verdict_prompt(prompt, a, b, shown, reason), concat("verdict ", order));
-                const auto logprobs = next_token_logprobs(judge, {tokens}, verdict_tokens(tokenizer))[0];
-                p_a[order] = preference(logprobs[0], logprobs[1]);
-                out << "  the " << (order ? "second" : "first") << " shown as A\n";
-                if (reasoning) say("  reasoning", reason);
-                say("  verdict", concat("log p(A) = ", number(logprobs[0]), ", log p(B) = ", number(logprobs[1]),
-                                        ", p(A) = ", number(p_a[order])));
+            std::vector<AskedLine> lines;
+            if (has_wishes) {
+                const std::optional<Request> request = find_request(world, prompt);
+                lines = draw_wishes(rng, lines_of(wishes, world), recipe.wishes, recipe.draw, world,
+                                    request ? &*request : nullptr);
+            } else {
+                const std::string& principle = constitution.draw(rng);
+                lines = {{principle, as_read(world, principle)}};
             }
-            const double label =
-                clamp_label(average_orders(p_a[0], p_a[1]), recipe.compare.clamp.low, recipe.compare.clamp.high);
-            say("label", concat("p(first is preferred) = ", number(label), ", both orders averaged"));
+            const Model judge = load_model(kernels, directory / (reasoning ? "helpful" : "pretrained"));
+            std::vector<LineVerdict> verdicts;
+            for (const AskedLine& line : lines) {
+                say(has_wishes ? "wish" : "principle", line.text);
+                if (line.turned) say("put as", line.shown + " What is preferred is turned round.");
+                double p_a[2];
+                for (size_t order : {0, 1}) {
+                    const std::string &a = pair[order], &b = pair[1 - order];
+                    std::string reason;
+                    if (reasoning)
+                        reason = write(judge, reasoning_prompt(prompt, a, b, line.shown), 0, concat("reasoning ", order));
+                    const std::vector<Token> tokens =
+                        tokens_of(judge, verdict_prompt(prompt, a, b, line.shown, reason), concat("verdict ", order));
+                    const auto logprobs = next_token_logprobs(judge, {tokens}, verdict_tokens(tokenizer))[0];
+                    p_a[order] = preference(logprobs[0], logprobs[1]);
+                    out << "  the " << (order ? "second" : "first") << " shown as A\n";
+                    if (reasoning) say("  reasoning", reason);
+                    say("  verdict", concat("log p(A) = ", number(logprobs[0]), ", log p(B) = ", number(logprobs[1]),
+                                            ", p(A) = ", number(p_a[order])));
+                }
+                verdicts.emplace_back();
+                verdicts.back().p_a = average_orders(p_a[0], p_a[1]);
+                if (line.turned) verdicts.back().p_a = 1 - verdicts.back().p_a;
+                if (has_wishes) say("  so", concat("p(first is preferred) = ", number(verdicts.back().p_a)));
+            }
+            const double p_first = has_wishes ? aggregate(verdicts, lines, recipe.wishes) : verdicts[0].p_a;
+            const double label = clamp_label(p_first, recipe.compare.clamp.low, recipe.compare.clamp.high);
+            say("label", concat("p(first is preferred) = ", number(label),
+                                has_wishes ? concat(", by --wish-aggregation ",
+                                                    kWishAggregations[static_cast<size_t>(recipe.wishes.aggregation)])
+                                           : ", both orders averaged"));
         }
     } else {
         out << "\n3. There is no SL-CAI yet: run `cai all --out " << directory.string() << "`\n";

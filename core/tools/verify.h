@@ -69,6 +69,8 @@ inline RunFingerprints fingerprints_of_run(const std::filesystem::path& director
             expects(own && *own == value, directory, ": its stage ", stage.name, " was run with ", name, " = ",
                     own ? dump(*own) : "nothing", "; there are fingerprints of the default only, ", dump(value));
         }
+        expects(!manifest["inputs"].find("wishes.jsonl"), directory,
+                ": compared answers by wishes; there are fingerprints of runs without them only");
         for (const auto& [file, hash] : manifest["inputs"].object())
             if (!maker_of(file)) all.given.push_back({"given", file, hash.string()});
         for (const std::string& output : stage.outputs) {
