@@ -120,10 +120,7 @@ fs::path run_stages(const std::string& verb, Arguments& arguments, const fs::pat
     const Pipeline pipeline = s.pipeline(run, constitution);
     expect_no_text_model(run);
     if (verb == "evaluate") expect_a_model(run);
-    for (const Stage* stage : chosen) {
-        expect_inputs_of_recipe(pipeline, *stage);
-        run_stage(pipeline, *stage);
-    }
+    for (const Stage* stage : chosen) run_stage_alone(pipeline, *stage);
     return out;
 }
 
@@ -153,7 +150,7 @@ int show_world(Arguments& arguments, const fs::path& program) {
         Run run = s.open_run(out);
         run.pending_files["config.cfg"] = recipe_configuration(s.recipe);
         expect_no_text_model(run);
-        run_stage(s.pipeline(run, constitution), stages().front());
+        run_stage_alone(s.pipeline(run, constitution), stages().front());
     }
     std::cout << overview(s.world, constitution, file.string(), samples);
     return kDone;

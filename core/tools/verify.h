@@ -16,7 +16,7 @@ namespace cai {
 struct FileFingerprint {
     std::string stage;        // that made the file; "given" for data/world/ and the constitution
     std::string file;         // relative to the run directory, such as "sl-cai/model.safetensors"
-    std::string fingerprint;  // "" if there is no such file
+    std::string fingerprint;  // as the manifest records it of a text that is not kept; "" if there is no such file
 };
 
 struct RunFingerprints {
@@ -73,7 +73,9 @@ inline RunFingerprints fingerprints_of_run(const std::filesystem::path& director
             if (!maker_of(file)) all.given.push_back({"given", file, hash.string()});
         for (const std::string& output : stage.outputs) {
             const std::string file = compared_file(output);
-            all.made.push_back({stage.name, file, content_fingerprint(run / file)});
+            const bool left_out = run.is_left_out(task_of(stage, defaults), output);
+            all.made.push_back({stage.name, file,
+                                left_out ? manifest["outputs"][output].string() : content_fingerprint(run / file)});
         }
     }
     return all;
