@@ -276,6 +276,7 @@ int check_verb(Arguments& arguments, const fs::path& program) {
     const bool json = arguments.flag("json");
     arguments.finish();
     if (files.size() > 1) fail(kUsage, "cai check takes one constitution, not ", files.size());
+    if (!from.empty()) expect_run(from);
     const Constitution constitution =
         Constitution::read(files.empty() ? s.data / "constitution.txt" : fs::path(files[0]));
     const Check check = check_constitution(s.world, constitution);

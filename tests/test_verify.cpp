@@ -112,7 +112,7 @@ TEST_CASE("the first file that departs is named, and it is the first in the pipe
     CHECK(contains(out.str(), "\nppo                  not equal     rl-cai/model.safetensors, value-model"));
 
     fs::remove_all(made.run / "helpful");
-    CHECK(contains(made.error(), "stage sft-helpful, at helpful/model.safetensors, which is missing: "));
+    CHECK(contains(made.error(), "run/helpful/model.safetensors: is missing; `cai all --out "));
     CHECK(contains(error_of([&] { fingerprint_lines(fingerprints_of_run(made.run)); }),
                    "run/helpful/model.safetensors: is missing"));
 }

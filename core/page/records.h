@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "../io/checkpoint.h"
+#include "../io/run_directory.h"
 #include "../method/constitution.h"
 #include "../tools/tables.h"
 #include "../world/documents.h"
@@ -32,7 +33,7 @@ struct Records {
     // Errors: the folder is no run.
     explicit Records(const std::filesystem::path& run) : directory(run) {
         namespace fs = std::filesystem;
-        expects(fs::exists(run / "manifests"), run, ": not a run directory; make one with `cai all --out ", run, "`");
+        expect_run(run);
         name = fs::weakly_canonical(run).filename().string();
         if (has("results.json")) results = read_json(run / "results.json");
         if (has("metrics.jsonl")) {

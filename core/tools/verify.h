@@ -179,12 +179,15 @@ inline void verify(const std::filesystem::path& directory, const std::filesystem
     const RunFingerprints run = fingerprints_of_run(directory);
     const std::vector<ComparedFile> files = compare_fingerprints(run, path);
     out << (json ? dump(comparison_json(files)) + "\n" : comparison_table(files));
-    if (const ComparedFile* first = first_departure(files))
+    if (const ComparedFile* first = first_departure(files)) {
+        if (first->result == "missing")
+            fail(kBadInput, run.directory / first->file, ": is missing; `cai all --out ", run.directory,
+                 "` makes it again");
         fail(kBadInput, directory, ": departs from the fingerprints first in the stage ", first->stage,
-             ", at ", first->file, first->result == "missing" ? ", which is missing" : "",
-             ": the file was changed, or other code made it than made theirs (this is cai ", version,
-             "; --device plain and cuda round differently), or this is a defect, since no compiler, processor or "
+             ", at ", first->file, ": the file was changed, or other code made it than made theirs (this is cai ",
+             version, "; --device plain and cuda round differently), or this is a defect, since no compiler, processor or "
              "number of threads should change a bit");
+    }
     if (!json)
         out << concat("\n", directory, ": all ", files.size(), " files equal, bit for bit, those of size ",
                       run.size, ", seed ", run.seed, "\n");
