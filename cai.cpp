@@ -133,10 +133,7 @@ fs::path run_stages(const std::string& verb, Arguments& arguments, const fs::pat
     const Pipeline pipeline = s.pipeline(run, constitution);
     expect_no_text_model(run);
     if (verb == "evaluate") expect_a_model(run);
-    for (const Stage* stage : chosen) {
-        expect_inputs_of_recipe(pipeline, *stage);
-        run_stage(pipeline, *stage);
-    }
+    for (const Stage* stage : chosen) run_stage_alone(pipeline, *stage);
     return out;
 }
 
@@ -166,7 +163,7 @@ int show_world(Arguments& arguments, const fs::path& program) {
         Run run = s.open_run(out);
         run.pending_files["config.cfg"] = recipe_configuration(s.recipe);
         expect_no_text_model(run);
-        run_stage(s.pipeline(run, constitution), stages().front());
+        run_stage_alone(s.pipeline(run, constitution), stages().front());
     }
     std::cout << overview(s.world, constitution, file.string(), samples);
     return kDone;
@@ -272,6 +269,7 @@ int check_verb(Arguments& arguments, const fs::path& program) {
     const bool json = arguments.flag("json");
     arguments.finish();
     if (files.size() > 1) fail(kUsage, "cai check takes one constitution, not ", files.size());
+    if (!from.empty()) expect_run(from);
     const Constitution constitution =
         Constitution::read(files.empty() ? s.data / "constitution.txt" : fs::path(files[0]));
     const Check check = check_constitution(s.world, constitution);

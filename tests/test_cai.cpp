@@ -248,6 +248,10 @@ TEST_CASE("another constitution does not replace a run unless it is told to") {
     cai.fails(2, "compare-runs run", "cai compare-runs needs the folders of at least two runs");
     cai.fails(1, "compare-runs run other", "run");
     cai.fails(1, "check none.txt", "none.txt");
+    cai.fails(1, "check mine.txt --from runs/none", "runs/none: there is no such folder; `cai all --out runs/none`");
+    write_file("empty.txt", "# nothing yet\n");
+    REQUIRE(cai("check empty.txt") == 0);
+    CHECK(contains(cai.out, "There is no line in it."));
     cai.fails(2, "check mine.txt run", "cai check takes one constitution, not 2");
     REQUIRE(cai("check mine.txt --json") == 0);
     CHECK(contains(cai.out, R"("number":1,"weight":1,"says":"forbids","acts":["singing"])"));
