@@ -10,6 +10,7 @@
 
 #include "core/method/edit_constitution.h"
 #include "core/page/page.h"
+#include "core/page/replay_page.h"
 #include "core/session.h"
 #include "core/tools/bench.h"
 #include "core/tools/chat.h"
@@ -468,6 +469,7 @@ std::vector<Verb> all_verbs() {
           kTokenizer},
          chat_verb},
         page_verb(),
+        replay_verb(),
         sample_verb(),
         import_verb(),
         export_verb(),
