@@ -24,18 +24,22 @@ class Recorder : public Observer {
         for (void* memory : own_) std::free(memory);
     }
 
-    // Global memory of rows x columns numbers that are shown under this name, filled with value(i).
+    // Global memory of rows x columns numbers that is shown under this name, filled with value(i).
     template <class Number, class Function>
     Traced<Number>* array(const std::string& name, size_t rows, size_t columns, Function value) {
-        const size_t bytes = rows * columns * sizeof(Number);
-        auto* numbers = static_cast<Traced<Number>*>(std::aligned_alloc(256, (bytes + 255) / 256 * 256));
-        expects(numbers, "out of memory for ", name, ": ", bytes, " bytes are not to be had");
-        own_.push_back(numbers);
-        names_.push_front({.name = name, .element_bytes = sizeof(Number), .columns = columns});
-        allocated(numbers, bytes);
+        auto* numbers = static_cast<Traced<Number>*>(memory(name, rows, columns, sizeof(Number)));
         for (size_t i = 0; i < rows * columns; ++i) numbers[i].value = static_cast<Number>(value(i));
         regions_.back().read = [numbers](size_t i) { return static_cast<double>(numbers[i].value); };
         return numbers;
+    }
+    // The same of numbers that are not shown, with nothing in them yet.
+    void* memory(const std::string& name, size_t rows, size_t columns, size_t element_bytes) {
+        const size_t bytes = rows * columns * element_bytes;
+        own_.push_back(std::aligned_alloc(256, (bytes + 255) / 256 * 256));
+        expects(own_.back(), "out of memory for ", name, ": ", bytes, " bytes are not to be had");
+        names_.push_front({.name = name, .element_bytes = element_bytes, .columns = columns});
+        allocated(own_.back(), bytes);
+        return own_.back();
     }
     // Names what is allocated next, for instance by a Scratch.
     void name_next(const std::string& name, size_t columns, size_t element_bytes) {
@@ -81,14 +85,13 @@ class Recorder : public Observer {
                 region.begin = begin;  // another block's
                 return;
             }
-        RecordedArray array{.name = name, .shared = true, .bytes = bytes, .columns = 32};
+        RecordedArray array{.name = name, .shared = true, .bytes = bytes, .columns = bytes};
         if (const auto found = shared_columns_.find(name); found != shared_columns_.end())
             array.columns = found->second.first, array.element_bytes = found->second.second;
         regions_.push_back({begin, array});
         recording_.launches.back().arrays.push_back(array);
     }
-    // How an array of shared memory is drawn: numbers in a row, and bytes of a number. Otherwise 32 of 4 bytes: a row has
-    // a number in each bank.
+    // How many numbers a row of an array of shared memory has, and bytes a number; without this, one row of 4 bytes each.
     void shared_columns(const std::string& name, size_t columns, size_t element_bytes = 4) {
         shared_columns_[name] = {columns, element_bytes};
     }

@@ -168,7 +168,7 @@ const std::vector<Row>& rows() {
              traced::attention_file::attention_decode(out, qkv, keys, values, slots.data(), positions.data(), N, H, K,
                                                       D, capacity);
          }},
-        {{"matmul_forward", "out = x · weightᵀ: a block has a tile of out, and fetches slabs of both factors",
+        {{"matmul_forward", "a product, out = x · weightᵀ: a block has a tile of out, and fetches slabs of both factors",
           {{"N", 64}, {"I", 32}, {"O", 64}}},
          [](Example& e) {
              const size_t N = e["N"], I = e["I"], O = e["O"];
@@ -177,7 +177,7 @@ const std::vector<Row>& rows() {
              e.recorder.shared_columns("right_slab", 68);
              traced::matmul_file::matmul_forward(out, x, weight, nullptr, N, I, O);
          }},
-        {{"matmul_backward_input", "dx = dout · weight, with the same tiles",
+        {{"matmul_backward_input", "its gradient, dx = dout · weight, with the same tiles",
           {{"N", 64}, {"I", 64}, {"O", 32}}},
          [](Example& e) {
              const size_t N = e["N"], I = e["I"], O = e["O"];
@@ -186,7 +186,7 @@ const std::vector<Row>& rows() {
              e.recorder.shared_columns("right_slab", 68);
              traced::matmul_file::matmul_backward_input(dx, dout, weight, N, I, O);
          }},
-        {{"matmul_backward_weight", "dweight += doutᵀ · x, with the same tiles",
+        {{"matmul_backward_weight", "its gradient, dweight += doutᵀ · x, with the same tiles",
           {{"N", 32}, {"I", 64}, {"O", 64}}},
          [](Example& e) {
              const size_t N = e["N"], I = e["I"], O = e["O"];
@@ -195,19 +195,20 @@ const std::vector<Row>& rows() {
              e.recorder.shared_columns("right_slab", 68);
              traced::matmul_file::matmul_backward_weight(dweight, dout, x, N, I, O);
          }},
-        {{"matmul_forward_bf16", "out = x · weightᵀ on tensor cores, slabs copied in the background",
+        {{"matmul_forward_bf16", "the product on tensor cores, of numbers in bf16, with slabs copied in the background",
           {{"N", 128}, {"I", 128}, {"O", 128}}},
          [](Example& e) {
              using namespace traced::matmul_fast_file;
              const size_t N = e["N"], I = e["I"], O = e["O"];
              auto *out = e.floats("out", N, O), *x = e.floats("x", N, I), *weight = e.floats("weight", O, I);
              const auto filled_up = [](size_t n) { return (n + 127) / 128 * 128; };
-             auto* packed = e.floats("weight in bf16", filled_up(O), filled_up(I) / 2);
+             void* packed = e.recorder.memory("weight in bf16", filled_up(O), filled_up(I), 2);
+             auto* floats = static_cast<emulator::Traced<float>*>(packed);
              e.recorder.only("matmul_kernel");
-             bf16_matmul::matmul_pack(packed, weight, O, I);
+             bf16_matmul::matmul_pack(floats, weight, O, I);
              e.recorder.name_next("x in bf16", filled_up(I), 2);
              e.recorder.shared_columns("shared", 64, 2);
-             bf16_matmul::matmul_forward(out, x, packed, nullptr, N, I, O);
+             bf16_matmul::matmul_forward(out, x, floats, nullptr, N, I, O);
          }},
         {{"rmsnorm_forward", "a warp has a row: its lanes add up their squares and meet", {{"N", 4}, {"C", 64}}},
          [](Example& e) {
@@ -286,7 +287,7 @@ const std::vector<Row>& rows() {
          [](Example& e) {
              auto* x = e.floats("x", 1, e["n"]);
              e.recorder.name_next("sums", 1, 8);
-             e.recorder.shared_columns("lane", 16, 8);
+             e.recorder.shared_columns("lane", 256, 8);
              traced::adamw_file::sum_of_squares(x, e["n"]);
          }},
         {{"adamw", "the optimizer: a thread for each parameter", {{"n", 128}}},

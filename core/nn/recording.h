@@ -27,6 +27,7 @@ struct RecordedEvent {
     uint16_t file, line;  // file: index in Recording::files
     uint16_t what;     // of a meeting: index in RecordedLaunch::meetings, such as "__syncthreads"
     uint32_t offset;   // of the first byte in the array
+    bool operator==(const RecordedEvent&) const = default;
 };
 
 struct RecordedLaunch {
@@ -47,7 +48,7 @@ struct RecordedFile {
 
 struct Recording {
     std::string kernel, does;
-    std::vector<std::pair<std::string, size_t>> shape = {};  // the letters of kernels.h, such as N = 8
+    std::vector<std::pair<std::string, size_t>> shape = {};  // the letters of kernels.h, such as N=8
     std::vector<RecordedFile> files = {};
     std::vector<RecordedLaunch> launches = {};  // in order; one call may take several
 };

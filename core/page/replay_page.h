@@ -34,33 +34,44 @@ inline std::string mean(size_t sum, size_t count) {
 
 // ---- the parts of a launch
 
+// Each line of the source, and below it what it does with each array.
 inline std::string costs_table(const Recording& recording, const RecordedLaunch& launch, const LaunchRequests& all) {
-    std::vector<std::vector<std::string>> rows = {{"line", "source", "what it does", "requests", "lanes", "sectors",
-                                                   "at least", "128-byte lines", "bank conflict", "wavefronts",
-                                                   "at least"}};
-    const auto worse = [](bool is, const std::string& text) { return is ? "<strong>" + text + "</strong>" : text; };
+    std::string html =
+        "<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"What each line asks of memory\"><table "
+        "class=\"costs\"><tr>";
+    for (const char* title : {"", "memory", "requests", "lanes", "sectors", "least", "lines of 128 bytes", "wavefronts",
+                              "least", "bank conflict"})
+        html += concat("<th scope=\"col\">", title, "</th>");
+    html += "</tr>\n";
+    const auto cells = [&](const std::vector<std::string>& row, bool bold) {
+        std::string text;
+        for (size_t i = 0; i < row.size(); i++)
+            text += concat(bold && i == 0 ? "<td class=\"worse\">" : "<td>", row[i], "</td>");
+        return text;
+    };
+    std::pair<size_t, size_t> last = {0, 0};
     for (const LineCost& line : line_costs(launch, all)) {
         const RecordedArray& array = launch.arrays[line.array];
-        const std::string source(trim(source_line(recording.files[line.file], line.line)));
-        std::vector<std::string> row = {
-            concat(line.line), "<code>" + escape_html(source) + "</code>",
-            escape_html(concat(line.writes ? "writes " : "reads ", array.name, array.shared ? " (shared)" : "")),
-            concat(line.requests), mean(line.lanes, line.requests)};
-        const std::string none = "–";
-        if (array.shared) {
-            row.insert(row.end(), {none, none, none,
-                                   worse(line.ways > 1, line.ways > 1 ? concat(line.ways, "-way") : "none"),
-                                   mean(line.sum.wavefronts, line.requests),
-                                   mean(line.sum.least_wavefronts, line.requests)});
-        } else {
-            row.insert(row.end(), {worse(line.sum.sectors > line.sum.least_sectors,
-                                         mean(line.sum.sectors, line.requests)),
-                                   mean(line.sum.least_sectors, line.requests), mean(line.sum.lines, line.requests),
-                                   none, none, none});
-        }
-        rows.push_back(row);
+        const RecordedFile& file = recording.files[line.file];
+        if (last != std::pair<size_t, size_t>{line.file, line.line})
+            html += concat("<tr class=\"gap\"><th colspan=\"10\" scope=\"rowgroup\">", line.line, " <code>",
+                           escape_html(trim(source_line(file, line.line))), "</code></th></tr>\n");
+        last = {line.file, line.line};
+        const Cost& sum = line.sum;
+        const size_t n = line.requests;
+        html += concat("<tr><th scope=\"row\">", line.writes ? "writes " : "reads ", escape_html(array.name), "</th>",
+                       cells({array.shared ? "shared" : "global", concat(n), mean(line.lanes, n)}, false));
+        html += array.shared
+                    ? "<td></td><td></td><td></td>" +
+                          cells({mean(sum.wavefronts, n), mean(sum.least_wavefronts, n)},
+                                sum.wavefronts > sum.least_wavefronts) +
+                          cells({line.ways > 1 ? concat(line.ways, "-way") : "none"}, line.ways > 1)
+                    : cells({mean(sum.sectors, n), mean(sum.least_sectors, n), mean(sum.lines, n)},
+                            sum.sectors > sum.least_sectors) +
+                          "<td></td><td></td><td></td>";
+        html += "</tr>\n";
     }
-    return "<div class=\"costs\">" + html_table("What each line asks of memory", rows) + "</div>";
+    return html + "</table></div>\n";
 }
 
 // The functions of the source in which something happens, with how many requests and meetings each line makes.
@@ -117,12 +128,12 @@ inline std::vector<size_t> touched_arrays(const RecordedLaunch& launch) {
 inline std::string memory_maps(const RecordedLaunch& launch) {
     std::string html = legend({{"t-read", "only read"}, {"t-write", "only written"}, {"t-both", "both"},
                                {"untouched", "never touched"}});
-    for (size_t array : touched_arrays(launch)) {
-        const RecordedArray& its = launch.arrays[array];
-        html += concat("<h4>", escape_html(its.name), its.shared ? ", in shared memory: block 0's" : "", "</h4>\n",
-                       TouchMap::html(launch, array), "<p class=\"element soft\" aria-live=\"polite\" hidden></p>\n");
-    }
-    return html;
+    html += "<div class=\"maps\">\n";
+    for (size_t array : touched_arrays(launch))
+        html += concat("<div><h4>", escape_html(launch.arrays[array].name),
+                       launch.arrays[array].shared ? ", in the shared memory of block 0" : "", "</h4>\n",
+                       TouchMap::html(launch, array), "</div>\n");
+    return html + "</div>\n";
 }
 
 inline std::string stepper(const RecordedLaunch& launch, const LaunchRequests& all) {
@@ -135,7 +146,7 @@ inline std::string stepper(const RecordedLaunch& launch, const LaunchRequests& a
         warps, "</select><button class=\"back\" aria-label=\"One step back\">&lt;</button><input class=\"step\" "
         "type=\"range\" min=\"0\" value=\"0\" aria-label=\"Which step\"><button class=\"on\" aria-label=\"One step "
         "on\">&gt;</button><button class=\"play\">Play</button></div>\n<p class=\"now\" aria-live=\"polite\"></p><p "
-        "class=\"now-line\"><code></code></p></div>\n<div class=\"lanes\" hidden></div>\n<noscript><p "
+        "class=\"now-line scroll\"><code></code></p>\n<p class=\"element soft\" aria-live=\"polite\"></p></div>\n<div class=\"lanes\" hidden></div>\n<noscript><p "
         "class=\"missing\">To step through ", escape_html(launch.kernel),
         ", allow JavaScript for this file.</p></noscript>\n");
 }
@@ -144,17 +155,17 @@ inline std::string launch_section(const Recording& recording, const RecordedLaun
                                   const LaunchRequests& all) {
     const size_t warps = all.empty() ? 0 : all[0].size();
     return concat(
-        "<p>", counted(launch.block_count(), "block"), " of ", counted(launch.threads_per_block(), "thread"), ", ",
-        counted(warps, "warp"), " each. Each row is a warp. Time runs to the right, in steps: a step is one request to "
+        "<p>", counted(launch.block_count(), "block"), " of ", counted(launch.threads_per_block(), "thread"), ", or ",
+        counted(warps, "warp"), ". Each row is a warp. Time runs to the right, in steps: a step is one request to "
         "memory or one meeting, and all warps go on at once.</p>\n",
         legend(kReplayColors), "<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"Warps over time\">",
         Timeline::svg(launch, all), "</div>\n", stepper(launch, all),
         "<h3>What each line asks of memory</h3>\n<p>Means over a line's requests; a request is what the lanes of a "
-        "warp ask at once. In bold: more than the least that could hold what was asked for.</p>\n",
+        "warp ask at once. Least: what would do for the bytes that were asked for; in bold, what is more.</p>\n",
         costs_table(recording, launch, all),
-        "<h3>Which elements are touched</h3>\n<p>The stronger the colour, the more often. A row's number stands at its "
-        "left, a column's above it. Point at an element, or go there with the arrow keys, to see who "
-        "touched it and at which line; frames are what the chosen warp touches at the chosen step.</p>\n",
+        "<h3>Which elements are touched</h3>\n<p>The stronger a colour, the more often, compared with the rest of the "
+        "array. Point at an element, or go there with the arrow keys, to see who touches it and at which line. Frames "
+        "are what the chosen warp touches at the chosen step.</p>\n",
         memory_maps(launch), "<h3>The source</h3>\n<p class=\"soft\">With the line's number, and how often a warp asks "
         "or meets there.</p>\n", source_listing(recording, all));
 }
@@ -235,7 +246,7 @@ inline Json launch_data(const Recording& recording, const RecordedLaunch& launch
 
 inline std::string shape_in_words(const std::vector<std::pair<std::string, size_t>>& shape) {
     std::string text;
-    for (const auto& [letter, size] : shape) text += concat(text.empty() ? "" : ", ", letter, " = ", size);
+    for (const auto& [letter, size] : shape) text += concat(text.empty() ? "" : ",", letter, "=", size);
     return text;
 }
 

@@ -40,7 +40,7 @@ inline size_t last_step(const LaunchRequests& all) {
 
 // A row for each warp, from left to right over the steps of the clock.
 struct Timeline {
-    static constexpr double kWidth = 1000, kLeft = 118, kRight = 6, kTop = 6, kRow = 17, kGap = 7;
+    static constexpr double kWidth = 1000, kLeft = 118, kRight = 16, kTop = 6, kRow = 17, kGap = 7;
 
     static std::string svg(const RecordedLaunch& launch, const LaunchRequests& all) {
         const size_t steps = std::max<size_t>(1, last_step(all));
@@ -103,7 +103,7 @@ struct Touches {
     std::string style(size_t i) const {
         const size_t touches = reads[i] + writes[i];
         if (touches == 0) return "untouched";
-        const double level = most == 1 ? 3 : std::round(3 * std::log(static_cast<double>(touches)) /
+        const double level = most == 1 ? 1 : std::round(3 * std::log(static_cast<double>(touches)) /
                                                         std::log(static_cast<double>(most)));
         return concat(writes[i] == 0 ? "t-read" : reads[i] == 0 ? "t-write" : "t-both", " h", static_cast<int>(level));
     }
@@ -113,7 +113,8 @@ struct TouchMap {
     static constexpr double kLeft = 34, kTop = 18;
 
     static double cell(const Touches& touches) {
-        return std::clamp(std::floor(960 / static_cast<double>(touches.columns)), 5.0, 18.0);
+        const auto share = [](double room, size_t count) { return std::floor(room / static_cast<double>(count)); };
+        return std::clamp(std::min(share(960, touches.columns), share(480, touches.rows())), 5.0, 18.0);
     }
     // The map in a frame that says how it lies in the picture: the script finds elements by it.
     static std::string html(const RecordedLaunch& launch, size_t array) {
@@ -136,6 +137,16 @@ struct TouchMap {
                 drawing.box({kLeft + size * static_cast<double>(i - begin), y}, size * static_cast<double>(next - i),
                             size, touches.style(i));
                 i = next;
+            }
+        }
+        if (size >= 8) {  // a mesh, so that elements can be told apart
+            for (size_t column = 1; column < touches.columns; column++) {
+                const double x = kLeft + size * static_cast<double>(column);
+                drawing.line({x, kTop}, {x, height - 2}, "mesh");
+            }
+            for (size_t row = 1; row < touches.rows(); row++) {
+                const double y = kTop + size * static_cast<double>(row);
+                drawing.line({kLeft, y}, {width - 2, y}, "mesh");
             }
         }
         const std::string label =

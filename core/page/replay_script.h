@@ -177,14 +177,14 @@ class Replay {
   listenToMap(frame) {
     const array = Number(frame.dataset.map), map = this.launch.maps[array], svg = frame.querySelector("svg");
     frame.marks = path(svg, "touched-now");
-    const picked = path(svg, "picked"), text = frame.nextElementSibling;
+    const picked = path(svg, "picked");
     let element = -1;
     const pick = chosen => {
       if (chosen === element || chosen < 0 || chosen >= this.launch.arrays[array].count) return;
       element = chosen;
       const [x, y] = this.corner(map, element);
       picked.setAttribute("d", `M${x} ${y}h${map.size}v${map.size}h${-map.size}z`);
-      text.textContent = this.history(array, element);
+      this.section.querySelector(".element").textContent = this.history(array, element);
     };
     svg.addEventListener("pointermove", event => {
       const {x, y} = pointIn(svg, event), column = Math.floor((x - map.left) / map.size);
