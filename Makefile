@@ -64,7 +64,7 @@ NVCC    ?= $(or $(shell command -v nvcc),/usr/local/cuda/bin/nvcc)
 NVFLAGS := -std=c++20 -O3 -ccbin $(CXX)
 GENCODE := $(foreach chip,$(CHIPS),-gencode arch=compute_$(chip),code=sm_$(chip))
 ifdef CUDA
-GPU_OBJECTS := $(filter-out %/emulator.o,$(CUDA_OBJECTS))
+GPU_OBJECTS := $(filter-out %/emulator.o %/replay.o,$(CUDA_OBJECTS))
 LIBRARIES   := -L$(dir $(NVCC))../lib64 -lcudart_static -ldl -lrt -lpthread
 endif
 
@@ -194,7 +194,7 @@ same-bits:
 nvcc-check:
 	@command -v $(NVCC) >/dev/null || { echo "nvcc-check: no nvcc on this machine"; echo "0 passed, 0 failed"; exit 0; }; \
 	mkdir -p $(BUILD); passed=0; failed=0; \
-	for file in $(filter-out cuda/emulator.cu,$(wildcard cuda/*.cu)); do \
+	for file in $(filter-out cuda/emulator.cu cuda/replay.cu,$(wildcard cuda/*.cu)); do \
 	  if $(NVCC) $(NVFLAGS) $(GENCODE) -Xptxas -v -c $$file -o $(BUILD)/nvcc-check.o >$(BUILD)/nvcc-check.log 2>&1 && \
 	      ! grep -q '[1-9][0-9]* bytes s\(pill\|tack frame\)' $(BUILD)/nvcc-check.log; then passed=$$((passed + 1)); \
 	  else failed=$$((failed + 1)); cat $(BUILD)/nvcc-check.log; echo "FAILED: $$file"; fi; \

@@ -10,6 +10,7 @@
 
 #include "core/method/edit_constitution.h"
 #include "core/page/page.h"
+#include "core/page/replay_page.h"
 #include "core/session.h"
 #include "core/tools/bench.h"
 #include "core/tools/chat.h"
@@ -42,7 +43,8 @@ constexpr const char* kVersion = "0.1.0";
 
 // ---- the method, stage by stage
 
-// Runs all stages in `out` under a constitution and these wishes, if any, reusing what it can from the run `from`, if given.
+// Runs all stages in `out` under a constitution and these wishes, if any, reusing what it can from the run `from`, if
+// given.
 Json run_all(const Session& s, const fs::path& out, const Constitution& constitution, const std::string& wishes,
              const fs::path& from) {
     if (!from.empty()) expect_run(from);
@@ -403,7 +405,8 @@ std::vector<Verb> all_verbs() {
          "the whole story, from an empty folder to RL-CAI and its table",
          "cai all --out runs/story\n  cai all --from runs/story --constitution mine.txt --out runs/mine",
          {out, from, constitution, wishes, kJson, like,
-          {"votes", "FILE", "train on the lines that `cai votes` chooses of these"}, {"statements", "FILE", "what --votes is about"},
+          {"votes", "FILE", "train on the lines that `cai votes` chooses of these"},
+          {"statements", "FILE", "what --votes is about"},
           {"force", "", "train another constitution in a folder that holds a run of one"}},
          all},
         {"world",
@@ -459,6 +462,7 @@ std::vector<Verb> all_verbs() {
          chat_verb},
         page_verb(),
         votes_verb(),
+        replay_verb(),
         sample_verb(),
         import_verb(),
         export_verb(),

@@ -174,6 +174,30 @@ TEST_CASE("what cannot be done leaves nothing behind") {
     CHECK(std::distance(fs::directory_iterator("run"), fs::directory_iterator()) == 1);
 }
 
+TEST_CASE("cai replay: the list, the page, and what is refused") {
+    Shell cai;
+    REQUIRE(cai("replay") == 0);
+    CHECK(contains(cai.out, "attention_forward "));
+    REQUIRE(cai("replay attention_forward --shape N=4,D=8") == 0);
+    CHECK(cai.out == "attention_forward.html\n");
+    const std::string page = read_file("attention_forward.html");
+    CHECK(contains(page, "Shown with N=4,H=2,K=1,D=8."));
+    CHECK(contains(page, "sum = fmaf(a[d], b[d], sum)"));
+    CHECK_FALSE(contains(page, "http://cai"));
+    cai.fails(2, "replay atention_forward --out x.html", "did you mean attention_forward?");
+    cai.fails(2, "replay nothing --out x.html", "`cai replay` lists them");
+    cai.fails(2, "replay adamw gae --out x.html", "one kernel, not 2");
+    cai.fails(1, "replay adamw --out none/x.html", "there is no such folder");
+    cai.fails(1, "replay adamw --shape n=0 --out x.html", "n is 0; it takes 1 to 1024");
+    cai.fails(1, "replay adamw --shape q=1 --out x.html", "adamw has no size q");
+    cai.fails(1, "replay attention_forward --shape H=3,K=2 --out x.html", "no multiple of K");
+    cai.fails(1, "replay attention_forward --shape N=1000 --out x.html", "choose smaller sizes");
+    for (const char* shape : {"n", "n=", "n=x", "n=3x", "=3", "n=1,,n=2", "n=1,n=2"})
+        cai.fails(2, std::string("replay adamw --out x.html --shape ") + shape, "--shape");
+    CHECK_FALSE(fs::exists("x.html"));
+    CHECK_FALSE(fs::exists("none"));
+}
+
 TEST_CASE("a newcomer's mistake is answered with what to do instead") {
     Shell cai;
     const Tokenizer tokenizer = train_bpe({"a small text"}, 270);

@@ -101,13 +101,6 @@ struct Records {
 // Where an act was measured: a hazard that the seed holds out has a split of its own.
 inline const std::vector<const char*> kMeasuredSplits = {"held_out_entities", "held_out_hazards"};
 
-// "34,000".
-inline std::string with_commas(size_t number) {
-    std::string digits = std::to_string(number);
-    for (size_t i = digits.size(); i > 3; i -= 3) digits.insert(i - 3, ",");
-    return digits;
-}
-
 // "93 %", "-" for NaN.
 inline std::string share_text(double share) { return std::isnan(share) ? "-" : whole_percent(share); }
 
@@ -120,11 +113,6 @@ inline std::string share_of(size_t part, size_t all) {
 // A bar and the share that it is about, beside it where there is room and else below.
 inline std::string bar_cell(const std::string& bar, double share) {
     return "<div class=\"cell\">" + bar + "<span class=\"numbers\">" + share_text(share) + "</span></div>";
-}
-
-// "1 line", "12 lines".
-inline std::string counted(size_t number, const std::string& one) {
-    return with_commas(number) + " " + one + (number == 1 ? "" : "s");
 }
 
 }  // namespace cai
