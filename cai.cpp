@@ -20,6 +20,7 @@
 #include "core/tools/edit_report.h"
 #include "core/tools/export.h"
 #include "core/tools/import.h"
+#include "core/tools/ledger.h"
 #include "core/tools/logprobs.h"
 #include "core/tools/sample.h"
 #include "core/tools/seeds.h"
@@ -474,6 +475,7 @@ std::vector<Verb> all_verbs() {
         logprobs_verb(),
         dump_verb(),
         diff_verb(),
+        ledger_verb(),
         {"bench",
          "how fast the kernels, training and decoding are, and what share of this machine that is",
          "cai bench --threads 2 --json",
