@@ -18,9 +18,9 @@
 #include "core/tools/diff.h"
 #include "core/tools/dump.h"
 #include "core/tools/edit_report.h"
+#include "core/tools/experiment.h"
 #include "core/tools/export.h"
 #include "core/tools/import.h"
-#include "core/tools/ledger.h"
 #include "core/tools/logprobs.h"
 #include "core/tools/sample.h"
 #include "core/tools/seeds.h"
@@ -476,6 +476,7 @@ std::vector<Verb> all_verbs() {
         dump_verb(),
         diff_verb(),
         ledger_verb(),
+        experiment_verb(),
         {"bench",
          "how fast the kernels, training and decoding are, and what share of this machine that is",
          "cai bench --threads 2 --json",
