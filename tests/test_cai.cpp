@@ -359,7 +359,10 @@ TEST_CASE("--help lists the options that a verb reads, and no others") {
         {"sft", {"helpful"}}, {"swap", {"--remove 1"}}, {"trace", {"run"}},    {"chat", {"run"}}, {"sample", {"run"}},
         {"import", {"run"}},  {"export", {"run"}},      {"logprobs", {"run"}}, {"dump", {"run"}}, {"diff", {"a b"}},
         {"page", {"run"}},    {"tokenizer", {"", "encode run"}},
-        {"compare-runs", {"a b"}}, {"votes", {"--out x --statements s.txt votes.csv"}}};
+        {"compare-runs", {"a b"}},
+        {"votes", {"--out x --statements s.txt votes.csv"}},
+        {"ledger", {"add f --text a --burn 1", "verify f", "weights f"}},
+        {"experiment", {"ledger"}}};
     std::set<std::string> of_recipe = {"like"};
     Recipe tiny = recipe("tiny", 1);
     for (const RecipeStage& stage : recipe_stages(tiny))

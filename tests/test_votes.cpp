@@ -1,6 +1,6 @@
 // From votes to a constitution: a worked example by hand, numpy's and scikit-learn's numbers, planted groups, and the real
 // votes of Collective Constitutional AI.
-#include "../core/votes/votes.h"
+#include "../core/tools/votes.h"
 #include "toy_world.h"
 
 using namespace cai;

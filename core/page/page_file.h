@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "html.h"
+#include "../base/html.h"
 
 namespace cai {
 

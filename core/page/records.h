@@ -9,12 +9,12 @@
 #include <utility>
 #include <vector>
 
+#include "../base/svg.h"
 #include "../io/checkpoint.h"
 #include "../io/run_directory.h"
 #include "../method/constitution.h"
 #include "../tools/tables.h"
 #include "../world/documents.h"
-#include "svg.h"
 
 namespace cai {
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "svg.h"
+#include "../base/svg.h"
 #include "warp_requests.h"
 
 namespace cai {

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "../page/svg.h"
+#include "../base/svg.h"
 #include "opinion_groups.h"
 #include "opinion_space.h"
 

@@ -8,10 +8,10 @@
 #include <vector>
 
 #include "../session.h"
-#include "../tools/verb.h"
-#include "read_votes.h"
-#include "toy_voters.h"
-#include "vote_report.h"
+#include "../votes/read_votes.h"
+#include "../votes/toy_voters.h"
+#include "../votes/vote_report.h"
+#include "verb.h"
 
 namespace cai {
 
