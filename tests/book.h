@@ -5,18 +5,21 @@
 
 #include "../core/base/files.h"
 #include "../core/base/format.h"
+#include "../core/base/text.h"
 #include "support.h"
 
 namespace cai {
 
-// A chapter of notebooks_md/, named by its file.
+// A chapter of notebooks_md/, named by its file; a line end and the indentation after it are one space.
 struct Chapter {
     std::string name, text;
 
-    explicit Chapter(const std::string& file)
-        : name(file), text(read_file(kSourceFolder / "notebooks_md" / file)) {}
+    explicit Chapter(const std::string& file) : name(file) {
+        for (const std::string& line : split_lines(read_file(kSourceFolder / "notebooks_md" / file)))
+            text += concat(trim(line), " ");
+    }
 
-    // Does the chapter print these words, on one line?
+    // Does the chapter print these words?
     bool prints(const std::string& words) const {
         if (contains(text, words)) return true;
         MESSAGE(name << " does not print: " << words);

@@ -53,7 +53,10 @@ def definitions(text, name):
         begin = max(code.rfind(c, 0, match.start()) for c in ";{}") + 1
         hash_line = [m.end() for m in re.finditer(r"^\s*#[^\n]*$", code[:match.start()], re.M)]
         begin = max([begin, *hash_line[-1:]])
-        if re.search(r"\b(return|else|if|for|while)\b|[=(,]", re.sub(r"template\s*<[^>]*>|\[\[.*?\]\]", "", code[begin:match.start()])):
+        before = re.sub(r"\[\[.*?\]\]", "", code[begin:match.start()])
+        while re.search(r"<[^<>]*>", before):  # the arguments of templates
+            before = re.sub(r"<[^<>]*>", "", before)
+        if re.search(r"\b(return|else|if|for|while)\b|[=(,]", before):
             continue  # a call, not a definition
         begin += len(code[begin:match.start()]) - len(code[begin:match.start()].lstrip())
         template = code.count("\n", 0, begin)

@@ -24,6 +24,8 @@ struct Pair {
     int sum(int more) const { return twice(left) + more; }
 };
 
+inline std::pair<int, std::vector<int>> both(int x) { return {x, {}}; }
+
 constexpr int kSizes[] = {1, 2,
                           3};
 """
@@ -43,6 +45,7 @@ class Quotes(unittest.TestCase):
         self.assertIsNone(fault("Real twice(Real x) {\n...\n    return 2 * x;\n}", "twice"))
         self.assertIsNone(fault("...\nif (x > 0) {\n    return x + x;\n}\n...", "twice"))
         self.assertIsNone(fault("int sum(int more) const { return twice(left) + more; }", "sum"))
+        self.assertIsNone(fault("inline std::pair<int, std::vector<int>> both(int x) { return {x, {}}; }", "both"))
         self.assertIsNone(fault("struct Pair {\n...\n};", "Pair"))
         self.assertIsNone(fault("constexpr int kSizes[] = {1, 2,\n                          3};", "kSizes"))
 
