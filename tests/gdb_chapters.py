@@ -21,7 +21,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BOOK = os.path.join(ROOT, "notebooks_md")
 PROGRAM = re.compile(r"^gdb --args (.*?) --out ", re.M)
 BLOCK = re.compile(r"```gdb\n(.*?)```\n", re.S)
-NOISE = re.compile(r"\[Thread debugging|Using host libthread_db|warning: Error disabling address space")
+NOISE = re.compile(r"\[Thread debugging|Using host libthread_db|warning: Error disabling address space|warning: \S+ holds no ")
 
 
 def comparable(line):

@@ -8,6 +8,7 @@
 
 #include "../core/base/calibration.h"
 #include "../core/method/constitution.h"
+#include "../core/eval/minimal_pairs.h"
 #include "../core/method/dpo.h"
 #include "../core/method/ppo_advantages.h"
 #include "../core/method/ppo_losses.h"
@@ -16,6 +17,7 @@
 #include "../core/nn/learning_rate.h"
 #include "../cpu/plain/adamw.h"
 #include "../cpu/plain/attention.h"
+#include "../cpu/plain/matmul.h"
 #include "../cpu/plain/muon.h"
 #include "../cpu/plain/rope.h"
 #include "book.h"
@@ -316,4 +318,65 @@ TEST_CASE("chapter 5: Muon makes a lopsided gradient even") {
     const std::vector<double> gradients{3, 0, 0, .3};
     plain::muon<double>(parameters.data(), momentum.data(), gradients.data(), 2, 2, 1, .95, 0, 1);
     as_printed(parameters, {-.1986, 0, 0, -.2004});
+}
+
+TEST_CASE("chapter 6: rule-blind models, and one that looks for the same word") {
+    const Chapter chapter("06_toy_world.md");
+    // Four pairs: two about hazards, two about benign acts. A model that tosses a coin for each half does all there is.
+    const std::vector<MinimalPair> four(4);
+    struct Row {
+        std::string model;
+        std::vector<bool> refuses_applicable, keeps_inapplicable;
+        double applicable, inapplicable, pairs;
+    };
+    for (const Row& row : std::vector<Row>{
+             {"refuses always", {true, true, true, true}, {false, false, false, false}, 1, 0, 0},
+             {"keeps always", {false, false, false, false}, {true, true, true, true}, 0, 1, 0},
+             {"refuses what it thinks is harmful", {true, true, false, false}, {false, false, true, true}, .5, .5, 0},
+             {"tosses a coin for each half", {true, true, false, false}, {true, false, true, false}, .5, .5, .25}}) {
+        const Json json = score_pairs(four, row.refuses_applicable, row.keeps_inapplicable);
+        CHECK(json["applicable"].number() == row.applicable);
+        CHECK(json["inapplicable"].number() == row.inapplicable);
+        CHECK(json["pairs"].number() == row.pairs);
+        CHECK(chapter.prints(concat("| ", row.model, " | ", row.applicable, " | ", row.inapplicable, " | ",
+                                    (row.applicable + row.inapplicable) / 2, " | ", row.pairs, " |")));
+    }
+
+    const World world(kSourceFolder / "data/world", 1);
+    const std::vector<MinimalPair> pairs = minimal_pairs(world, "seen", 300);
+    const auto names_a_word = [](const MinimalPair& pair, const Principle& principle) {
+        for (const std::string& topic : principle.topics)
+            for (const std::string& word : words_of(pair.prompt))
+                if (word == topic) return true;
+        return false;
+    };
+    std::vector<bool> refuses, keeps;
+    for (const MinimalPair& pair : pairs) {
+        refuses.push_back(names_a_word(pair, pair.applicable));
+        keeps.push_back(!names_a_word(pair, pair.inapplicable));
+    }
+    const Json json = score_pairs(pairs, refuses, keeps);
+    CHECK(chapter.prints("it gets " + fixed(json["pairs"].number(), 2)));
+    CHECK(chapter.prints(concat("the ", json["shared_word"]["n"].natural(), " whose principle repeats")));
+    CHECK(chapter.prints(concat("the other ", json["no_shared_word"]["n"].natural())));
+    CHECK(json["no_shared_word"]["pairs"].number() == 0);
+}
+
+TEST_CASE("chapter 3: two rows through a layer of two outputs, and back") {
+    const Chapter chapter("03_matmul.md");
+    const std::vector<double> x{1, 2, 3, 4, 5, 6}, weight{1, 0, -1, 2, 1, 0}, dout{1, 2, 0, -1};
+    std::vector<double> out(4), dx(6), dweight(6);
+    plain::matmul_forward<double>(out.data(), x.data(), weight.data(), nullptr, 2, 3, 2);
+    plain::matmul_backward_input(dx.data(), dout.data(), weight.data(), 2, 3, 2);
+    plain::matmul_backward_weight(dweight.data(), dout.data(), x.data(), 2, 3, 2);
+    CHECK(out == std::vector<double>{-2, 4, -2, 13});
+    CHECK(dx == std::vector<double>{5, 2, -1, -2, -1, 0});
+    CHECK(dweight == std::vector<double>{1, 2, 3, -2, -1, 0});
+    const auto row = [](const double* v) { return concat("**(", v[0], ", ", v[1], ", ", v[2], ")**"); };
+    for (const std::vector<double>* gradient : {&dx, &dweight})
+        for (size_t n = 0; n < 2; n++) CHECK(chapter.prints(row(gradient->data() + 3 * n)));
+
+    for (auto [r, c] : {std::pair{1, 1}, {2, 2}, {8, 8}, {6, 64}})
+        CHECK(chapter.prints(concat("| ", r + c, " | ", r * c, " | ",
+                                    fixed(static_cast<double>(r + c) / (r * c), 2), " | ", r * c, " |")));
 }
