@@ -155,8 +155,8 @@ inline std::string launch_section(const Recording& recording, const RecordedLaun
                                   const LaunchRequests& all) {
     const size_t warps = all.empty() ? 0 : all[0].size();
     return concat(
-        "<p>", counted(launch.block_count(), "block"), " of ", counted(launch.threads_per_block(), "thread"), ", or ",
-        counted(warps, "warp"), ". Each row is a warp. Time runs to the right, in steps: a step is one request to "
+        "<p>", counted(launch.block_count(), "block"), " of ", counted(launch.threads_per_block(), "thread"), " (",
+        counted(warps, "warp"), "). Each row is a warp. Time runs to the right, in steps: a step is one request to "
         "memory or one meeting, and all warps go on at once.</p>\n",
         legend(kReplayColors), "<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"Warps over time\">",
         Timeline::svg(launch, all), "</div>\n", stepper(launch, all),

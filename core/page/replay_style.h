@@ -27,7 +27,7 @@ code, .code td { white-space: pre; border: 0; padding: .05rem .6rem .05rem 0; } 
 .costs td, .costs th { border: 0; padding: .1rem .9rem .1rem 0; } .costs td:nth-child(n+3) { text-align: right; }
 .costs th[scope=rowgroup] { border-top: 1px solid var(--rule); padding-top: .35rem; white-space: pre; }
 .costs th[scope=row] { font-weight: 400; padding-left: 1.4rem; white-space: nowrap; }
-.costs th[scope=col]:nth-child(n+3) { text-align: right; } .costs .worse { font-weight: 700; }
+.costs th[scope=col] { white-space: nowrap; } .costs th[scope=col]:nth-child(n+3) { text-align: right; } .costs .worse { font-weight: 700; }
 .stepper { position: sticky; top: 0; z-index: 1; background: var(--paper); border-bottom: 1px solid var(--rule);
   padding: .5rem 0 .5rem; }
 .stepper p { margin: .3rem 0 0; max-width: none; min-height: 1.6em; } .controls { display: flex; flex-wrap: wrap;
@@ -42,7 +42,9 @@ code, .code td { white-space: pre; border: 0; padding: .05rem .6rem .05rem 0; } 
 .lanes .on { border-left-color: var(--global-read); } .lanes .clash { border-left-color: var(--global-write); }
 .lanes b { font-weight: 650; } .maps { display: flex; flex-wrap: wrap; gap: 0 2.2rem; } .maps > div { min-width: 0; }
 h4 { font-size: .95rem; margin: .8rem 0 .3rem; font-weight: 600; } .mesh { stroke: var(--paper); stroke-width: .7; }
-@media print { .stepper, .lanes, .cursor, .touched-now, .picked { display: none; } .timeline { min-width: 0; } }
+@media print { .stepper, .lanes, .cursor, .touched-now, .picked { display: none; } .timeline { min-width: 0; }
+  code, .code td { font-size: 6.5pt; }
+}
 @media (max-height: 600px), (max-width: 500px) {
   .stepper { position: static; } .lanes { grid-template-columns: repeat(4, minmax(0, 1fr)); }
 }
