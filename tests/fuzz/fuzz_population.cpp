@@ -1,7 +1,6 @@
 // Populations of toy voters.
-#include "fuzz.h"
-
 #include "../../core/world/population.h"
+#include "fuzz.h"
 
 void cai::read_input(const std::string& input) {
     const Population population = read_population(file_of(input));
