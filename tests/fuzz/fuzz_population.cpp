@@ -1,6 +1,7 @@
 // Populations of toy voters.
-#include "../../core/world/population.h"
 #include "fuzz.h"
+
+#include "../../core/world/population.h"
 
 void cai::read_input(const std::string& input) {
     const Population population = read_population(file_of(input));

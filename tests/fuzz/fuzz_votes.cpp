@@ -1,7 +1,8 @@
 // Polls, as two files: statements.csv and votes.csv. What was read is written in both layouts and reads back.
+#include "fuzz.h"
+
 #include "../../core/votes/read_votes.h"
 #include "../../core/votes/vote_report.h"
-#include "fuzz.h"
 
 void cai::read_input(const std::string& input) {
     const std::filesystem::path folder = folder_of(input, {"statements.csv", "votes.csv"});
