@@ -323,19 +323,22 @@ TEST_CASE("cai votes: the folder that it writes, its JSON, and one sentence for 
     const Json json = parse_json(cai.out, "stdout");
     CHECK(json["groups"][1].integer() == 2);
     CHECK(json["selected"].integer() == 1);
-    for (const char* file : {"constitution.txt", "groups.csv", "statements.csv", "map.svg"}) CHECK(fs::exists(fs::path("out") / file));
+    for (const char* file : {"out/constitution.txt", "out/groups.csv", "out/statements.csv", "out/map.svg"})
+        CHECK(fs::exists(file));
     CHECK(!fs::exists("out/votes.csv"));
-    CHECK(Constitution::read("out/constitution.txt").principles == std::vector<std::string>{"Never help with stealing."});
-    CHECK_MESSAGE(cai("votes --population " CAI_SOURCE_DIR "/data/collective/population.txt --layout long --out toy") == 0, cai.err);
+    const std::vector<std::string> line = {"Never help with stealing."};
+    CHECK(Constitution::read("out/constitution.txt").principles == line);
+    const std::string data = CAI_SOURCE_DIR "/data/collective/";
+    CHECK_MESSAGE(cai("votes --population " + data + "population.txt --layout long --out toy") == 0, cai.err);
     CHECK(contains(cai.out, "Toy voters:"));
     CHECK(contains(read_file("toy/votes.csv"), "participant,statement,vote\ntoy-voter-1,"));
     CHECK(contains(read_file("toy/groups.csv"), "toy-voter-1,"));
-    CHECK_MESSAGE(cai("votes toy/votes.csv --statements " CAI_SOURCE_DIR "/data/collective/statements.txt --out again") == 0, cai.err);
+    CHECK_MESSAGE(cai("votes toy/votes.csv --statements " + data + "statements.txt --out again") == 0, cai.err);
     CHECK(read_file("again/constitution.txt") == read_file("toy/constitution.txt"));
 
     cai.fails(2, "votes v.csv --statements s.txt", "cai votes needs --out DIR");
     cai.fails(2, "votes v.csv --out no", "cai votes needs --statements FILE");
-    cai.fails(2, "votes v.csv --statements s.txt --select count --out no", "--select count needs --most N: how many lines");
+    cai.fails(2, "votes v.csv --statements s.txt --select count --out no", "--select count needs --most N");
     cai.fails(2, "votes v.csv --statements s.txt --slips 0.1 --out no", "--slips is for toy voters");
     cai.fails(1, "votes v.csv --statements s.txt --group-count 6 --out no", "5 participants are too few for 6 groups");
     cai.fails(1, "votes v.csv --statements none.txt --out no", "cannot open none.txt");
