@@ -321,7 +321,7 @@ TEST_CASE("cai votes: the folder that it writes, its JSON, and one sentence for 
     write_file("v.csv", "participant,1,2,3,4\nAnn,1,1,-1,1\nBen,1,1,-1,\nCat,1,1,,0\nDan,1,-1,1,1\nEve,1,-1,1,1\n");
     REQUIRE_MESSAGE(cai("votes v.csv --statements s.txt --group-count 2 --out out --json") == 0, cai.err);
     const Json json = parse_json(cai.out, "stdout");
-    CHECK(json["groups"][1].integer() == 2);
+    CHECK(json["groups"].array()[1].integer() == 2);
     CHECK(json["selected"].integer() == 1);
     for (const char* file : {"out/constitution.txt", "out/groups.csv", "out/statements.csv", "out/map.svg"})
         CHECK(fs::exists(file));
@@ -352,6 +352,57 @@ TEST_CASE("cai votes: the folder that it writes, its JSON, and one sentence for 
     cai.fails(2, "all --votes v.csv --statements s.txt --constitution s.txt --out no", "leave out --constitution");
     cai.fails(1, "all --votes pass.csv --statements s.txt --out no", "the participants' votes do not differ");
     CHECK(!fs::exists("no"));
+}
+
+TEST_CASE("a ledger of wishes on the command line") {
+    Shell cai;
+    REQUIRE_MESSAGE(cai("ledger add w.jsonl --text Truth --burn 4 --time 5") == 0, cai.err);
+    REQUIRE(cai("ledger add w.jsonl --text Depth --burn 1 --time 6") == 0);
+    const std::string head = cai.out.substr(0, 64);
+    REQUIRE(cai("ledger verify w.jsonl --head " + head) == 0);
+    CHECK(contains(cai.out, "w.jsonl: 2 entries"));
+    REQUIRE(cai("ledger weights w.jsonl --scale sqrt --json") == 0);
+    CHECK(contains(cai.out, R"("weight":2,"share":0.6666666666666666,"text":"Truth")"));
+    cai.fails(1, "ledger add w.jsonl --text Late --burn 1 --time 4", "none of time 4 can follow");
+    cai.fails(2, "ledger add w.jsonl --text Free", "needs --text");
+    cai.fails(2, "ledger add w.jsonl --text Debt --burn -1", "below 0");
+    cai.fails(2, "ledger sell w.jsonl", "add, verify and weights");
+    std::vector<std::string> lines = split_lines(read_file("w.jsonl"));
+    write_file("w.jsonl", lines[0] + "\n");
+    cai.fails(1, "ledger verify w.jsonl --head " + head, "entries were cut off or added at the end");
+    write_file("w.jsonl", lines[1] + "\n" + lines[0] + "\n");
+    cai.fails(1, "ledger verify w.jsonl", "w.jsonl: line 1 is not a first entry");
+    cai.fails(1, "ledger add w.jsonl --text More --burn 1", "w.jsonl: line 1 is not a first entry");
+}
+
+TEST_CASE("an experiment on stories: each cell's run reuses its seed's, and a second command changes nothing") {
+    Shell cai;
+    write_file("mine.txt",
+               "method: revisions\nfactor principles: 1, 12\nfactor revisions: 0, 1\nclaim: c\n"
+               "measure: harmful complied\ncompare: revisions 1 with 0\nexpect: lower\nmargin: 0.1\n"
+               "needs: harmless helped at least 0.5\n");
+    const std::string command = std::string("experiment mine.txt --seeds 1 --out e --json") + kSmallStory;
+    REQUIRE_MESSAGE(cai(command) == 0, cai.err);
+    const std::string first = cai.out, csv = read_file("e/seed-3.csv");
+    CHECK(contains(first, R"("verdict":"inconclusive")"));
+    CHECK(contains(first, R"("sha256":")" + sha256(read_file("mine.txt")) + "\""));
+    CHECK(split_lines(csv).size() == 5);
+    CHECK(fs::equivalent("e/runs/seed-3/base/helpful/model.safetensors",
+                         "e/runs/seed-3/principles-1/helpful/model.safetensors"));
+    CHECK(split_lines(read_file("e/runs/seed-3/principles-1/constitution.txt")).size() == 1);
+    CHECK(read_file("e/runs/seed-3/principles-12/revisions.jsonl") == read_file("e/runs/seed-3/base/revisions.jsonl"));
+    fs::remove("e/cells/seed-3/2.json");
+    REQUIRE(cai("experiment mine.txt --seeds 1 --out e --json --threads 1 --quiet") == 0);
+    CHECK(cai.out == first);
+    CHECK(read_file("e/seed-3.csv") == csv);
+    cai.fails(1, "experiment mine.txt --seeds 1 --out e --critique-rounds 2 --quiet", "another recipe, size or first");
+    write_file("rules.txt", "No theft.\n");
+    cai.fails(1, "experiment mine.txt --seeds 1 --out e --constitution rules.txt", "from 1 to 1");
+    write_file("mine.txt", read_file("mine.txt") + "reference: 1\n");
+    cai.fails(1, "experiment mine.txt --seeds 1 --out e", "another text of the experiment");
+    cai.fails(1, "experiment none", "there is no such experiment");
+    write_file("odd.txt", "method: odd\nfactor a: 1\nclaim: c\nmeasure: m\nexpect: lower\nmargin: 1\n");
+    cai.fails(1, "experiment odd.txt", "no method \"odd\"; there are ledger, cancellation and revisions");
 }
 
 TEST_CASE("--help lists the options that a verb reads, and no others") {
