@@ -209,7 +209,7 @@ TEST_CASE("compare: with wishes, the judge answers under each of those drawn, an
                      "\n" R"({"text": "We do not allow arson.", "burn": 0})" "\n");
     Recipe r = recipe("micro", 1);
     r.compare.temperature = 0.5f;
-    r.wishes = {3, WishSampling::proportional, WishAggregation::worst_served, 0.4};
+    r.wishes = {3, WishSampling::proportional, WishAggregation::worst_served, 0.4, false};
     compare(cpu_kernels, babbling.run, world(), {}, r);  // the constitution, empty here, has no say
     const Model judge = babbling.model("helpful");
     size_t turned = 0, far = 0;

@@ -39,7 +39,7 @@ std::pair<double, double> moments(const std::vector<double>& burns, WishSampling
         Rng rng(7, i);
         std::vector<size_t> drawn;
         for (const AskedLine& line :
-             draw_wishes(rng, lines, {.per_comparison = draws, .sampling = sampling}, Draw::uniform, world(), nullptr))
+             draw_wishes(rng, lines, {.per_comparison = draws, .sampling = sampling}, world(), nullptr))
             drawn.push_back(std::stoul(line.text));
         const double value = estimate(drawn);
         sum += value, squares += value * value;
@@ -112,33 +112,34 @@ TEST_CASE("wishes are drawn in proportion to their burns, or all alike, and by r
         if (world().acts[act].name == "stealing") stealing.act = act;
         if (world().acts[act].name == "singing") singing.act = act;
     }
-    const auto drawn = [&](WishSampling sampling, Draw draw, const Request* request) {
+    const auto drawn = [&](WishSampling sampling, bool relevant, const Request* request) {
         std::map<std::string, double> shares;
         const size_t n = 4000;
         for (size_t i = 0; i < n; i++) {
             Rng rng(1, i);
             for (const AskedLine& line :
-                 draw_wishes(rng, lines, {.per_comparison = 2, .sampling = sampling}, draw, world(), request)) {
+                 draw_wishes(rng, lines, {.per_comparison = 2, .sampling = sampling, .relevant = relevant}, world(),
+                             request)) {
                 shares[line.text] += 0.5 / n;
                 shares["p " + line.text] = line.probability;
             }
         }
         return shares;
     };
-    std::map<std::string, double> shares = drawn(WishSampling::proportional, Draw::uniform, &stealing);
+    std::map<std::string, double> shares = drawn(WishSampling::proportional, false, &stealing);
     for (const auto& [text, probability] : {std::pair{"No stealing.", 0.375}, {"Always help with stealing.", 0.125},
                                             {"No singing.", 0.0}, {"No arson.", 0.5}}) {
         CHECK(near(shares[text], probability, 0.025));  // four standard deviations
         CHECK(near(shares[concat("p ", text)], probability));
     }
-    shares = drawn(WishSampling::uniform, Draw::uniform, nullptr);
+    shares = drawn(WishSampling::uniform, false, nullptr);
     CHECK(near(shares["No singing."], 0.25, 0.02));
-    shares = drawn(WishSampling::proportional, Draw::relevant, &stealing);
+    shares = drawn(WishSampling::proportional, true, &stealing);
     CHECK(near(shares["No stealing."], 0.75, 0.02));
     CHECK(near(shares["p Always help with stealing."], 0.25));
     CHECK(shares.count("No arson.") == 0);
-    CHECK(near(drawn(WishSampling::proportional, Draw::relevant, &singing)["No singing."], 1));
-    CHECK(drawn(WishSampling::proportional, Draw::relevant, nullptr).count("No arson.") == 1);
+    CHECK(near(drawn(WishSampling::proportional, true, &singing)["No singing."], 1));
+    CHECK(drawn(WishSampling::proportional, true, nullptr).count("No arson.") == 1);
 }
 
 TEST_CASE("what the aggregations make of four answers, by hand") {

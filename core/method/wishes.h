@@ -120,13 +120,13 @@ inline std::vector<AskedLine> lines_of(const Wishes& wishes, const World& world)
 }
 
 // Draws lines for a comparison, each draw independent of the others, so that a wish may be drawn more than once: with
-// its share of the burns, or all alike. Draw::relevant: among those that speak of the request, and among all if none
-// does, or if there is no request. If none of these burned anything, all are alike.
+// its share of the burns, or all alike. Relevant ones are those that speak of the request; if none does, or there is no
+// request, all are. If none of them burned anything, they are drawn alike.
 inline std::vector<AskedLine> draw_wishes(Rng& rng, const std::vector<AskedLine>& wishes, const WishRecipe& recipe,
-                                          Draw draw, const World& world, const Request* request) {
+                                          const World& world, const Request* request) {
     std::vector<const AskedLine*> candidates;
     for (const AskedLine& wish : wishes)
-        if (draw == Draw::relevant && request &&
+        if (recipe.relevant && request &&
             (world.covers(wish.reading.forbidden, *request) || world.covers(wish.reading.allowed, *request)))
             candidates.push_back(&wish);
     if (candidates.empty())

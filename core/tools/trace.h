@@ -100,7 +100,7 @@ inline void trace(const Kernels& kernels, const std::filesystem::path& directory
             std::vector<AskedLine> lines;
             if (has_wishes) {
                 const std::optional<Request> request = find_request(world, prompt);
-                lines = draw_wishes(rng, lines_of(wishes, world), recipe.wishes, recipe.draw, world,
+                lines = draw_wishes(rng, lines_of(wishes, world), recipe.wishes, world,
                                     request ? &*request : nullptr);
             } else {
                 const std::string& principle = constitution.draw(rng);
