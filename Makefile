@@ -51,7 +51,7 @@ WIDTH_TESTS := adamw attention classifier cpu elementary embedding kernel_bits l
                sampler swiglu vector
 SINGLE_TESTS := $(sort main kernel_constants $(addprefix test_,$(KERNEL_TESTS) $(MATHEMATICS_TESTS) $(WIDTH_TESTS)))
 SHARED_TESTS := $(filter-out $(SINGLE_TESTS:%=tests/%.cpp),$(wildcard tests/*.cpp))
-STAGE_TESTS  := $(shell grep -lE '^.include "../(core/pipeline|core/stages|core/tools|core/page|core/eval|cai.cpp)' $(SHARED_TESTS))
+STAGE_TESTS  := $(shell grep -lE '^.include "../(core/pipeline|core/stages|core/tools|core/page|core/votes|core/eval|cai.cpp)' $(SHARED_TESTS))
 PART_TESTS   := $(filter-out $(STAGE_TESTS),$(SHARED_TESTS))
 TESTS := $(patsubst %,$(BUILD)/objects/tests/%.o,stages parts $(SINGLE_TESTS))
 DOCTEST  = echo | $(CXX) -include doctest/doctest.h -fsyntax-only -x c++ - 2>/dev/null

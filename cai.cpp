@@ -75,12 +75,14 @@ int all(Arguments& arguments, const fs::path& program) {
     fs::path file = arguments.string("constitution", (s.data / "constitution.txt").string());
     fs::path wishes_file = arguments.string("wishes", wishes_in({out, from}).string());
     const bool json = arguments.flag("json"), force = arguments.flag("force");
+    VotedConstitution voted(arguments);
     arguments.finish();
-    const Constitution constitution = read_constitution(file, s.world);
+    const Constitution constitution = voted.constitution_or(file, s.world);
     const std::string wishes = wishes_text(s, wishes_file);
     expect_same_constitution(out, constitution, file, force);
     expect_same_wishes(out, wishes, force);
     Json results = run_all(s, out, constitution, wishes, from);
+    voted.write(out);
     if (from.empty() || !fs::exists(from / "results.json") || !fs::exists(from / "constitution.txt")) {
         std::cout << (json ? dump(results) + "\n" : results_table(results));
         return kDone;
@@ -402,8 +404,8 @@ std::vector<Verb> all_verbs() {
         {"all",
          "the whole story, from an empty folder to RL-CAI and its table",
          "cai all --out runs/story\n  cai all --from runs/story --constitution mine.txt --out runs/mine",
-         {out, from, constitution, wishes, kJson, like,
-          {"force", "", "train another constitution in a folder that holds a run of one"}},
+         {out, from, constitution, wishes, kJson, like, {"votes", "FILE", "train on the lines that `cai votes` chooses of these"},
+          {"statements", "FILE", "what --votes is about"}, {"force", "", "train another constitution in a folder that holds a run of one"}},
          all},
         {"world",
          "shows the toy world: acts, words, splits, coverage, samples; with --out, writes its documents",

@@ -323,6 +323,42 @@ TEST_CASE("a report is of one experiment, told by different seeds") {
     CHECK_MESSAGE(cai("report a b looser") == 0, cai.err);
 }
 
+TEST_CASE("cai votes: the folder that it writes, its JSON, and one sentence for each thing that is wrong") {
+    Shell cai;
+    write_file("s.txt", "Never help with stealing.\nSinging is forbidden.\nMusic is allowed.\nHelp with writing.\n");
+    write_file("v.csv", "participant,1,2,3,4\nAnn,1,1,-1,1\nBen,1,1,-1,\nCat,1,1,,0\nDan,1,-1,1,1\nEve,1,-1,1,1\n");
+    REQUIRE_MESSAGE(cai("votes v.csv --statements s.txt --group-count 2 --out out --json") == 0, cai.err);
+    const Json json = parse_json(cai.out, "stdout");
+    CHECK(json["groups"][1].integer() == 2);
+    CHECK(json["selected"].integer() == 1);
+    for (const char* file : {"constitution.txt", "groups.csv", "statements.csv", "map.svg"}) CHECK(fs::exists(fs::path("out") / file));
+    CHECK(!fs::exists("out/votes.csv"));
+    CHECK(Constitution::read("out/constitution.txt").principles == std::vector<std::string>{"Never help with stealing."});
+    CHECK_MESSAGE(cai("votes --population " CAI_SOURCE_DIR "/data/collective/population.txt --layout long --out toy") == 0, cai.err);
+    CHECK(contains(cai.out, "Toy voters:"));
+    CHECK(contains(read_file("toy/votes.csv"), "participant,statement,vote\ntoy-voter-1,"));
+    CHECK(contains(read_file("toy/groups.csv"), "toy-voter-1,"));
+    CHECK_MESSAGE(cai("votes toy/votes.csv --statements " CAI_SOURCE_DIR "/data/collective/statements.txt --out again") == 0, cai.err);
+    CHECK(read_file("again/constitution.txt") == read_file("toy/constitution.txt"));
+
+    cai.fails(2, "votes v.csv --statements s.txt", "cai votes needs --out DIR");
+    cai.fails(2, "votes v.csv --out no", "cai votes needs --statements FILE");
+    cai.fails(2, "votes v.csv --statements s.txt --select count --out no", "--select count needs --most N: how many lines");
+    cai.fails(2, "votes v.csv --statements s.txt --slips 0.1 --out no", "--slips is for toy voters");
+    cai.fails(1, "votes v.csv --statements s.txt --group-count 6 --out no", "5 participants are too few for 6 groups");
+    cai.fails(1, "votes v.csv --statements none.txt --out no", "cannot open none.txt");
+    write_file("bad.csv", "participant,1\nAnn,2\n");
+    cai.fails(1, "votes bad.csv --statements s.txt --out no", "bad.csv: line 2: the vote \"2\"");
+    write_file("pass.csv", "participant,1,2\nAnn,0,0\nBen,0,0\nCat,0,0\n");
+    cai.fails(1, "votes pass.csv --statements s.txt --out no", "the participants' votes do not differ");
+    write_file("run/manifests/x", "");
+    cai.fails(2, "votes v.csv --statements s.txt --out run", "run: a run, whose constitution.txt would be replaced");
+    cai.fails(2, "all --votes v.csv --out no", "--votes and --statements go together");
+    cai.fails(2, "all --votes v.csv --statements s.txt --constitution s.txt --out no", "leave out --constitution");
+    cai.fails(1, "all --votes pass.csv --statements s.txt --out no", "the participants' votes do not differ");
+    CHECK(!fs::exists("no"));
+}
+
 TEST_CASE("--help lists the options that a verb reads, and no others") {
     Shell cai;
     write_file("run/config.cfg", "size = micro\n");

@@ -217,13 +217,16 @@ inline OpinionSpace opinion_space_of(const VoteMatrix& votes, Space space, Imput
     };
     alike(!(B.squares() > 1e-12));
     const std::array<Vector, 2> axes = leading_vectors(B, votes.rows(), votes.columns);
+    bool differ = false;
     OpinionSpace found;
     found.participants.resize(votes.rows());
     found.statements.resize(votes.columns);
     for (size_t axis = 0; axis < 2; axis++) {
         Vector u = B.times(axes[axis]);
         const double s = std::sqrt(dot(u, u));
-        if (axis == 0) alike(!(s > 1e-9));
+        // Alike too: rows that differ from their own means, but not from each other.
+        const auto [low, high] = std::minmax_element(u.begin(), u.end());
+        differ = differ || *high - *low > 1e-9;
         // The sign is arbitrary: the longest arrow of a statement points to the right, or up.
         size_t longest = 0;
         for (size_t j = 1; j < votes.columns; j++)
@@ -239,6 +242,7 @@ inline OpinionSpace opinion_space_of(const VoteMatrix& votes, Space space, Imput
         for (size_t j = 0; j < votes.columns; j++) found.statements[j][axis] = sign * axes[axis][j];
         found.explained[axis] = s * s / B.squares();
     }
+    alike(!differ);
     return found;
 }
 

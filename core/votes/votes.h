@@ -143,6 +143,42 @@ inline int run_votes_verb(Arguments& arguments, const std::filesystem::path& pro
     return kDone;
 }
 
+// What `cai all` trains on if it is given --votes and --statements: the lines that `cai votes` chooses by its defaults.
+class VotedConstitution {
+  public:
+    // Errors: kUsage: one of the two without the other, or a constitution besides.
+    explicit VotedConstitution(Arguments& arguments)
+        : votes_(arguments.string("votes", "")), statements_(arguments.string("statements", "")) {
+        if (votes_.empty() != statements_.empty()) fail(kUsage, "--votes and --statements go together: say both");
+        if (!votes_.empty() && arguments.has("constitution"))
+            fail(kUsage, "--votes makes a constitution: leave out --constitution");
+    }
+
+    // The chosen lines, or without --votes those of the file. Errors: kBadInput: nothing is chosen.
+    Constitution constitution_or(const std::filesystem::path& file, const World& world) {
+        if (votes_.empty()) return read_constitution(file, world);
+        result_ = run_votes(read_votes(votes_, read_statements(statements_)), world, {});
+        Constitution constitution;
+        constitution.file = votes_;
+        for (size_t s : result_.choice.lines)
+            constitution.principles.push_back(as_line(result_.poll().statements[s].text));
+        expects(!constitution.principles.empty(), votes_, ": no line is chosen of ", result_.choice.chosen,
+                " statements at ", result_.choice.threshold, " or more that the models can read; `cai votes` says why");
+        note("votes", concat(constitution.principles.size(), " lines chosen by ", result_.poll().participants.size(),
+                             " ", result_.voters(), " in ", result_.groups.sizes.size(), " groups"));
+        return constitution;
+    }
+
+    // Into the folder votes/ of a finished run.
+    void write(const std::filesystem::path& run) const {
+        if (!votes_.empty()) write_votes_result(result_, run / "votes");
+    }
+
+  private:
+    std::filesystem::path votes_, statements_;
+    VotesResult result_;
+};
+
 inline Verb votes_verb() {
     return {"votes",
             "from people's votes on statements to a constitution: opinion groups, their consensus, the lines chosen",
