@@ -42,7 +42,7 @@ constexpr const char* kVersion = "0.1.0";
 
 // ---- the method, stage by stage
 
-// Runs all stages in `out` under a constitution and these wishes, if any, reusing what it can from the run `from`, if given.
+// Runs all stages in `out` under a constitution and wishes, if any, reusing what it can from the run `from`, if given.
 Json run_all(const Session& s, const fs::path& out, const Constitution& constitution, const std::string& wishes,
              const fs::path& from) {
     if (!from.empty()) expect_run(from);
@@ -404,8 +404,10 @@ std::vector<Verb> all_verbs() {
         {"all",
          "the whole story, from an empty folder to RL-CAI and its table",
          "cai all --out runs/story\n  cai all --from runs/story --constitution mine.txt --out runs/mine",
-         {out, from, constitution, wishes, kJson, like, {"votes", "FILE", "train on the lines that `cai votes` chooses of these"},
-          {"statements", "FILE", "what --votes is about"}, {"force", "", "train another constitution in a folder that holds a run of one"}},
+         {out, from, constitution, wishes, kJson, like,
+          {"votes", "FILE", "train on the lines that `cai votes` chooses of these"},
+          {"statements", "FILE", "what --votes is about"},
+          {"force", "", "train another constitution in a folder that holds a run of one"}},
          all},
         {"world",
          "shows the toy world: acts, words, splits, coverage, samples; with --out, writes its documents",
