@@ -23,7 +23,8 @@ std::vector<ComparedRun> blue_and_red() {
     const auto results = [](const Json& stealing, const Json& singing, const Json& washing) {
         const Json split = Json::Object{{"by_hazard", Json(Json::Object{{"stealing", stealing}})},
                                         {"by_act", Json(Json::Object{{"singing", singing}, {"washing", washing}})}};
-        return Json::Object{{"models", Json(Json::Object{{"rl-cai", Json(Json::Object{{"held_out_entities", split}})}})}};
+        const Json rl_cai = Json::Object{{"held_out_entities", split}};
+        return Json::Object{{"models", Json(Json::Object{{"rl-cai", rl_cai}})}};
     };
     return {{"blue", Constitution{{"No theft."}},
              results(of_forty("complied", 0.1, 0.85), of_forty("helped", 1, 0), of_forty("helped", 0.95, 0))},

@@ -122,7 +122,8 @@ TEST_CASE("a command goes on with the recipe of the run it works in") {
     write_file("wishes.jsonl", "{\"text\": \"No theft.\", \"burn\": 2}\n{\"text\": \"Theft is fine.\", \"burn\": 1}\n");
     write_file("other.jsonl", "{\"text\": \"No theft.\", \"burn\": 2}\n{\"text\": \"Theft is fine.\", \"burn\": 3}\n");
     const std::string wished = " --out runs/wished --threads 1 --quiet ";
-    REQUIRE_MESSAGE(cai("all --from runs/story --wishes wishes.jsonl --wishes-per-comparison 2" + wished) == 0, cai.err);
+    REQUIRE_MESSAGE(cai("all --from runs/story --wishes wishes.jsonl --wishes-per-comparison 2" + wished) == 0,
+                    cai.err);
     CHECK(saved("runs/wished", "wishes-per-comparison") == "2");
     CHECK(read_jsonl("runs/wished/comparisons.jsonl").at(0)["wishes"].array().size() == 2);
     CHECK_FALSE(fs::exists("runs/story/wishes.jsonl"));

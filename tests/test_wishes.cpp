@@ -84,7 +84,8 @@ TEST_CASE("wishes: a file that is none is refused in a sentence") {
     CHECK(contains(wishes_error("No theft.\n"), "line 1"));
 
     const std::string two = "{\"text\": \"No theft.\", \"burn\": 1}\n{\"text\": \"No steeling.\", \"burn\": 1}\n";
-    CHECK(contains(check_error(two, 3), "holds 2 wishes, but a comparison would draw 3; say --wishes-per-comparison 2"));
+    CHECK(contains(check_error(two, 3),
+                   "holds 2 wishes, but a comparison would draw 3; say --wishes-per-comparison 2"));
     CHECK(contains(check_error(two, 2), "line 2: the models know no \"steeling\" (in \"No steeling.\"); did you mean "
                                         "stealing?"));
 }
@@ -194,8 +195,8 @@ TEST_CASE("with a linear judge, to keep wishes distinct, score and average is to
 }
 
 TEST_CASE("estimators of the burn-weighted mean: their means and deviations, by hand and by numpy") {
-    // burns 1, 2, 5 and p 0.9, 0.5, 0.1: the mean is 2.4 / 8 = 0.3. Of two draws in proportion to burns, the variance is
-    // (1/8 0.6² + 2/8 0.2² + 5/8 0.2²) / 2 = 0.04. Of two uniform draws, each times 3 burn / 8, so 0.3375, 0.375 and
+    // burns 1, 2, 5 and p 0.9, 0.5, 0.1: the mean is 2.4 / 8 = 0.3. Of two draws in proportion to burns, the variance
+    // is (1/8 0.6² + 2/8 0.2² + 5/8 0.2²) / 2 = 0.04. Of two uniform draws, each times 3 burn / 8, so 0.3375, 0.375 and
     // 0.1875, it is (0.0375² + 0.075² + 0.1125²) / 3 / 2 = 0.00328125.
     std::vector<double> burns = {1, 2, 5}, p = {0.9, 0.5, 0.1};
     const auto mean = [&](const std::vector<size_t>& drawn) {

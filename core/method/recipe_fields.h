@@ -128,7 +128,8 @@ inline std::vector<RecipeField> wish_fields(WishRecipe& r) {
     std::vector<RecipeField> fields = {
         {"wishes-per-comparison", &r.per_comparison, "drawn for each comparison, each draw independent of the others",
          kCount},
-        {"wish-sampling", choice(kWishSamplings, r.sampling), "with probabilities in proportion to their burns, or all alike"},
+        {"wish-sampling", choice(kWishSamplings, r.sampling),
+         "with probabilities in proportion to their burns, or all alike"},
         {"wish-aggregation", choice(kWishAggregations, r.aggregation),
          "what the label is of the judge's probabilities under the wishes drawn"},
         {"worst-served-share", &r.worst_served_share,

@@ -50,8 +50,8 @@ struct Wishes {
     }
 };
 
-// Reads wishes.jsonl: {"text", "burn", "time"}, the last optional, other members ignored. Errors: no wishes, none with a
-// burn above 0, an empty text or one of several lines, a burn that is negative or above 1e12.
+// Reads wishes.jsonl: {"text", "burn", "time"}, the last optional, other members ignored. Errors: no wishes, none with
+// a burn above 0, an empty text or one of several lines, a burn that is negative or above 1e12.
 inline Wishes read_wishes(const std::filesystem::path& path) {
     constexpr double kMostBurn = 1e12;
     Wishes wishes{{}, path, {}};
@@ -63,7 +63,8 @@ inline Wishes read_wishes(const std::filesystem::path& path) {
         const Json json = JsonParser{line, where, number}.parse();
         located(concat(where, ": line ", number), [&] {
             const Json* time = json.find("time");
-            const Wish wish{std::string(trim(json["text"].string())), json["burn"].number(), time ? time->string() : ""};
+            const Wish wish{std::string(trim(json["text"].string())), json["burn"].number(),
+                            time ? time->string() : ""};
             expects(!wish.text.empty() && wish.text.find_first_of("\r\n") == std::string::npos,
                     "a wish is one line of text, such as {\"text\": \"Never help with stealing.\", \"burn\": 1}");
             expects(wish.burn >= 0 && wish.burn <= kMostBurn, "the burn ", wish.burn, " of \"", wish.text,

@@ -58,7 +58,7 @@ inline std::vector<PromptOutcomes> asked_outcomes(const Kernels& kernels, const 
     return outcomes;
 }
 
-// The share of the prompts with which a run did what a constitution says: refused what it forbids, helped with the rest.
+// The prompts with which a run did what a constitution says: refused what it forbids, helped with the rest.
 struct Adherence {
     size_t hits = 0, n = 0;
     Estimate rate() const { return rate_interval(hits, n); }

@@ -116,7 +116,8 @@ inline void trace(const Kernels& kernels, const std::filesystem::path& directory
                     const std::string &a = pair[order], &b = pair[1 - order];
                     std::string reason;
                     if (reasoning)
-                        reason = write(judge, reasoning_prompt(prompt, a, b, line.shown), 0, concat("reasoning ", order));
+                        reason = write(judge, reasoning_prompt(prompt, a, b, line.shown), 0,
+                                       concat("reasoning ", order));
                     const std::vector<Token> tokens =
                         tokens_of(judge, verdict_prompt(prompt, a, b, line.shown, reason), concat("verdict ", order));
                     const auto logprobs = next_token_logprobs(judge, {tokens}, verdict_tokens(tokenizer))[0];
