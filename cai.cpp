@@ -18,6 +18,7 @@
 #include "core/tools/diff.h"
 #include "core/tools/dump.h"
 #include "core/tools/edit_report.h"
+#include "core/tools/experiment.h"
 #include "core/tools/export.h"
 #include "core/tools/import.h"
 #include "core/tools/logprobs.h"
@@ -468,6 +469,8 @@ std::vector<Verb> all_verbs() {
         logprobs_verb(),
         dump_verb(),
         diff_verb(),
+        ledger_verb(),
+        experiment_verb(),
         {"bench",
          "how fast the kernels, training and decoding are, and what share of this machine that is",
          "cai bench --threads 2 --json",

@@ -369,7 +369,9 @@ TEST_CASE("--help lists the options that a verb reads, and no others") {
         {"import", {"run"}},  {"export", {"run"}},      {"logprobs", {"run"}}, {"dump", {"run"}}, {"diff", {"a b"}},
         {"page", {"run"}},    {"tokenizer", {"", "encode run"}},
         {"compare-runs", {"a b"}},
-        {"wishes",       {"people.txt"}}, {"votes", {"--out x --statements s.txt votes.csv"}}};
+        {"wishes",       {"people.txt"}}, {"votes", {"--out x --statements s.txt votes.csv"}},
+        {"ledger", {"add f --text a --burn 1", "verify f", "weights f"}},
+        {"experiment", {"ledger"}}};
     std::set<std::string> of_recipe = {"like"};
     Recipe tiny = recipe("tiny", 1);
     for (const RecipeStage& stage : recipe_stages(tiny))

@@ -28,6 +28,14 @@ TEST_CASE("Student's t, against the printed table") {
                                                {100, 1.9840}, {10000, 1.9602}};
     for (auto [degrees, bound] : table) check_near(student_t_95(degrees), bound, 6e-5);
     CHECK_THROWS_AS(student_t_95(0), Error);
+    // The columns of 90 % and 99 %, and more digits (scipy.stats.t.ppf).
+    const std::pair<size_t, double> of_90[] = {{1, 6.3138}, {2, 2.9200}, {4, 2.1318}, {9, 1.8331}, {29, 1.6991}};
+    for (auto [degrees, bound] : of_90) check_near(student_t_bound(0.90, degrees), bound, 6e-5);
+    check_near(student_t_bound(0.99, 4), 4.6041, 6e-5);
+    check_near(student_t_bound(0.9, 4), 2.1318467863266495, 1e-12);
+    check_near(student_t_bound(0.95, 7), 2.364624251592784, 1e-12);
+    check_near(student_t_bound(0.999, 3), 12.923978636687961, 1e-11);
+    CHECK_THROWS_AS(student_t_bound(1, 4), Error);
 }
 
 TEST_CASE("mean with a 95 % interval") {
@@ -38,6 +46,8 @@ TEST_CASE("mean with a 95 % interval") {
     e = mean_interval({2, 2, 2});
     CHECK(e.low == 2);
     CHECK(e.high == 2);
+    e = mean_interval({1, 2, 3, 4, 5}, 0.90);  // half = 2.13185 · sqrt(.5)
+    check_near(e.high - e.value, 1.50744, 1e-5);
     CHECK(mean_interval({2}).high == std::numeric_limits<double>::infinity());
     CHECK_THROWS_AS(mean_interval({}), Error);
 }

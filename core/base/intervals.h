@@ -14,7 +14,7 @@
 
 namespace cai {
 
-// An estimate with its 95 % confidence interval.
+// An estimate with its confidence interval, of 95 % where nothing else is said.
 struct Estimate {
     double value, low, high;
 };
@@ -32,28 +32,32 @@ inline double student_t_coverage(double angle, size_t degrees) {
     return odd ? (angle + inside) * 2 / M_PI : inside;
 }
 
-// The bound b with P(|t| < b) = 0.95: 12.706 at 1 degree of freedom, 2.776 at 4, tending to 1.960.
-inline double student_t_95(size_t degrees) {
+// The bound b with P(|t| < b) = coverage, which is above 0 and below 1.
+inline double student_t_bound(double coverage, size_t degrees) {
     expects(degrees > 0, "Student's t needs at least 1 degree of freedom");
+    expects(coverage > 0 && coverage < 1, "Student's t has no bound for a coverage of ", coverage);
     double low = 0, high = M_PI / 2;
     for (int i = 0; i < 60; i++) {
         double middle = 0.5 * (low + high);
-        (student_t_coverage(middle, degrees) < 0.95 ? low : high) = middle;
+        (student_t_coverage(middle, degrees) < coverage ? low : high) = middle;
     }
     return std::sqrt(static_cast<double>(degrees)) * elementary::tan(low);
 }
 
+// 12.706 at 1 degree of freedom, 2.776 at 4, tending to 1.960.
+inline double student_t_95(size_t degrees) { return student_t_bound(0.95, degrees); }
+
 // Mean ± t · s / sqrt(n), where s has Bessel's correction: for a quantity measured once per seed.
 // To compare two methods on the same seeds, pass the paired differences. With one sample the
 // interval is infinite on both sides. Errors: no samples.
-inline Estimate mean_interval(const std::vector<double>& samples) {
+inline Estimate mean_interval(const std::vector<double>& samples, double coverage = 0.95) {
     expects(!samples.empty(), "mean_interval: no samples");
     double n = static_cast<double>(samples.size()), squares = 0;
     double mean = std::accumulate(samples.begin(), samples.end(), 0.0) / n;
     if (samples.size() == 1)
         return {mean, -std::numeric_limits<double>::infinity(), std::numeric_limits<double>::infinity()};
     for (double x : samples) squares += (x - mean) * (x - mean);
-    double half = student_t_95(samples.size() - 1) * std::sqrt(squares / (n - 1) / n);
+    double half = student_t_bound(coverage, samples.size() - 1) * std::sqrt(squares / (n - 1) / n);
     return {mean, mean - half, mean + half};
 }
 
