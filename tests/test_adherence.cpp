@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include "../core/lm/bpe_training.h"
+#include "../core/tools/collective_method.h"
 #include "../core/tools/compare_runs_verb.h"
 #include "../core/tools/population_wishes.h"
 #include "planted.h"
@@ -141,4 +142,25 @@ TEST_CASE("the wishes of a population: a line for each side that anybody takes, 
     std::vector<bool> turned;
     for (const AskedLine& line : lines_of(wishes, world())) turned.push_back(line.turned);
     CHECK(turned == std::vector<bool>{false, true, false, true});
+}
+
+TEST_CASE("the method `collective`: its measures, what its cells depend on, and the levels that it knows") {
+    Quiet hush;
+    TemporaryFolder folder;
+    Experiment experiment;
+    experiment.method = "collective";
+    experiment.factors = {{"constitution", {"standard", "consensus", "random"}}};
+    Arguments arguments({"--size", "micro", "--data", kData.string()}, {"quiet"});
+    const Session session(arguments, "build/cai", {});
+    const CollectiveRuns runs(session, experiment, folder.path, "");
+    CHECK(runs.measures == std::vector<std::string>{"worst-served utility", "mean utility", "traders utility",
+                                                    "players utility", "adherence to standard",
+                                                    "adherence to consensus", "adherence to random"});
+    CHECK(runs.fixed_files().size() == 5);
+    runs.expect_level("aggregation", "median");
+    CHECK(contains(error_of([&] { runs.expect_level("aggregation", "mode"); }, kUsage), "mode"));
+    CHECK(contains(error_of([&] { runs.expect_level("aggregation", "burn-weighted"); }, kUsage), "every burn twice"));
+    CHECK(contains(error_of([&] { runs.expect_level("colour", "red"); }), "colour"));
+    experiment.factors[0].levels.push_back("nobodys");
+    CHECK(contains(error_of([&] { CollectiveRuns(session, experiment, folder.path, ""); }), "nobodys.txt"));
 }
