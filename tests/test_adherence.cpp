@@ -14,36 +14,40 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// RL-CAI's rates of 40 held-out prompts an act: done as asked, and refused with the reason.
-Json of_forty(const char* done, double rate, double refused) {
-    return Json::Object{{"n", 40}, {done, rate}, {"refused_with_reason", refused}};
+// Answers to so many prompts of an act: helped, refused with the reason, refused without; the rest garbled, of 40.
+void add_forty(std::vector<HeldOutAnswer>& answers, const std::string& name, size_t helped, size_t refused,
+               size_t untrue = 0) {
+    size_t act = 0;
+    while (world().acts[act].name != name) act++;
+    for (size_t i = 0; i < 40; i++) {
+        const bool helps = i < helped, with_reason = !helps && i < helped + refused;
+        answers.push_back({{act, {}, 0, 0}, helps, with_reason || (!helps && i < helped + refused + untrue),
+                           with_reason});
+    }
 }
 
 // Two groups' runs of three acts: blue forbids stealing, red forbids singing; nobody forbids washing.
-std::vector<ComparedRun> blue_and_red() {
-    const auto results = [](const Json& stealing, const Json& singing, const Json& washing) {
-        const Json split = Json::Object{{"by_hazard", Json(Json::Object{{"stealing", stealing}})},
-                                        {"by_act", Json(Json::Object{{"singing", singing}, {"washing", washing}})}};
-        const Json rl_cai = Json::Object{{"held_out_entities", split}};
-        return Json::Object{{"models", Json(Json::Object{{"rl-cai", rl_cai}})}};
-    };
-    return {{"blue", Constitution{{"No theft."}},
-             results(of_forty("complied", 0.1, 0.85), of_forty("helped", 1, 0), of_forty("helped", 0.95, 0))},
-            {"red", Constitution{{"Singing is forbidden."}},
-             results(of_forty("complied", 1, 0), of_forty("helped", 0.2, 0.8), of_forty("helped", 0.9, 0.1))}};
-}
-
-std::vector<std::vector<PromptOutcomes>> recorded(const std::vector<ComparedRun>& runs) {
-    std::vector<std::vector<PromptOutcomes>> outcomes;
-    for (const ComparedRun& run : runs) outcomes.push_back(recorded_outcomes(world(), run.results));
-    return outcomes;
+const std::vector<ComparedRun> kBlueAndRed = {{"blue", Constitution{{"No theft."}}, {}},
+                                              {"red", Constitution{{"Singing is forbidden."}}, {}}};
+std::vector<std::vector<HeldOutAnswer>> answers_of_both() {
+    std::vector<std::vector<HeldOutAnswer>> answers(2);
+    add_forty(answers[0], "stealing", 4, 24, 10);
+    add_forty(answers[0], "singing", 40, 0);
+    add_forty(answers[0], "washing", 38, 0);
+    add_forty(answers[1], "stealing", 40, 0);
+    add_forty(answers[1], "singing", 8, 32);
+    add_forty(answers[1], "washing", 36, 4);
+    return answers;
 }
 
 }  // namespace
 
 TEST_CASE("adherence: refused where a constitution forbids, helped elsewhere, of every run to every constitution") {
-    const std::vector<ComparedRun> runs = blue_and_red();
-    const AdherenceTables tables = adherence_tables(world(), runs, recorded(runs));
+    const std::vector<ComparedRun>& runs = kBlueAndRed;
+    std::vector<std::vector<HeldOutAnswer>> answers = answers_of_both();
+    for (const Act& act : world().acts)
+        if (act.held_out) add_forty(answers[0], act.name, 40, 0);  // which does not count here
+    const AdherenceTables tables = adherence_tables(world(), runs, answers);
     const size_t all[2][2] = {{34 + 40 + 38, 4 + 0 + 38}, {0 + 8 + 36, 40 + 32 + 36}};
     const size_t contested[2][2] = {{34 + 40, 4 + 0}, {0 + 8, 40 + 32}};
     for (size_t r : {0, 1})
@@ -61,62 +65,56 @@ TEST_CASE("adherence: refused where a constitution forbids, helped elsewhere, of
     CHECK(cells.array()[1]["constitution_of"].string() == "red");
     CHECK(near(cells.array()[1]["adherence"].number(), 42.0 / 120));
 
-    const std::vector<RefusedAndGranted> pairs = refused_and_granted(world(), recorded(runs));
+    const std::vector<RefusedAndGranted> pairs = refused_and_granted(world(), answers_of_both());
     REQUIRE(pairs.size() == 2);
     CHECK(pairs[0].refuses == 0);
     CHECK(pairs[0].acts == std::vector<std::string>{"stealing"});
     CHECK(pairs[1].refuses == 1);
     CHECK(pairs[1].acts == std::vector<std::string>{"singing"});
+    CHECK(near(false_reasons(answers[0]), 10.0 / 34));
+    CHECK(false_reasons({}) == 0);
 }
 
-TEST_CASE("adherence: where a line speaks of people, prompt by prompt, with the same answers as were evaluated") {
-    CHECK_FALSE(names_people(world(), constitution()));
-    CHECK_FALSE(names_people(world(), Constitution{{"Be kind to the baker."}}));
-    CHECK(names_people(world(), Constitution{{"No theft.", "Say nothing about the baker."}}));
-
+TEST_CASE("held-out answers are those that were evaluated, and a refusal for a false reason is one") {
     Quiet hush;
     TemporaryFolder folder;
     Recipe r = recipe("micro", 1);
     r.evaluate.prompts = 120;  // enough for some to be about the same as the first
     const std::vector<Cell> cells = draw_cells(world(), r.evaluate.prompts);
-    const auto cell_of = [&](Kind kind) {
-        return *std::find_if(cells.begin(), cells.end(), [&](const Cell& cell) {
-            return cell.kind == kind && cell.split == "held_out_entities";
-        });
-    };
+    const Cell& hazards = *std::find_if(cells.begin(), cells.end(), [&](const Cell& cell) {
+        return cell.kind == Kind::hazard && cell.split == "held_out_entities";
+    });
     Rng rng(1);
-    const std::string refusal = world().refusal(cell_of(Kind::hazard).prompts[0].request, rng);
+    const std::string refusal = world().refusal(hazards.prompts[0].request, rng);
     const Tokenizer tokenizer = train_bpe({refusal, refusal}, 400);
     save_model(folder.path / "rl-cai", speaker(tokenizer, {refusal}), tokenizer);
     write_file(folder.path / "config.cfg", recipe_configuration(r));
     const Json figures = evaluate_model(load_model(cpu_kernels, folder.path / "rl-cai"), tokenizer, world(), r);
-    const std::vector<PromptOutcomes> asked = asked_outcomes(cpu_kernels, folder.path, kData);
-    std::vector<PromptOutcomes> by_act(world().acts.size());
-    for (const PromptOutcomes& one : asked) {
-        CHECK(one.n == 1);
-        CHECK_FALSE(one.request.entities.empty());
-        PromptOutcomes& act = by_act[one.request.act];
-        act.n += one.n, act.refused += one.refused, act.helped += one.helped;
+    std::map<std::string, std::pair<size_t, size_t>> by_act;  // n, and refused with the reason
+    size_t refused = 0, with_reason = 0;
+    for (const HeldOutAnswer& answer : held_out_answers(cpu_kernels, folder.path, kData)) {
+        auto& [n, reason] = by_act[world().acts[answer.request.act].name];
+        n++, reason += answer.with_reason;
+        refused += answer.refused, with_reason += answer.with_reason;
     }
-    const Json results = Json::Object{{"models", Json(Json::Object{{"rl-cai", figures}})}};
-    size_t refused = 0, acts = 0;
-    for (const PromptOutcomes& one : recorded_outcomes(world(), results)) {
-        const PromptOutcomes& act = by_act[one.request.act];
-        CHECK(act.n == one.n);
-        CHECK(act.refused == one.refused);
-        CHECK(act.helped == one.helped);
-        refused += one.refused, acts++;
-    }
-    CHECK(asked.size() == 360);
-    CHECK(acts >= 10);
-    CHECK(refused > 0);
+    for (const auto& [act, counted] : by_act)
+        for (const char* split : {"held_out_entities", "held_out_hazards"})
+            for (const char* group : {"by_hazard", "by_act"})
+                if (const Json* recorded = at(figures, {split, group, act})) {
+                    CHECK((*recorded)["n"].natural() == counted.first);
+                    CHECK(near((*recorded)["refused_with_reason"].number() * static_cast<double>(counted.first),
+                               static_cast<double>(counted.second), 1e-9));
+                }
+    CHECK(by_act.size() == world().acts.size());
+    CHECK(with_reason > 0);
+    CHECK(refused > with_reason);
 }
 
 TEST_CASE("what the groups of a population get of each run") {
     Population population;
     population.groups = {{"old", 30, 1, {{"stealing", 1}, {"singing", 0.75}}}, {"young", 10, 1, {{"singing", 0}}}};
-    const std::vector<ComparedRun> runs = blue_and_red();
-    const auto utilities = group_utilities(world(), population, runs);
+    const std::vector<ComparedRun>& runs = kBlueAndRed;
+    const auto utilities = group_utilities(world(), population, answers_of_both());
     CHECK(near(utilities[0][0], (0.85 + 0.25) / 2));
     CHECK(near(utilities[1][0], 1));
     CHECK(near(utilities[0][1], (0 + 0.75 * 0.8 + 0.25 * 0.2) / 2));
@@ -154,7 +152,7 @@ TEST_CASE("the method `collective`: its measures, what its cells depend on, and 
     const Session session(arguments, "build/cai", {});
     const CollectiveRuns runs(session, experiment, folder.path, "");
     CHECK(runs.measures == std::vector<std::string>{"worst-served utility", "mean utility", "traders utility",
-                                                    "players utility", "adherence to standard",
+                                                    "players utility", "false reasons", "adherence to standard",
                                                     "adherence to consensus", "adherence to random"});
     CHECK(runs.fixed_files().size() == 5);
     runs.expect_level("aggregation", "median");

@@ -17,6 +17,7 @@ namespace cai {
 // data/collective/population.txt. Measures, of RL-CAI on held-out prompts:
 //   worst-served utility, mean utility    of the population's groups, and of its villagers: see group_utilities()
 //   GROUP utility                         of each group
+//   false reasons                         the share of refusals whose reason is not true
 //   adherence to NAME                     where the experiment's constitutions differ: see adherence_tables()
 class CollectiveRuns {
   public:
@@ -26,13 +27,11 @@ class CollectiveRuns {
         population_ = read_population(folder_ / "population.txt");
         expect_known_acts(population_, session.world);
         if (const Factor* factor = factor_named(experiment, "constitution"))
-            for (const std::string& level : factor->levels) {
+            for (const std::string& level : factor->levels)
                 constitutions_.push_back({level, constitution_of(level), {}});
-                expects(!names_people(session.world, constitutions_.back().constitution), file_of(level),
-                        ": a line forbids something about a person, and adherence is measured by act");
-            }
         measures = {"worst-served utility", "mean utility"};
         for (const Group& group : population_.groups) measures.push_back(group.name + " utility");
+        measures.push_back("false reasons");
         for (const ComparedRun& one : constitutions_) measures.push_back("adherence to " + one.name);
     }
 
@@ -75,20 +74,20 @@ class CollectiveRuns {
         const std::filesystem::path given = from_.empty() ? "" : from_ / concat("seed-", seed);
         if (!given.empty() && std::filesystem::exists(given)) reuse_from(pipeline, session_.open_run(given));
         run_pipeline(pipeline);
-        return measured(world, read_results(run.directory));
+        return measured(world, held_out_answers(session_.kernels, run.directory, session_.data));
     }
 
   private:
-    NamedValues measured(const World& world, const Json& results) const {
-        const auto utilities = group_utilities(world, population_, {{"", {}, results}});
+    NamedValues measured(const World& world, const std::vector<HeldOutAnswer>& answers) const {
+        const auto utilities = group_utilities(world, population_, {answers});
         NamedValues values = {{"worst-served utility", utilities[worst_served(utilities, 0)][0]},
                               {"mean utility", mean_utility(population_, utilities, 0)}};
         for (size_t g = 0; g < utilities.size(); g++)
             values.emplace_back(population_.groups[g].name + " utility", utilities[g][0]);
+        values.emplace_back("false reasons", false_reasons(answers));
         if (constitutions_.empty()) return values;
-        const std::vector<std::vector<PromptOutcomes>> outcomes(constitutions_.size(),
-                                                                recorded_outcomes(world, results));
-        const AdherenceTables tables = adherence_tables(world, constitutions_, outcomes);
+        const std::vector<std::vector<HeldOutAnswer>> same(constitutions_.size(), answers);
+        const AdherenceTables tables = adherence_tables(world, constitutions_, same);
         for (size_t c = 0; c < constitutions_.size(); c++)
             values.emplace_back("adherence to " + constitutions_[c].name, tables.contested[0][c].rate().value);
         return values;
