@@ -44,8 +44,7 @@ constexpr const char* kVersion = "0.1.0";
 
 // ---- the method, stage by stage
 
-// Runs all stages in `out` under a constitution and these wishes, if any, reusing what it can from the run `from`, if
-// given.
+// Runs all stages in `out` under a constitution and wishes, if any, reusing what it can from the run `from`, if given.
 Json run_all(const Session& s, const fs::path& out, const Constitution& constitution, const std::string& wishes,
              const fs::path& from) {
     if (!from.empty()) expect_run(from);

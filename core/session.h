@@ -126,7 +126,8 @@ inline std::string wishes_text(const Session& s, const std::filesystem::path& fi
     check_wishes(wishes, s.recipe.wishes, s.world);
     for (const AskedLine& wish : lines_of(wishes, s.world))
         if (wish.reading.topics().empty())
-            warn(concat(file, ": \"", wish.text, "\" names nothing that a wish can speak of, so it will change nothing"));
+            warn(concat(file, ": \"", wish.text,
+                        "\" names nothing that a wish can speak of, so it will change nothing"));
     return wishes.text();
 }
 
@@ -139,8 +140,8 @@ inline void expect_same_wishes(const std::filesystem::path& out, const std::stri
     const Json* inputs = manifest.find("inputs");
     const Json* own = inputs ? inputs->find("wishes.jsonl") : nullptr;
     expects((own ? own->string() : "") == (wishes.empty() ? "" : hexadecimal(stream(wishes))), out,
-            ": holds comparisons made by ", own ? "other" : "no", " wishes. To keep it, make a new run: `cai all --from ",
-            out, " --wishes FILE --out runs/mine`; to train this one anew, add --force");
+            ": holds comparisons made by ", own ? "other" : "no",
+            " wishes. To keep it, make a new run: `cai all --from ", out, " --wishes FILE --out runs/mine`; to train this one anew, add --force");
 }
 
 // The constitution of a run, or the default one if it has none yet.

@@ -118,6 +118,43 @@ TEST_CASE("a command goes on with the recipe of the run it works in") {
     CHECK(seconds["total"].number() == doctest::Approx(own));
     CHECK(seconds.find("pretrain") != nullptr);
 
+    // Wishes: in a new run, taken up again without the file, and not exchanged behind its back.
+    write_file("wishes.jsonl", "{\"text\": \"No theft.\", \"burn\": 2}\n{\"text\": \"Theft is fine.\", \"burn\": 1}\n");
+    write_file("other.jsonl", "{\"text\": \"No theft.\", \"burn\": 2}\n{\"text\": \"Theft is fine.\", \"burn\": 3}\n");
+    const std::string wished = " --out runs/wished --threads 1 --quiet ";
+    REQUIRE_MESSAGE(cai("all --from runs/story --wishes wishes.jsonl --wishes-per-comparison 2" + wished) == 0,
+                    cai.err);
+    CHECK(saved("runs/wished", "wishes-per-comparison") == "2");
+    CHECK(read_jsonl("runs/wished/comparisons.jsonl").at(0)["wishes"].array().size() == 2);
+    CHECK_FALSE(fs::exists("runs/story/wishes.jsonl"));
+    const auto compared = fs::last_write_time("runs/wished/comparisons.jsonl");
+    REQUIRE_MESSAGE(cai("all" + wished) == 0, cai.err);
+    REQUIRE_MESSAGE(cai("all --wishes wishes.jsonl" + wished) == 0, cai.err);
+    CHECK(fs::last_write_time("runs/wished/comparisons.jsonl") == compared);
+    cai.fails(1, "all --wishes other.jsonl" + wished, "runs/wished: holds comparisons made by other wishes");
+    cai.fails(1, "all --wishes wishes.jsonl --out runs/story", "runs/story: holds comparisons made by no wishes");
+    cai.fails(1, "all --wishes-per-comparison 3" + wished, "holds 2 wishes, but a comparison would draw 3");
+    cai.fails(2, "compare --wish-aggregation median", "how wishes are drawn and aggregated is for runs with wishes");
+    cai.fails(2, "compare --wishes wishes.jsonl --wish-aggregation burn-weighted", "would count every burn twice");
+    cai.fails(1, "verify runs/wished", "runs/wished: ");
+    REQUIRE_MESSAGE(cai("compare --wishes other.jsonl" + wished) == 0, cai.err);
+    CHECK(contains(read_file("runs/wished/wishes.jsonl"), "3}"));
+    write_file("people.txt", "group old 3 1\nstealing 1\n");
+    REQUIRE_MESSAGE(cai("wishes people.txt --out of-people.jsonl") == 0, cai.err);
+    CHECK(read_file("of-people.jsonl") == "{\"text\":\"Never help with stealing.\",\"burn\":3}\n");
+
+    // Runs side by side.
+    REQUIRE_MESSAGE(cai("compare-runs runs/story runs/wished --population people.txt --json --quiet") == 0, cai.err);
+    const Json compared_runs = parse_json(cai.out, "stdout");
+    CHECK(compared_runs["adherence"].array().size() == 4);
+    CHECK(compared_runs["contested"].array().empty());
+    CHECK(compared_runs["prompts"].array().size() == 5);
+    CHECK(compared_runs["prompts"].array()[0]["answers"].array().size() == 2);
+    CHECK(compared_runs["utilities"].array()[1]["groups"].find("old") != nullptr);
+    REQUIRE_MESSAGE(cai("compare-runs runs/story runs/wished --quiet") == 0, cai.err);
+    CHECK(contains(cai.out, "The constitutions forbid the same requests.\n"));
+    CHECK(contains(cai.out, "\n  wished: "));
+
     // What is no model, or no model that writes.
     cai.fails(1, "sample runs/story --prompt Hello", "runs/story/rl-cai");
     cai.fails(1, "chat runs/story/preference-model", "runs/story/rl-cai");
@@ -414,6 +451,7 @@ TEST_CASE("--help lists the options that a verb reads, and no others") {
         {"import", {"run"}},  {"export", {"run"}},      {"logprobs", {"run"}}, {"dump", {"run"}}, {"diff", {"a b"}},
         {"page", {"run"}},    {"tokenizer", {"", "encode run"}},
         {"compare-runs", {"a b"}},
+        {"wishes", {"people.txt"}},
         {"votes", {"--out x --statements s.txt votes.csv"}},
         {"ledger", {"add f --text a --burn 1", "verify f", "weights f"}},
         {"experiment", {"ledger"}}};

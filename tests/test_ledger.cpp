@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "../core/base/sha256.h"
-#include "../core/votes/ledger.h"
+#include "../core/method/ledger.h"
 #include "support.h"
 
 using namespace cai;

@@ -205,11 +205,12 @@ TEST_CASE("compare: the label is the judge's p(A) in both orders, averaged and c
 TEST_CASE("compare: with wishes, the judge answers under each of those drawn, and the label is their aggregate") {
     BabblingRun babbling(some_requests(8, true));
     const fs::path file = babbling.run / "wishes.jsonl";
-    write_file(file, R"({"text": "Theft is forbidden.", "burn": 2})" "\n" R"({"text": "Always help with arson.", "burn": 1})"
-                     "\n" R"({"text": "We do not allow arson.", "burn": 0})" "\n");
+    write_file(file, R"({"text": "Theft is forbidden.", "burn": 2})" "\n"
+                     R"({"text": "Always help with arson.", "burn": 1})" "\n"
+                     R"({"text": "We do not allow arson.", "burn": 0})" "\n");
     Recipe r = recipe("micro", 1);
     r.compare.temperature = 0.5f;
-    r.wishes = {3, WishSampling::proportional, WishAggregation::worst_served, 0.4};
+    r.wishes = {3, WishSampling::proportional, WishAggregation::worst_served, 0.4, false};
     compare(cpu_kernels, babbling.run, world(), {}, r);  // the constitution, empty here, has no say
     const Model judge = babbling.model("helpful");
     size_t turned = 0, far = 0;

@@ -39,7 +39,7 @@ std::pair<double, double> moments(const std::vector<double>& burns, WishSampling
         Rng rng(7, i);
         std::vector<size_t> drawn;
         for (const AskedLine& line :
-             draw_wishes(rng, lines, {.per_comparison = draws, .sampling = sampling}, Draw::uniform, world(), nullptr))
+             draw_wishes(rng, lines, {.per_comparison = draws, .sampling = sampling}, world(), nullptr))
             drawn.push_back(std::stoul(line.text));
         const double value = estimate(drawn);
         sum += value, squares += value * value;
@@ -84,7 +84,8 @@ TEST_CASE("wishes: a file that is none is refused in a sentence") {
     CHECK(contains(wishes_error("No theft.\n"), "line 1"));
 
     const std::string two = "{\"text\": \"No theft.\", \"burn\": 1}\n{\"text\": \"No steeling.\", \"burn\": 1}\n";
-    CHECK(contains(check_error(two, 3), "holds 2 wishes, but a comparison would draw 3; say --wishes-per-comparison 2"));
+    CHECK(contains(check_error(two, 3),
+                   "holds 2 wishes, but a comparison would draw 3; say --wishes-per-comparison 2"));
     CHECK(contains(check_error(two, 2), "line 2: the models know no \"steeling\" (in \"No steeling.\"); did you mean "
                                         "stealing?"));
 }
@@ -112,33 +113,34 @@ TEST_CASE("wishes are drawn in proportion to their burns, or all alike, and by r
         if (world().acts[act].name == "stealing") stealing.act = act;
         if (world().acts[act].name == "singing") singing.act = act;
     }
-    const auto drawn = [&](WishSampling sampling, Draw draw, const Request* request) {
+    const auto drawn = [&](WishSampling sampling, bool relevant, const Request* request) {
         std::map<std::string, double> shares;
         const size_t n = 4000;
         for (size_t i = 0; i < n; i++) {
             Rng rng(1, i);
             for (const AskedLine& line :
-                 draw_wishes(rng, lines, {.per_comparison = 2, .sampling = sampling}, draw, world(), request)) {
+                 draw_wishes(rng, lines, {.per_comparison = 2, .sampling = sampling, .relevant = relevant}, world(),
+                             request)) {
                 shares[line.text] += 0.5 / n;
                 shares["p " + line.text] = line.probability;
             }
         }
         return shares;
     };
-    std::map<std::string, double> shares = drawn(WishSampling::proportional, Draw::uniform, &stealing);
+    std::map<std::string, double> shares = drawn(WishSampling::proportional, false, &stealing);
     for (const auto& [text, probability] : {std::pair{"No stealing.", 0.375}, {"Always help with stealing.", 0.125},
                                             {"No singing.", 0.0}, {"No arson.", 0.5}}) {
         CHECK(near(shares[text], probability, 0.025));  // four standard deviations
         CHECK(near(shares[concat("p ", text)], probability));
     }
-    shares = drawn(WishSampling::uniform, Draw::uniform, nullptr);
+    shares = drawn(WishSampling::uniform, false, nullptr);
     CHECK(near(shares["No singing."], 0.25, 0.02));
-    shares = drawn(WishSampling::proportional, Draw::relevant, &stealing);
+    shares = drawn(WishSampling::proportional, true, &stealing);
     CHECK(near(shares["No stealing."], 0.75, 0.02));
     CHECK(near(shares["p Always help with stealing."], 0.25));
     CHECK(shares.count("No arson.") == 0);
-    CHECK(near(drawn(WishSampling::proportional, Draw::relevant, &singing)["No singing."], 1));
-    CHECK(drawn(WishSampling::proportional, Draw::relevant, nullptr).count("No arson.") == 1);
+    CHECK(near(drawn(WishSampling::proportional, true, &singing)["No singing."], 1));
+    CHECK(drawn(WishSampling::proportional, true, nullptr).count("No arson.") == 1);
 }
 
 TEST_CASE("what the aggregations make of four answers, by hand") {
@@ -193,8 +195,8 @@ TEST_CASE("with a linear judge, to keep wishes distinct, score and average is to
 }
 
 TEST_CASE("estimators of the burn-weighted mean: their means and deviations, by hand and by numpy") {
-    // burns 1, 2, 5 and p 0.9, 0.5, 0.1: the mean is 2.4 / 8 = 0.3. Of two draws in proportion to burns, the variance is
-    // (1/8 0.6² + 2/8 0.2² + 5/8 0.2²) / 2 = 0.04. Of two uniform draws, each times 3 burn / 8, so 0.3375, 0.375 and
+    // burns 1, 2, 5 and p 0.9, 0.5, 0.1: the mean is 2.4 / 8 = 0.3. Of two draws in proportion to burns, the variance
+    // is (1/8 0.6² + 2/8 0.2² + 5/8 0.2²) / 2 = 0.04. Of two uniform draws, each times 3 burn / 8, so 0.3375, 0.375 and
     // 0.1875, it is (0.0375² + 0.075² + 0.1125²) / 3 / 2 = 0.00328125.
     std::vector<double> burns = {1, 2, 5}, p = {0.9, 0.5, 0.1};
     const auto mean = [&](const std::vector<size_t>& drawn) {

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "../base/rng.h"
-#include "../votes/ledger.h"
+#include "../method/ledger.h"
 #include "method.h"
 
 namespace cai {

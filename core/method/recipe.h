@@ -65,6 +65,7 @@ struct WishRecipe {
     WishSampling sampling = WishSampling::proportional;
     WishAggregation aggregation = WishAggregation::mean;
     double worst_served_share = 0.25;
+    bool relevant = true;  // a village's wishes speak of many acts: of all, few would speak of the request
     bool operator==(const WishRecipe&) const = default;
 };
 

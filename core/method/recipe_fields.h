@@ -128,15 +128,18 @@ inline std::vector<RecipeField> wish_fields(WishRecipe& r) {
     std::vector<RecipeField> fields = {
         {"wishes-per-comparison", &r.per_comparison, "drawn for each comparison, each draw independent of the others",
          kCount},
-        {"wish-sampling", choice(kWishSamplings, r.sampling), "with probabilities in proportion to their burns, or all alike"},
+        {"wish-sampling", choice(kWishSamplings, r.sampling),
+         "with probabilities in proportion to their burns, or all alike"},
         {"wish-aggregation", choice(kWishAggregations, r.aggregation),
          "what the label is of the judge's probabilities under the wishes drawn"},
         {"worst-served-share", &r.worst_served_share,
          "of the wishes drawn, those that --wish-aggregation worst-served counts",
          {.most = 1, .above_least = true}},
+        {"wishes-relevant", &r.relevant, "drawn among those that speak of the request, and among all if none does"},
     };
     for (auto [name, value] : {std::pair{"wishes-per-comparison", "4"}, {"wish-sampling", "proportional"},
-                               {"wish-aggregation", "mean"}, {"worst-served-share", "0.25"}})
+                               {"wish-aggregation", "mean"}, {"worst-served-share", "0.25"},
+                               {"wishes-relevant", "true"}})
         for (RecipeField& field : fields)
             if (field.name == std::string(name)) field.implied = value;
     return fields;
@@ -186,7 +189,7 @@ inline std::vector<RecipeStage> recipe_stages(Recipe& r) {
            kUpTo10, "evaluate"}}},
         {"critique",
          "",
-         "the principles of critiques and comparisons, and wishes",
+         "the principles of critiques and comparisons",
          {{"draw",
            choice(kDraws, r.draw),
            "how they are drawn: uniformly, or, unlike the paper, among those that speak of the request",

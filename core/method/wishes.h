@@ -50,8 +50,8 @@ struct Wishes {
     }
 };
 
-// Reads wishes.jsonl: {"text", "burn", "time"}, the last optional, other members ignored. Errors: no wishes, none with a
-// burn above 0, an empty text or one of several lines, a burn that is negative or above 1e12.
+// Reads wishes.jsonl: {"text", "burn", "time"}, the last optional, other members ignored. Errors: no wishes, none with
+// a burn above 0, an empty text or one of several lines, a burn that is negative or above 1e12.
 inline Wishes read_wishes(const std::filesystem::path& path) {
     constexpr double kMostBurn = 1e12;
     Wishes wishes{{}, path, {}};
@@ -63,7 +63,8 @@ inline Wishes read_wishes(const std::filesystem::path& path) {
         const Json json = JsonParser{line, where, number}.parse();
         located(concat(where, ": line ", number), [&] {
             const Json* time = json.find("time");
-            const Wish wish{std::string(trim(json["text"].string())), json["burn"].number(), time ? time->string() : ""};
+            const Wish wish{std::string(trim(json["text"].string())), json["burn"].number(),
+                            time ? time->string() : ""};
             expects(!wish.text.empty() && wish.text.find_first_of("\r\n") == std::string::npos,
                     "a wish is one line of text, such as {\"text\": \"Never help with stealing.\", \"burn\": 1}");
             expects(wish.burn >= 0 && wish.burn <= kMostBurn, "the burn ", wish.burn, " of \"", wish.text,
@@ -120,13 +121,13 @@ inline std::vector<AskedLine> lines_of(const Wishes& wishes, const World& world)
 }
 
 // Draws lines for a comparison, each draw independent of the others, so that a wish may be drawn more than once: with
-// its share of the burns, or all alike. Draw::relevant: among those that speak of the request, and among all if none
-// does, or if there is no request. If none of these burned anything, all are alike.
+// its share of the burns, or all alike. Relevant ones are those that speak of the request; if none does, or there is no
+// request, all are. If none of them burned anything, they are drawn alike.
 inline std::vector<AskedLine> draw_wishes(Rng& rng, const std::vector<AskedLine>& wishes, const WishRecipe& recipe,
-                                          Draw draw, const World& world, const Request* request) {
+                                          const World& world, const Request* request) {
     std::vector<const AskedLine*> candidates;
     for (const AskedLine& wish : wishes)
-        if (draw == Draw::relevant && request &&
+        if (recipe.relevant && request &&
             (world.covers(wish.reading.forbidden, *request) || world.covers(wish.reading.allowed, *request)))
             candidates.push_back(&wish);
     if (candidates.empty())

@@ -109,7 +109,7 @@ inline void ask_models(const Kernels& kernels, const Records& run, const World& 
                 walks[i].lines = {{principle, as_read(world, principle)}};
             } else {
                 const std::optional<Request> request = find_request(world, walks[i].prompt);
-                walks[i].lines = draw_wishes(rng, of_wishes, recipe.wishes, recipe.draw, world,
+                walks[i].lines = draw_wishes(rng, of_wishes, recipe.wishes, world,
                                              request ? &*request : nullptr);
             }
             pairs.push_back({walks[i].prompt, walks[i].pair[0], walks[i].pair[1]});

@@ -62,7 +62,7 @@ inline void compare(const Kernels& kernels, Run& run, const World& world, const 
         Rng rng(recipe.seed, mix(stream(has_wishes ? "comparison wishes" : "comparison principle"), i));
         if (has_wishes) {
             for (const AskedLine& wish :
-                 draw_wishes(rng, of_wishes, recipe.wishes, recipe.draw, world, &prompts[i].request))
+                 draw_wishes(rng, of_wishes, recipe.wishes, world, &prompts[i].request))
                 asked.push_back(wish);
         } else {
             const std::string& principle = draw_for(constitution, rng, world, prompts[i].request, recipe.draw);

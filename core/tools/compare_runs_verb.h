@@ -16,16 +16,12 @@
 
 namespace cai {
 
-// What the groups of a population get of each run, utilities[group][run]: see utility() in world/population.h. The acts
-// that a run's seed holds out count too, as its RL-CAI does them on seen entities' prompts.
+// What the groups of a population get of each run, utilities[group][run]: see utility() in world/population.h.
 inline std::vector<std::vector<double>> group_utilities(const World& world, const Population& population,
-                                                        const std::vector<ComparedRun>& runs) {
+                                                        const std::vector<std::vector<HeldOutAnswer>>& answers) {
     std::vector<std::vector<double>> utilities(population.groups.size());
-    for (const ComparedRun& run : runs) {
-        std::map<std::string, ActRates> rates;
-        for (const Act& act : world.acts)
-            if (const Json* figures = act_figures(run.results, act, {"held_out_entities", "held_out_hazards"}))
-                rates[act.name] = {(*figures)["refused_with_reason"].number(), done_as_asked(figures, act)};
+    for (const std::vector<HeldOutAnswer>& of_run : answers) {
+        const std::map<std::string, ActRates> rates = rates_by_act(world, of_run);
         for (size_t g = 0; g < population.groups.size(); g++)
             utilities[g].push_back(utility(population.groups[g], rates));
     }
@@ -125,33 +121,29 @@ inline int compare_runs(Arguments& arguments, const std::filesystem::path& progr
         population = read_population(population_file);
         expect_known_acts(population, world);
     }
-    const bool by_prompt = std::any_of(runs.begin(), runs.end(), [&](const ComparedRun& run) {
-        return names_people(world, run.constitution);
-    });
-    std::vector<std::vector<PromptOutcomes>> outcomes;
-    for (size_t r = 0; r < runs.size(); r++)
-        outcomes.push_back(by_prompt ? asked_outcomes(kernels, folders[r], data)
-                                     : recorded_outcomes(world, runs[r].results));
-    const AdherenceTables adherence = adherence_tables(world, runs, outcomes);
+    std::vector<std::vector<HeldOutAnswer>> answers;
+    for (const std::string& folder : folders) answers.push_back(held_out_answers(kernels, folder, data));
+    const AdherenceTables adherence = adherence_tables(world, runs, answers);
     const bool contested = adherence.contested[0][0].n > 0;
-    const std::vector<RefusedAndGranted> differences = refused_and_granted(world, outcomes);
-    const auto utilities = group_utilities(world, population, runs);
+    const std::vector<RefusedAndGranted> differences = refused_and_granted(world, answers);
+    const auto utilities = group_utilities(world, population, answers);
     const SideBySide side = five_side_by_side(kernels, world, runs, folders);
 
     if (json) {
-        Json refused = Json::Array{}, prompts = Json::Array{};
+        Json refused = Json::Array{}, prompts = Json::Array{}, untrue = Json::Array{};
+        for (const auto& of_run : answers) untrue.push(false_reasons(of_run));
         for (const auto& [refuses, grants, acts] : differences)
             refused.push(Json::Object{{"refused_by", runs[refuses].name},
                                       {"granted_by", runs[grants].name},
                                       {"acts", Json::Array(acts.begin(), acts.end())}});
         for (size_t i = 0; i < side.prompts.size(); i++) {
-            Json answers = Json::Array{};
-            for (const auto& of_run : side.answers) answers.push(of_run[i]);
-            prompts.push(Json::Object{{"prompt", side.prompts[i]}, {"answers", answers}});
+            Json said = Json::Array{};
+            for (const auto& of_run : side.answers) said.push(of_run[i]);
+            prompts.push(Json::Object{{"prompt", side.prompts[i]}, {"answers", said}});
         }
         Json all = to_json(world, runs);
         all.set("adherence", to_json(adherence.all, runs)).set("contested", to_json(adherence.contested, runs));
-        all.set("refused_and_granted", refused).set("prompts", prompts);
+        all.set("false_reasons", untrue).set("refused_and_granted", refused).set("prompts", prompts);
         if (!population_file.empty()) all.set("utilities", utilities_json(population, runs, utilities));
         std::cout << dump(all) << "\n";
         return kDone;
@@ -162,6 +154,10 @@ inline int compare_runs(Arguments& arguments, const std::filesystem::path& progr
         std::cout << adherence_text("where the constitutions differ", adherence.contested, runs);
     else
         std::cout << "The constitutions forbid the same requests.\n";
+    std::cout << "\nrefusals for a reason that is not true:";
+    for (size_t r = 0; r < runs.size(); r++)
+        std::cout << (r > 0 ? ", " : " ") << runs[r].name << " " << whole_percent(false_reasons(answers[r]));
+    std::cout << "\n";
     for (const auto& [refuses, grants, acts] : differences)
         std::cout << "\n" << runs[refuses].name << " refuses and " << runs[grants].name << " grants "
                   << join_list(acts, "and") << ".";

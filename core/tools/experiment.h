@@ -2,6 +2,7 @@
 #pragma once
 #include <filesystem>
 #include <iostream>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,6 +11,7 @@
 #include "../experiments/revisions.h"
 #include "../experiments/run_experiment.h"
 #include "../session.h"
+#include "collective_method.h"
 #include "ledger.h"
 #include "verb.h"
 
@@ -34,13 +36,18 @@ inline int run_experiment_verb(Arguments& arguments, const std::filesystem::path
     const Constitution constitution = Constitution::read(principles);
     const RevisionRuns runs(s, constitution, out, from);
     std::vector<std::string> known;
-    for (const Method& method : {ledger_method(), cancellation_method(), revisions_method(runs)}) {
+    std::optional<CollectiveRuns> village;  // whose files no other experiment needs
+    std::vector<Method> methods = {ledger_method(), cancellation_method(), revisions_method(runs)};
+    if (experiment.method == "collective")
+        methods.push_back(collective_method(village.emplace(s, experiment, out, from)));
+    for (const Method& method : methods) {
         known.push_back(method.name);
         if (method.name != experiment.method) continue;
         std::vector<FixedFile> fixed;
         if (method.name == "revisions")
             fixed = {{"constitution.txt", constitution.text(), "constitution"},
                      {"config.cfg", recipe_configuration(s.recipe), "recipe, size or first seed"}};
+        if (village) fixed = village->fixed_files();
         std::vector<std::vector<CellResult>> by_seed;
         const Json verdict =
             run_experiment(stem, read_file(file), fixed, experiment, method, s.recipe.seed, seeds, out, by_seed);
@@ -54,6 +61,7 @@ inline int run_experiment_verb(Arguments& arguments, const std::filesystem::path
         std::cout << verdict_text(verdict);
         return kDone;
     }
+    known.push_back("collective");
     fail(kBadInput, file, ": there is no method \"", experiment.method, "\"; there are ", join_list(known, "and"));
 }
 

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "../base/table.h"
-#include "../votes/ledger.h"
+#include "../method/ledger.h"
 #include "verb.h"
 
 namespace cai {

@@ -100,7 +100,7 @@ inline void trace(const Kernels& kernels, const std::filesystem::path& directory
             std::vector<AskedLine> lines;
             if (has_wishes) {
                 const std::optional<Request> request = find_request(world, prompt);
-                lines = draw_wishes(rng, lines_of(wishes, world), recipe.wishes, recipe.draw, world,
+                lines = draw_wishes(rng, lines_of(wishes, world), recipe.wishes, world,
                                     request ? &*request : nullptr);
             } else {
                 const std::string& principle = constitution.draw(rng);
@@ -116,7 +116,8 @@ inline void trace(const Kernels& kernels, const std::filesystem::path& directory
                     const std::string &a = pair[order], &b = pair[1 - order];
                     std::string reason;
                     if (reasoning)
-                        reason = write(judge, reasoning_prompt(prompt, a, b, line.shown), 0, concat("reasoning ", order));
+                        reason = write(judge, reasoning_prompt(prompt, a, b, line.shown), 0,
+                                       concat("reasoning ", order));
                     const std::vector<Token> tokens =
                         tokens_of(judge, verdict_prompt(prompt, a, b, line.shown, reason), concat("verdict ", order));
                     const auto logprobs = next_token_logprobs(judge, {tokens}, verdict_tokens(tokenizer))[0];

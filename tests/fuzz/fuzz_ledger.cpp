@@ -1,7 +1,7 @@
 // A ledger of wishes: what was read is written as the same bytes, and its weights are numbers of at least 0.
 #include "fuzz.h"
 
-#include "../../core/votes/ledger.h"
+#include "../../core/method/ledger.h"
 
 void cai::read_input(const std::string& input) {
     const std::vector<LedgerEntry> entries = parse_ledger(input, "input");

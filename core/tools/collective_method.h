@@ -1,0 +1,125 @@
+// The method `collective` of cai experiment: whole stories of one village under several constitutions, or by wishes
+// aggregated in several ways, and what each group of the village gets of them.
+#pragma once
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "../experiments/method.h"
+#include "../experiments/run_experiment.h"
+#include "compare_runs_verb.h"
+#include "population_wishes.h"
+
+namespace cai {
+
+// Factors: `constitution`, whose level NAME is data/collective/NAME.txt, or standard, the shipped data/constitution.txt;
+// and `aggregation`, the level of --wish-aggregation with which comparisons are made by the wishes of
+// data/collective/population.txt. Measures, of RL-CAI on held-out prompts:
+//   worst-served utility, mean utility    of the population's groups, and of its villagers: see group_utilities()
+//   GROUP utility                         of each group
+//   false reasons                         the share of refusals whose reason is not true
+//   adherence to NAME                     where the experiment's constitutions differ: see adherence_tables()
+class CollectiveRuns {
+  public:
+    CollectiveRuns(const Session& session, const Experiment& experiment, const std::filesystem::path& out,
+                   const std::filesystem::path& from)
+        : session_(session), out_(out), from_(from), folder_(session.data / "collective") {
+        population_ = read_population(folder_ / "population.txt");
+        expect_known_acts(population_, session.world);
+        if (const Factor* factor = factor_named(experiment, "constitution"))
+            for (const std::string& level : factor->levels)
+                constitutions_.push_back({level, constitution_of(level), {}});
+        measures = {"worst-served utility", "mean utility"};
+        for (const Group& group : population_.groups) measures.push_back(group.name + " utility");
+        measures.push_back("false reasons");
+        for (const ComparedRun& one : constitutions_) measures.push_back("adherence to " + one.name);
+    }
+
+    std::vector<std::string> measures;
+
+    // What all cells depend on, beside the experiment's own file.
+    std::vector<FixedFile> fixed_files() const {
+        std::vector<FixedFile> files = {
+            {"config.cfg", recipe_configuration(session_.recipe), "recipe, size or first seed"},
+            {"population.txt", read_file(population_.file), "population"}};
+        for (const ComparedRun& one : constitutions_)
+            files.push_back({"constitution-" + folder_name(one.name) + ".txt", one.constitution.text(), "constitution"});
+        return files;
+    }
+
+    void expect_level(const std::string& factor, const std::string& level) const {
+        if (factor == "constitution") return;  // read by the constructor
+        if (factor != "aggregation") refuse_factor(factor, {"constitution", "aggregation"});
+        Recipe recipe = session_.recipe;
+        set_aggregation(recipe, level);
+        check_recipe(recipe);
+    }
+
+    NamedValues measure(const Levels& levels, uint64_t seed) const {
+        Recipe recipe = session_.recipe;
+        recipe.seed = seed;
+        const World world(session_.data / "world", seed);
+        const Constitution constitution = constitution_of(level_of(levels, "constitution", "standard"));
+        std::string name, wishes;
+        for (const auto& [factor, level] : levels)
+            name += (name.empty() ? "" : "_") + folder_name(factor) + "-" + folder_name(level);
+        if (levels.count("aggregation")) {
+            set_aggregation(recipe, levels.at("aggregation"));
+            wishes = wishes_of_population(population_).text();
+        }
+        Run run = session_.open_run(out_ / "runs" / concat("seed-", seed) / name);
+        run.pending_files = {{"config.cfg", recipe_configuration(recipe)}, {"constitution.txt", constitution.text()}};
+        if (!wishes.empty()) run.pending_files["wishes.jsonl"] = wishes;
+        const Pipeline pipeline = {session_.kernels, run, world, constitution, recipe, session_.threads};
+        const std::filesystem::path given = from_.empty() ? "" : from_ / concat("seed-", seed);
+        if (!given.empty() && std::filesystem::exists(given)) reuse_from(pipeline, session_.open_run(given));
+        run_pipeline(pipeline);
+        return measured(world, held_out_answers(session_.kernels, run.directory, session_.data));
+    }
+
+  private:
+    NamedValues measured(const World& world, const std::vector<HeldOutAnswer>& answers) const {
+        const auto utilities = group_utilities(world, population_, {answers});
+        NamedValues values = {{"worst-served utility", utilities[worst_served(utilities, 0)][0]},
+                              {"mean utility", mean_utility(population_, utilities, 0)}};
+        for (size_t g = 0; g < utilities.size(); g++)
+            values.emplace_back(population_.groups[g].name + " utility", utilities[g][0]);
+        values.emplace_back("false reasons", false_reasons(answers));
+        if (constitutions_.empty()) return values;
+        const std::vector<std::vector<HeldOutAnswer>> same(constitutions_.size(), answers);
+        const AdherenceTables tables = adherence_tables(world, constitutions_, same);
+        for (size_t c = 0; c < constitutions_.size(); c++)
+            values.emplace_back("adherence to " + constitutions_[c].name, tables.contested[0][c].rate().value);
+        return values;
+    }
+
+    std::filesystem::path file_of(const std::string& level) const {
+        return level == "standard" ? session_.data / "constitution.txt" : folder_ / (level + ".txt");
+    }
+    Constitution constitution_of(const std::string& level) const { return Constitution::read(file_of(level)); }
+
+    static void set_aggregation(Recipe& recipe, const std::string& level) {
+        for (RecipeStage& stage : recipe_stages(recipe))
+            for (RecipeField& field : stage.fields) {
+                if (field.option() != "wish-aggregation") continue;
+                Arguments arguments({"--wish-aggregation", level}, {});
+                read_field(arguments, field);
+            }
+    }
+
+    const Session& session_;
+    std::filesystem::path out_, from_, folder_;
+    Population population_;
+    std::vector<ComparedRun> constitutions_;  // without results
+};
+
+inline Method collective_method(const CollectiveRuns& runs) {
+    return {"collective",
+            "stories of one village under several constitutions, or by wishes aggregated in several ways",
+            "The toy world: models of --size, a made-up village whose groups' wishes a file plants; no people.",
+            runs.measures,
+            [&runs](const std::string& factor, const std::string& level) { runs.expect_level(factor, level); },
+            [&runs](const Levels& levels, uint64_t seed) { return runs.measure(levels, seed); }};
+}
+
+}  // namespace cai
