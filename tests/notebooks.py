@@ -168,8 +168,8 @@ class Checks:
             self.passed += 1
 
     def run_command(self, command, folder=None):
-        return subprocess.run(["bash", "-c", command], cwd=folder or self.scratch, text=True, errors="replace", stdin=subprocess.DEVNULL,
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=1800, env=dict(os.environ, LC_ALL="C"))
+        return subprocess.run(["bash", "-c", command], cwd=folder or self.scratch, text=True, errors="replace",
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=1800, env=dict(os.environ, LC_ALL="C"))
 
     def quote(self, chapter, block):
         words = block.info.split()
@@ -203,7 +203,7 @@ class Checks:
                 if new is None:
                     at = block.line + 1 + block.lines.index(expected[0], begin) + differs if expected else block.line + 1 + begin
                     says = expected[differs] if differs < len(expected) else "(nothing more)"
-                    faults.append(f"{chapter}:{at}: `{command}` no longer prints {says!r}; it prints:\n  " + "\n  ".join(actual[:40]))
+                    faults.append("\n  ".join([f"{chapter}:{at}: `{command}` no longer prints {says!r}; it prints:", *actual[:40]]))
                 else:
                     shown = new
             end = begin + 1
