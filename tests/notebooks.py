@@ -169,7 +169,8 @@ class Checks:
 
     def run_command(self, command, folder=None):
         return subprocess.run(["bash", "-c", command], cwd=folder or self.scratch, text=True, errors="replace",
-                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=1800, env=dict(os.environ, LC_ALL="C"))
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=1800,
+                              env=dict(os.environ, LC_ALL="C"))
 
     def quote(self, chapter, block):
         words = block.info.split()
