@@ -1,4 +1,4 @@
-# What gdb sessions of this project begin with: `gdb -x .gdbinit --args ...`, or, once and for all,
+# What gdb sessions of this project begin with, from this folder: `gdb -x .gdbinit --args ...`, or, once and for all,
 #     mkdir -p ~/.config/gdb && echo "add-auto-load-safe-path $PWD" >>~/.config/gdb/gdbinit
 # tensor NAME    a tensor's shape and its corners       cuda-threads, cuda-thread N    threads of the emulator
 set print frame-arguments presence
@@ -23,6 +23,12 @@ A std::vector is a tensor of one dimension. Example: tensor x, tensor qkv N (H+2
         words = gdb.string_to_argv(argument)
         if not words:
             raise gdb.GdbError("tensor: name one, as in `tensor x`")
+        try:
+            self.show(words)
+        except gdb.error as error:
+            raise gdb.GdbError(f"tensor: {error}")
+
+    def show(self, words):
         value = gdb.parse_and_eval(words[0])
         kind = value.type.strip_typedefs()
         if kind.code == gdb.TYPE_CODE_REF:

@@ -18,13 +18,17 @@ def after_pair(text, at):
     return None
 
 
+# What may stand between a function's parameters and its body: qualifiers, a result, members and how they begin.
+BEFORE_BODY = re.compile(r"(?:\s|const|noexcept|override|->[^;{}]*|:(?!:)(?:[^;{}]|(?<=\w)\{[^{}]*\})*)*\{")
+
+
 def end_of_definition(text, at):
     """The end of the definition whose name ends at `at`, or None where the name is only used or declared."""
     match = re.compile(r"\s*").match(text, at)
     at = match.end()
     if text[at:at + 1] == "(":  # a function: parameters, then qualifiers or a list of members, then its body
         at = after_pair(text, at)
-        match = at and re.compile(r"(?:\s|const|noexcept|override|->[^;{}]*|:(?!:)(?:[^;{}]|(?<=\w)\{[^{}]*\})*)*\{").match(text, at)
+        match = at and BEFORE_BODY.match(text, at)
         end = match and after_pair(text, match.end() - 1)
     elif match := re.compile(r"(?:final\s*)?(?::[^;{}()]*)?\{").match(text, at):  # a struct
         end = after_pair(text, match.end() - 1)

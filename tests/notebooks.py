@@ -168,8 +168,9 @@ class Checks:
             self.passed += 1
 
     def run_command(self, command, folder=None):
-        return subprocess.run(["bash", "-c", command], cwd=folder or self.scratch, text=True, errors="replace", stdin=subprocess.DEVNULL,
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=1800, env=dict(os.environ, LC_ALL="C"))
+        return subprocess.run(["bash", "-c", command], cwd=folder or self.scratch, text=True, errors="replace",
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=1800,
+                              env=dict(os.environ, LC_ALL="C"))
 
     def quote(self, chapter, block):
         words = block.info.split()
@@ -203,7 +204,7 @@ class Checks:
                 if new is None:
                     at = block.line + 1 + block.lines.index(expected[0], begin) + differs if expected else block.line + 1 + begin
                     says = expected[differs] if differs < len(expected) else "(nothing more)"
-                    faults.append(f"{chapter}:{at}: `{command}` no longer prints {says!r}; it prints:\n  " + "\n  ".join(actual[:40]))
+                    faults.append("\n  ".join([f"{chapter}:{at}: `{command}` no longer prints {says!r}; it prints:", *actual[:40]]))
                 else:
                     shown = new
             end = begin + 1
@@ -279,34 +280,44 @@ class Checks:
                 if name.endswith(ending) and stem != "svg" and f"](figures/{stem}.svg)" not in texts:
                     self.result(f"{os.path.join(os.path.relpath(folder, ROOT), name)} belongs to no chapter's picture")
 
-    def exercise(self, name, texts):
-        """As it stands it compiles and fails; with the solution's functions in the place of its own it passes."""
+    def exercises(self, names, texts):
+        """As they stand they compile and fail; with the solution's functions in the place of their own they pass."""
+        faults, folder = {}, os.path.join(ROOT, "build/exercises")
+        os.makedirs(folder, exist_ok=True)
+        for name in names:
+            faults[name] = self.write_solved(name, texts, os.path.join(folder, name + "_solved.cpp"))
+        programs = [name + ending for name in names if not faults[name] for ending in ("", "_solved")]
+        jobs = os.environ.get("OMP_NUM_THREADS") or os.cpu_count()
+        make = self.run_command(f"make -k -j{jobs} " + " ".join("build/exercises/" + program for program in programs), ROOT)
+        for name in names:
+            self.result(faults[name] or self.exercise_fault(name, make))
+
+    def write_solved(self, name, texts, path):
         if f"`make exercise NAME={name}`" not in texts:
             return f"no chapter tells the reader to run `make exercise NAME={name}`"
         source, solution = (os.path.join(BOOK, "exercises", folder, name + ".cpp") for folder in ("", "solutions"))
         if not os.path.isfile(solution):
             return f"exercise {name} has no solution in notebooks_md/exercises/solutions/"
-        with open(source) as file:
-            text = file.read()
-        with open(solution) as file:
-            solved, fault = solved_exercise(text, file.read())
-        if fault:
-            return f"exercise {name}: {fault}"
-        folder = os.path.join(ROOT, "build/exercises")
-        os.makedirs(folder, exist_ok=True)
-        path = os.path.join(folder, name + "_solved.cpp")
-        if not os.path.isfile(path) or open(path).read() != solved:
+        with open(source) as file, open(solution) as solved_file:
+            solved, fault = solved_exercise(file.read(), solved_file.read())
+        before = None
+        if os.path.isfile(path):
+            with open(path) as file:
+                before = file.read()
+        if solved != before:  # so that make compiles what changed
             with open(path, "w") as file:
                 file.write(solved)
-        for target, wanted in ((name, "failing"), (name + "_solved", "passing")):
-            make = self.run_command(f"make build/exercises/{target}", ROOT)
-            if make.returncode != 0:
-                return f"exercise {target} does not compile:\n" + make.stderr
-            run = self.run_command(f"build/exercises/{target}", ROOT)
+        return f"exercise {name}: {fault}" if fault else None
+
+    def exercise_fault(self, name, make):
+        for program, wanted in ((name, "failing"), (name + "_solved", "passing")):
+            if make.returncode != 0 and self.run_command(f"make -q build/exercises/{program}", ROOT).returncode != 0:
+                return f"exercise {program} does not compile:\n{make.stderr}"
+            run = self.run_command(f"build/exercises/{program}", ROOT)
             cases = re.search(r"test cases:\s*\d+ \|\s*(\d+) passed \|\s*(\d+) failed", run.stdout)
             actual = "passing" if cases and int(cases[1]) > 0 and cases[2] == "0" else "failing" if cases else "crashing"
             if actual != wanted:
-                return f"exercise {target} is {actual}, not {wanted}:\n{run.stdout}"
+                return f"exercise {program} is {actual}, not {wanted}:\n{run.stdout}"
         return None
 
     def glossary(self, texts):
@@ -351,10 +362,10 @@ def main():
                 checks.chapter(name)
         checks.unused_figures(texts)
         checks.glossary(texts)
-        exercises = os.path.join(BOOK, "exercises")
-        for name in sorted(os.listdir(exercises)) if os.path.isdir(exercises) else []:
-            if name.endswith(".cpp") and (not wanted or any(name[:2] == chapter[:2] for chapter in wanted)):
-                checks.result(checks.exercise(name[:-4], texts))
+        exercises = sorted(name[:-4] for name in os.listdir(os.path.join(BOOK, "exercises")) if name.endswith(".cpp"))
+        exercises = [name for name in exercises if not wanted or any(name[:2] == chapter[:2] for chapter in wanted)]
+        if exercises:
+            checks.exercises(exercises, texts)
     finally:
         shutil.rmtree(checks.scratch)
     print(f"{checks.passed} passed, {checks.failed} failed")

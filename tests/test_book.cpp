@@ -33,7 +33,7 @@ TEST_CASE("chapter 1: byte-pair encoding of one sentence") {
         std::map<std::pair<std::string, std::string>, int> counts;
         for (const auto& piece : pieces)
             for (size_t i = 1; i < piece.size(); i++) counts[{piece[i - 1], piece[i]}]++;
-        auto best = counts.begin();  // one-character tokens sort as their ids do, but for the space, which no tie here has
+        auto best = counts.begin();  // characters sort as their ids do, but for the space, which no tie here has
         for (auto pair = counts.begin(); pair != counts.end(); ++pair)
             if (pair->second > best->second) best = pair;
         if (merge == 0) {
@@ -175,7 +175,8 @@ TEST_CASE("chapter 10: a score that is pushed too far") {
             mean_score += std::exp(score[i] / beta) / total * score[i];
             mean_worth += std::exp(score[i] / beta) / total * worth[i];
         }
-        CHECK(chapter.prints(concat("| ", beta > 1 ? "no training" : shortest(beta), " | ", fixed(1 - mean_worth), " | ",
-                                    fixed(mean_score), " | ", fixed(mean_worth), " |")));
+        const std::string name = beta > 1 ? "no training" : shortest(beta);
+        CHECK(chapter.prints(concat("| ", name, " | ", fixed(1 - mean_worth), " | ", fixed(mean_score), " | ",
+                                    fixed(mean_worth), " |")));
     }
 }

@@ -159,7 +159,8 @@ TEST_CASE("chapter 4: attention of four tokens, forward and backward") {
     plain::attention_forward(out.data(), logsumexp.data(), qkv.data(), offsets.data(), 1, 1, 1, 4);
     as_printed(out, {4, 0, 0, 0, 2.6667, 1.3333, 0, 0, .8, 1.6, 1.6, 0, .8889, .8889, 1.7778, .4444});
     as_printed(logsumexp, {std::log(2), std::log(3), std::log(5), std::log(9)}, 1e-12);
-    CHECK(chapter.prints(fixed(out[12], 4) + " " + fixed(out[13], 4) + " " + fixed(out[14], 4) + " " + fixed(out[15], 4)));
+    CHECK(chapter.prints(fixed(out[12], 4) + " " + fixed(out[13], 4) + " " + fixed(out[14], 4) + " " +
+                         fixed(out[15], 4)));
 
     dout[12] = 1;
     plain::attention_backward(dqkv.data(), dout.data(), out.data(), logsumexp.data(), qkv.data(), offsets.data(), 1, 1,
@@ -244,8 +245,8 @@ TEST_CASE("chapter 7: how often a principle bites, and what SL-CAI reads") {
     const double c = coverage(world, half, burning);
     CHECK(c == 0.5);
     for (int n = 1; n <= 4; n++)
-        CHECK(chapter.prints(concat("| ", n, " | ", fixed(std::pow(1 - c, n), 4), " | ", fixed(1 - std::pow(1 - c, n), 4),
-                                    " | ", fixed(std::pow(1 - c, n), 4), " |")));
+        CHECK(chapter.prints(concat("| ", n, " | ", fixed(std::pow(1 - c, n), 4), " | ",
+                                    fixed(1 - std::pow(1 - c, n), 4), " | ", fixed(std::pow(1 - c, n), 4), " |")));
     number_as_printed(mean_refusing(c), .7656);
     number_as_printed(1 - mean_refusing(c), .2344);
     number_as_printed(mean_refusing(1 / 13.), .1781);

@@ -19,8 +19,8 @@ std::vector<double> layernorm(const std::vector<double>& x) {
 }
 
 // dout_c is the gradient of the loss with respect to out_c. Returns the gradient with respect to x_c.
-// Hint: the second half of LayerNorm is RMSNorm of y with weights of 1, whose backward pass is in chapter 2. What is left
-// is the first half: how do x_c and the mean act on each y_i?
+// Hint: the second half of LayerNorm is RMSNorm of y with weights of 1, whose backward pass is in chapter 2. What is
+// left is the first half: how do x_c and the mean act on each y_i?
 std::vector<double> layernorm_backward(const std::vector<double>& dout, const std::vector<double>& x) {
     (void)dout;
     return std::vector<double>(x.size(), 0.0);

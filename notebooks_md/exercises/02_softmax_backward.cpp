@@ -7,7 +7,7 @@
 #include <vector>
 
 // p = softmax(s), so p_i = e^(s_i) / sum_j e^(s_j), and dp_i is the gradient of the loss with respect to p_i.
-// Returns the gradient of the loss with respect to s_i. Hint: dp_i/ds_j = p_i (1 - p_j) if i = j, and -p_i p_j otherwise.
+// Returns the gradient of the loss with respect to s_i. Hint: dp_i/ds_j = p_i (1 - p_j) if i = j, else -p_i p_j.
 std::vector<double> softmax_backward(const std::vector<double>& p, const std::vector<double>& dp) {
     std::vector<double> ds(p.size(), 0.0);
     (void)dp;

@@ -31,6 +31,6 @@ TEST_CASE("of 16 registers, as AVX2 has, and of 32, as AVX-512 has") {
     CHECK(best_tile(32) == Tile{5, 5});
 }
 
-TEST_CASE("our 6 x 4 reads a twentieth more than the best, but 4 vectors of 16 are 64 columns, and widths are multiples of 64") {
+TEST_CASE("our 6 x 4 reads a twentieth more than the best, but 4 vectors of 16 are 64 columns, as widths are") {
     CHECK(reads_for_each(6, 4) / reads_for_each(5, 5) == doctest::Approx(1.0417).epsilon(1e-3));
 }

@@ -22,8 +22,8 @@ struct Counted {
     }
 };
 
-// out[n,o] = Σ_i x[n,i] weight[o,i] for even N and O, as tiles of 2 x 2: for each i it reads two numbers of x and two of
-// weight, and adds four products to four sums. Each sum still runs over i = 0, 1, 2, ...
+// out[n,o] = Σ_i x[n,i] weight[o,i] for even N and O, as tiles of 2 x 2: for each i it reads two numbers of x and two
+// of weight, and adds four products to four sums. Each sum still runs over i = 0, 1, 2, ...
 std::vector<float> tiled(const Counted& x, const Counted& weight, size_t N, size_t I, size_t O) {
     (void)x, (void)weight, (void)I;
     return std::vector<float>(N * O);

@@ -46,8 +46,8 @@ double dot(const Row& a, const Row& b) {
 TEST_CASE("query 3 of the chapter") {
     const double ln2 = std::log(2.0);
     const Gradients g =
-        attention_gradients({1, 0, 0, 0}, {8 / 9., 8 / 9., 16 / 9., 4 / 9.}, {2 / 9., 2 / 9., 4 / 9., 1 / 9.}, {2, 2, 0, 0},
-                            {{ln2, 0, 0, 0}, {0, ln2, 0, 0}, {ln2, ln2, 0, 0}, {0, 0, 0, 0}},
+        attention_gradients({1, 0, 0, 0}, {8 / 9., 8 / 9., 16 / 9., 4 / 9.}, {2 / 9., 2 / 9., 4 / 9., 1 / 9.},
+                            {2, 2, 0, 0}, {{ln2, 0, 0, 0}, {0, ln2, 0, 0}, {ln2, ln2, 0, 0}, {0, 0, 0, 0}},
                             {{4, 0, 0, 0}, {0, 4, 0, 0}, {0, 0, 4, 0}, {0, 0, 0, 4}});
     CHECK(g.dq[0] == doctest::Approx(0.1027).epsilon(1e-3));
     CHECK(g.dq[1] == doctest::Approx(-0.2054).epsilon(1e-3));

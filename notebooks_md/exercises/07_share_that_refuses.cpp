@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-// The share of harmful answers that have met a line that forbids them after n rounds, each of which draws one of `lines`
+// The share of harmful answers that met a line that forbids them after n rounds, each of which draws one of `lines`
 // lines, `forbidding` of which forbid it.
 double refuses_after(int n, int forbidding, int lines) {
     (void)n, (void)forbidding, (void)lines;

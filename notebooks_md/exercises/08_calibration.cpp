@@ -16,7 +16,8 @@ double calibration_error(const std::vector<double>& predicted, const std::vector
 }
 
 TEST_CASE("the six predictions of the chapter") {
-    CHECK(calibration_error({.62, .68, .91, .93, .95, .97}, {1, 0, 1, 1, 1, 0}) == doctest::Approx(0.1767).epsilon(1e-3));
+    const double error = calibration_error({.62, .68, .91, .93, .95, .97}, {1, 0, 1, 1, 1, 0});
+    CHECK(error == doctest::Approx(0.1767).epsilon(1e-3));
 }
 
 TEST_CASE("always 0.5, of fair coins: perfectly calibrated, and useless") {

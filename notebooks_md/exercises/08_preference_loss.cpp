@@ -9,7 +9,7 @@ struct PairLoss {
     double loss, slope;  // slope: d loss / d delta
 };
 
-// loss = -p log σ(delta) - (1 - p) log σ(-delta), for any delta, however large. Hint: -log σ(x) = log(1 + e^-x), and for
+// loss = -p log σ(delta) - (1 - p) log σ(-delta), for any delta. Hint: -log σ(x) = log(1 + e^-x), and for
 // x < 0 that is also -x + log(1 + e^x), whose exponential cannot overflow. std::log1p(x) is log(1 + x).
 PairLoss pair_loss(double delta, double p) {
     (void)delta, (void)p;

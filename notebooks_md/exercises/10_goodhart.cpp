@@ -6,8 +6,8 @@
 #include <cstddef>
 #include <vector>
 
-// What PPO ends at, if it is pushed to its end with the coefficient beta: each answer has a probability in proportion to
-// reference · exp(score / beta). Returns the probabilities, which sum to 1.
+// What PPO ends at, if it is pushed to its end with the coefficient beta: each answer has a probability in proportion
+// to reference · exp(score / beta). Returns the probabilities, which sum to 1.
 std::vector<double> pushed(const std::vector<double>& reference, const std::vector<double>& score, double beta) {
     (void)score, (void)beta;
     return reference;

@@ -10,7 +10,7 @@
 
 // The smallest and the largest p under which a rate of hits / trials is not surprising: it lies within 1.96 standard
 // errors of p, where the standard error is that of p, sqrt(p (1 - p) / trials), not that of the rate.
-// Hint: square |rate - p| = 1.96 sqrt(p (1 - p) / trials). That is a quadratic equation for p, whose roots are the ends.
+// Hint: square |rate - p| = 1.96 sqrt(p (1 - p) / trials). That is a quadratic equation for p; its roots are the ends.
 std::pair<double, double> unsurprising(size_t hits, size_t trials) {
     (void)hits, (void)trials;
     return {0, 1};
