@@ -302,8 +302,8 @@ TEST_CASE("a recorded kernel computes what the kernel computes, to the bit") {
 
 TEST_CASE("matmul's lines cost what a count by hand says") {
     const Recording r = record_kernel("matmul_forward", {});
-    // A warp takes 2 lines of 16 numbers along the depth. Lane l writes slab[l % 16][l / 16], word 68 (l % 16) + l / 16,
-    // in bank 4 (l % 16) + l / 16: eight steps of 4 go around the 32 banks, so a bank is wanted twice or not at all.
+    // A warp takes 2 lines of 16 numbers along the depth. Lane l writes slab[l % 16][l / 16], word 68 (l % 16) +
+    // l / 16, in bank 4 (l % 16) + l / 16: eight steps of 4 go around the 32 banks, so a bank is wanted twice or not.
     const LineCost write = line_cost(r, "slab[d][line] = ", "left_slab", true);
     CHECK(write.requests == 64);  // 64 x 16 numbers are 32 requests of 32; two slabs of depth
     CHECK(write.ways == 2);
