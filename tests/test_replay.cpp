@@ -332,7 +332,7 @@ TEST_CASE("the tensor cores' matmul reads its slabs without conflict") {
         CHECK(line.ways <= 1);
 }
 
-TEST_CASE("every kernel of the list is recorded, each access on a line that names its array") {
+TEST_CASE("every kernel of the list is recorded, each access at a line that has one") {
     for (const RecordableKernel& kernel : recordable_kernels()) {
         CAPTURE(kernel.name);
         const Recording r = record_kernel(kernel.name, {});
