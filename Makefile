@@ -14,7 +14,7 @@
 # make busy-machine   speed on an idle machine and beside busy processes, against other ways of waiting for work
 # make same-bits   a micro story by each compiler, processor and number of threads, compared file by file
 # make fuzz SECONDS=5   each reader of files, with inputs that libFuzzer makes up for some seconds
-# make test-page   the page of a run in Chromium: it fits, it is legible, and its models answer as cai does
+# make test-page   pages of runs and kernels in Chromium: they fit, they are legible, and models answer as cai does
 # make test-widths   the kernels' tests for vectors of 16, 32 and 64 bytes, and for Arm in an emulator
 #
 # Any variable can be set on the command line: make CXX=clang++, make MACHINE=-march=x86-64-v3, make OPENMP= (a serial

@@ -359,6 +359,7 @@ void run_grid(dim3 grid, dim3 block, size_t dynamic_shared_bytes, const std::fun
 #pragma omp critical
             if (b < first_fault) first_fault = b, report = its_report;
     }
+    if (observer) observer->ended();
     if (!report.empty()) fail(kBadInput, report);
 }
 

@@ -79,6 +79,7 @@ const void* tag_of(Lambda) {
 struct Observer {
     virtual void allocated(const void* memory, size_t bytes) = 0;
     virtual void launched(dim3 grid, dim3 block, Site at) = 0;
+    virtual void ended() = 0;  // the launch
     virtual void declared_shared(const char* name, const void* memory, size_t bytes) = 0;
     virtual void accessed(const void* memory, size_t bytes, bool writes, Site at) = 0;
     virtual void met(const char* what, Site at) = 0;

@@ -47,7 +47,7 @@ class Recorder : public Observer {
     }
     // Records launches of this kernel alone.
     void only(const std::string& kernel) { only_ = kernel; }
-    // Fills in what the arrays hold now. Errors: nothing was launched.
+    // To be called at the end: fills in what the arrays hold then.
     void finish() {
         for (RecordedLaunch& launch : recording_.launches)
             for (RecordedArray& array : launch.arrays)
@@ -61,8 +61,10 @@ class Recorder : public Observer {
 
     void allocated(const void* memory, size_t bytes) override {
         const char* begin = static_cast<const char*>(memory);
-        std::erase_if(regions_, [&](const Region& old) { return begin < old.begin + old.array.bytes &&
-                                                                old.begin < begin + bytes; });
+        const auto overlaps = [&](const Region& old) {
+            return begin < old.begin + old.array.bytes && old.begin < begin + bytes;
+        };
+        std::erase_if(regions_, overlaps);
         RecordedArray array{.name = concat("scratch ", ++unnamed_)};
         if (!names_.empty()) array = names_.front(), names_.pop_front();
         array.bytes = bytes;
@@ -76,8 +78,9 @@ class Recorder : public Observer {
         for (const Region& region : regions_) launch.arrays.push_back(region.array);
         launch.threads.resize(launch.block_count() * launch.threads_per_block());
         recording_.launches.push_back(std::move(launch));
-        skipped_ = !only_.empty() && recording_.launches.back().kernel != only_;
+        recording_now_ = only_.empty() || recording_.launches.back().kernel == only_;
     }
+    void ended() override { recording_now_ = false; }
     void declared_shared(const char* name, const void* memory, size_t bytes) override {
         const char* begin = static_cast<const char*>(memory);
         for (Region& region : regions_)
@@ -91,12 +94,13 @@ class Recorder : public Observer {
         regions_.push_back({begin, array});
         recording_.launches.back().arrays.push_back(array);
     }
-    // How many numbers a row of an array of shared memory has, and bytes a number; without this, one row of 4 bytes each.
+    // How many numbers a row of an array of shared memory has, and how many bytes a number; otherwise it is one row of
+    // numbers of 4 bytes.
     void shared_columns(const std::string& name, size_t columns, size_t element_bytes = 4) {
         shared_columns_[name] = {columns, element_bytes};
     }
     void accessed(const void* memory, size_t bytes, bool writes, Site at) override {
-        if (recording_.launches.empty() || skipped_) return;
+        if (!recording_now_) return;  // such as a number of the host's
         const char* first = static_cast<const char*>(memory);
         for (size_t i = 0; i < regions_.size(); ++i) {
             const Region& region = regions_[i];
@@ -112,7 +116,7 @@ class Recorder : public Observer {
         }
     }
     void met(const char* what, Site at) override {
-        if (skipped_) return;
+        if (!recording_now_) return;
         auto& meetings = recording_.launches.back().meetings;
         const auto found = std::find(meetings.begin(), meetings.end(), what);
         add({.kind = RecordedEvent::kMeeting,
@@ -174,7 +178,7 @@ class Recorder : public Observer {
     std::map<std::string, std::pair<size_t, size_t>> shared_columns_;
     std::string only_;
     size_t unnamed_ = 0, events_ = 0;
-    bool skipped_ = false;
+    bool recording_now_ = false;
 };
 
 }  // namespace cai::emulator

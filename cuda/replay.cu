@@ -12,14 +12,14 @@
 #include "../core/nn/kernels.h"
 #include "../core/nn/recording.h"
 
-// Whatever these headers and files put into cai::cuda is here in cai::traced, so that a build with nvcc, where cai::cuda
-// is the GPU's, has both.
+// Whatever the files below put into cai::cuda is here in cai::traced, so that a build with nvcc, where cai::cuda is the
+// GPU's, has both.
 #define cuda traced
 #include "recorder.h"
 #include "traced.h"
 
-// float and its like are keywords: no header of the standard library may follow. Each kernel's file has a namespace of
-// its own, since their private names are equal here and there.
+// These would spoil the standard library's headers: each that is needed stands above. Each kernel's file has a
+// namespace of its own, since their private names are equal here and there.
 #define float ::cai::emulator::Traced<float>
 #define double ::cai::emulator::Traced<double>
 #define int32_t ::cai::emulator::Traced<int>
@@ -64,7 +64,8 @@
 #undef int32_t
 #undef Token
 
-// The text of a source file, as it is now. Its path is that from the folder in which the compiler runs.
+// The text of a source file, as it is compiled. Paths are from the folder in which the compiler runs, or from one that
+// -I names.
 #ifdef __APPLE__
 #define READ_ONLY ".section __TEXT,__const\n"
 #define BACK ".text\n"
@@ -150,7 +151,8 @@ const std::vector<Row>& rows() {
              const int32_t offsets[] = {0, static_cast<int32_t>(N)};
              plain_kernels.attention_forward(&out->value, &logsumexp->value, &qkv->value, offsets, 1, H, K, D);
              e.recorder.name_next("sequences", 2, 4);
-             traced::attention_file::attention_backward(dqkv, dout, out, logsumexp, qkv, one_sequence(N).data(), 1, H, K, D);
+             traced::attention_file::attention_backward(dqkv, dout, out, logsumexp, qkv, one_sequence(N).data(), 1, H,
+                                                        K, D);
          }},
         {{"attention_decode", "attention of new tokens over a cache of keys and values",
           {{"N", 4}, {"H", 2}, {"K", 1}, {"D", 16}}},
@@ -168,7 +170,7 @@ const std::vector<Row>& rows() {
              traced::attention_file::attention_decode(out, qkv, keys, values, slots.data(), positions.data(), N, H, K,
                                                       D, capacity);
          }},
-        {{"matmul_forward", "a product, out = x · weightᵀ: a block has a tile of out, and fetches slabs of both factors",
+        {{"matmul_forward", "the product out = x · weightᵀ: a block has a tile of out, and fetches slabs of both",
           {{"N", 64}, {"I", 32}, {"O", 64}}},
          [](Example& e) {
              const size_t N = e["N"], I = e["I"], O = e["O"];
@@ -257,7 +259,7 @@ const std::vector<Row>& rows() {
              auto* table = e.floats("table", V, C);
              traced::embedding_file::embedding_forward(out, tokens, table, N, C);
          }},
-        {{"embedding_backward", "its gradient: a warp has a row of the table, and a ballot finds where its token stands",
+        {{"embedding_backward", "its gradient: a warp has a row of the table, a ballot finds where its token stands",
           {{"N", 8}, {"C", 32}, {"V", 16}}},
          [](Example& e) {
              const size_t N = e["N"], C = e["C"], V = e["V"];

@@ -302,8 +302,8 @@ TEST_CASE("a recorded kernel computes what the kernel computes, to the bit") {
 
 TEST_CASE("matmul's lines cost what a count by hand says") {
     const Recording r = record_kernel("matmul_forward", {});
-    // A warp takes 2 lines of 16 numbers along the depth. Lane l writes slab[l % 16][l / 16], word 68 (l % 16) + l / 16,
-    // in bank 4 (l % 16) + l / 16: eight steps of 4 go around the 32 banks, so a bank is wanted twice or not at all.
+    // A warp takes 2 lines of 16 numbers along the depth. Lane l writes slab[l % 16][l / 16], word 68 (l % 16) +
+    // l / 16, in bank 4 (l % 16) + l / 16: eight steps of 4 go around the 32 banks, so a bank is wanted twice or not.
     const LineCost write = line_cost(r, "slab[d][line] = ", "left_slab", true);
     CHECK(write.requests == 64);  // 64 x 16 numbers are 32 requests of 32; two slabs of depth
     CHECK(write.ways == 2);
@@ -332,7 +332,7 @@ TEST_CASE("the tensor cores' matmul reads its slabs without conflict") {
         CHECK(line.ways <= 1);
 }
 
-TEST_CASE("every kernel of the list is recorded, each access on a line that names its array") {
+TEST_CASE("every kernel of the list is recorded, each access at a line that has one") {
     for (const RecordableKernel& kernel : recordable_kernels()) {
         CAPTURE(kernel.name);
         const Recording r = record_kernel(kernel.name, {});

@@ -106,8 +106,8 @@ inline std::string page_html(const std::string& title, const std::string& subtit
     for (size_t i = 0; i < embedded.models.size(); i++)
         scripts +=
             concat("<script type=\"text/plain\" id=\"weights-", i, "\">", embedded.models[i].weights, "</script>\n");
-    scripts += concat("<script id=\"model-script\">", kModelScript, "</script>\n<script id=\"page-script\">", kPageScript,
-                      "</script>\n");
+    scripts += concat("<script id=\"model-script\">", kModelScript, "</script>\n<script id=\"page-script\">",
+                      kPageScript, "</script>\n");
     return html_file(title, subtitle, sections, "cai page", kPageStyle, scripts);
 }
 

@@ -146,7 +146,8 @@ inline std::string stepper(const RecordedLaunch& launch, const LaunchRequests& a
         warps, "</select><button class=\"back\" aria-label=\"One step back\">&lt;</button><input class=\"step\" "
         "type=\"range\" min=\"0\" value=\"0\" aria-label=\"Which step\"><button class=\"on\" aria-label=\"One step "
         "on\">&gt;</button><button class=\"play\">Play</button></div>\n<p class=\"now\" aria-live=\"polite\"></p><p "
-        "class=\"now-line scroll\"><code></code></p>\n<p class=\"element soft\" aria-live=\"polite\"></p></div>\n<div class=\"lanes\" hidden></div>\n<noscript><p "
+        "class=\"now-line scroll\"><code></code></p>\n<p class=\"element soft\" aria-live=\"polite\"></p></div>\n<div "
+        "class=\"lanes\" hidden></div>\n<noscript><p "
         "class=\"missing\">To step through ", escape_html(launch.kernel),
         ", allow JavaScript for this file.</p></noscript>\n");
 }

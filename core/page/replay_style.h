@@ -22,12 +22,14 @@ inline constexpr const char* kReplayStyle = R"css(
 .timeline { min-width: 40rem; cursor: pointer; } .map { cursor: crosshair; }
 .cursor { stroke: var(--now); stroke-width: 2; } .touched-now { fill: none; stroke: var(--now); stroke-width: 1.5; }
 .picked { fill: none; stroke: var(--accent); stroke-width: 2; }
-code, .code td { white-space: pre; border: 0; padding: .05rem .6rem .05rem 0; } .code tr.at td { background: var(--mark); }
+code, .code td { white-space: pre; border: 0; padding: .05rem .6rem .05rem 0; }
+.code tr.at td { background: var(--mark); }
 .code td.line, .code td.uses { text-align: right; color: var(--soft); } .code tr.gap td { padding-top: .6rem; }
 .costs td, .costs th { border: 0; padding: .1rem .9rem .1rem 0; } .costs td:nth-child(n+3) { text-align: right; }
 .costs th[scope=rowgroup] { border-top: 1px solid var(--rule); padding-top: .35rem; white-space: pre; }
 .costs th[scope=row] { font-weight: 400; padding-left: 1.4rem; white-space: nowrap; }
-.costs th[scope=col] { white-space: nowrap; } .costs th[scope=col]:nth-child(n+3) { text-align: right; } .costs .worse { font-weight: 700; }
+.costs th[scope=col] { white-space: nowrap; } .costs th[scope=col]:nth-child(n+3) { text-align: right; }
+.costs .worse { font-weight: 700; }
 .stepper { position: sticky; top: 0; z-index: 1; background: var(--paper); border-bottom: 1px solid var(--rule);
   padding: .5rem 0 .5rem; }
 .stepper p { margin: .3rem 0 0; max-width: none; min-height: 1.6em; } .controls { display: flex; flex-wrap: wrap;
