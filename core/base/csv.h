@@ -42,7 +42,8 @@ class CsvReader {
         line_ = next_line_;
         fields_.clear();
         for (;;) {
-            fields_.push_back(field());
+            const bool empty = at_ < text_.size() && text_[at_] == separator_;  // as most are in a file of votes
+            fields_.push_back(empty ? std::string_view() : field());
             if (at_ >= text_.size()) break;
             if (text_[at_] != separator_) {
                 end_line();

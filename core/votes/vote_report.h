@@ -70,8 +70,9 @@ inline Json to_json(const Summary& summary) {
 
 // {"participants", "statements", "groups": [sizes], "consensus": {"mean", "median", "least", "most"}, "polarisation":
 // {"median"}, "selected"} and, beside these, "consensus_laplace", "votes", "lines", "ideas", "threshold" (null where
-// there is none), "toy", "silhouettes": [{"groups", "silhouette"}]. Consensus is the product over groups; "selected"
-// counts statements, also those that are no line since they repeat one or have unknown words.
+// there is none), "toy", "silhouettes": [{"groups", "silhouette"}] and, of toy voters, "planted_adjusted_rand".
+// Consensus is the product over groups; "selected" counts statements, also those that are no line since they repeat one
+// or have unknown words.
 inline Json to_json(const VotesResult& result) {
     using namespace vote_report;
     Json sizes = Json::Array{}, silhouettes = Json::Array{};
