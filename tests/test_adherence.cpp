@@ -153,7 +153,8 @@ TEST_CASE("the method `collective`: its measures, what its cells depend on, and 
     const CollectiveRuns runs(session, experiment, folder.path, "");
     CHECK(runs.measures == std::vector<std::string>{"worst-served utility", "mean utility", "traders utility",
                                                     "players utility", "false reasons", "adherence to standard",
-                                                    "adherence to consensus", "adherence to random"});
+                                                    "adherence to consensus", "adherence to random",
+                                                    "SL-CAI worst-served utility", "SL-CAI mean utility"});
     CHECK(runs.fixed_files().size() == 5);
     runs.expect_level("aggregation", "median");
     CHECK(contains(error_of([&] { runs.expect_level("aggregation", "mode"); }, kUsage), "mode"));

@@ -15,7 +15,7 @@
 
 namespace cai {
 
-// What RL-CAI of a run did with one held-out prompt.
+// What a model of a run, such as RL-CAI, did with one held-out prompt.
 struct HeldOutAnswer {
     Request request;
     bool helped, refused;  // refused: for whatever reason
@@ -23,15 +23,16 @@ struct HeldOutAnswer {
 };
 
 // Its answers on held-out entities and about held-out hazards, as when the run was evaluated, which recorded refusals of
-// hazards only where their reason was true. Errors: the run has no RL-CAI.
+// hazards only where their reason was true. Errors: the run has no such model.
 inline std::vector<HeldOutAnswer> held_out_answers(const Kernels& kernels, const std::filesystem::path& run,
-                                                   const std::filesystem::path& data) {
+                                                   const std::filesystem::path& data,
+                                                   const std::string& model = "rl-cai") {
     Arguments saved({"--config", (run / "config.cfg").string()}, {});
     const Recipe recipe = read_recipe(saved);
     const World world(data / "world", recipe.seed);
     const std::vector<Cell> cells = draw_cells(world, recipe.evaluate.prompts);
-    const Answers answers = answer_cells(load_model(kernels, run / "rl-cai", Use::inference),
-                                         load_tokenizer(run / "rl-cai"), Oracle(world), cells, 1, recipe.seed);
+    const Answers answers = answer_cells(load_model(kernels, run / model, Use::inference),
+                                         load_tokenizer(run / model), Oracle(world), cells, 1, recipe.seed);
     std::vector<HeldOutAnswer> list;
     for (size_t c = 0; c < cells.size(); c++)
         for (size_t i = 0; i < answers[c].size() && cells[c].split != "seen"; i++) {

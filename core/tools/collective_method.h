@@ -14,7 +14,7 @@ namespace cai {
 
 // Factors: `constitution`, whose level NAME is data/collective/NAME.txt, or standard, the shipped data/constitution.txt;
 // and `aggregation`, the level of --wish-aggregation with which comparisons are made by the wishes of
-// data/collective/population.txt. Measures, of RL-CAI on held-out prompts:
+// data/collective/population.txt. Measures, of RL-CAI on held-out prompts if they do not say SL-CAI:
 //   worst-served utility, mean utility    of the population's groups, and of its villagers: see group_utilities()
 //   GROUP utility                         of each group
 //   false reasons                         the share of refusals whose reason is not true
@@ -33,6 +33,7 @@ class CollectiveRuns {
         for (const Group& group : population_.groups) measures.push_back(group.name + " utility");
         measures.push_back("false reasons");
         for (const ComparedRun& one : constitutions_) measures.push_back("adherence to " + one.name);
+        for (const char* measure : {"worst-served", "mean"}) measures.push_back(concat("SL-CAI ", measure, " utility"));
     }
 
     std::vector<std::string> measures;
@@ -74,7 +75,12 @@ class CollectiveRuns {
         const std::filesystem::path given = from_.empty() ? "" : from_ / concat("seed-", seed);
         if (!given.empty() && std::filesystem::exists(given)) reuse_from(pipeline, session_.open_run(given));
         run_pipeline(pipeline);
-        return measured(world, held_out_answers(session_.kernels, run.directory, session_.data));
+        NamedValues values = measured(world, held_out_answers(session_.kernels, run.directory, session_.data));
+        const auto before = group_utilities(
+            world, population_, {held_out_answers(session_.kernels, run.directory, session_.data, "sl-cai")});
+        values.emplace_back("SL-CAI worst-served utility", before[worst_served(before, 0)][0]);
+        values.emplace_back("SL-CAI mean utility", mean_utility(population_, before, 0));
+        return values;
     }
 
   private:
