@@ -1,5 +1,6 @@
 // What an experiment may run for each combination of levels: a method has a name, factors that it knows, and measures.
 #pragma once
+#include <cctype>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -8,6 +9,13 @@
 #include "experiment.h"
 
 namespace cai {
+
+// A part of a folder's name: letters, digits, dots and dashes.
+inline std::string folder_name(const std::string& text) {
+    std::string name;
+    for (char c : text) name += std::isalnum(static_cast<unsigned char>(c)) || c == '.' ? c : '-';
+    return name;
+}
 
 struct Method {
     std::string name, does;

@@ -82,13 +82,6 @@ inline NamedValues judge_answers(const World& world, const Constitution& first, 
     return sums;
 }
 
-// A part of a folder's name: small letters, digits and dashes.
-inline std::string folder_name(const std::string& text) {
-    std::string name;
-    for (char c : text) name += std::isalnum(static_cast<unsigned char>(c)) || c == '.' ? c : '-';
-    return name;
-}
-
 // The method `revisions`. Of each seed, OUT/runs/seed-N/base is a run under the whole constitution up to the preference
 // model, which scores all cells; it reuses FROM/seed-N where that is there. Cells with other factors than `revisions`
 // have a run of their own beside it, of which only the critique is new.
