@@ -59,7 +59,10 @@ const std::set<std::string> kTopLevel = {
 bool is_source(const std::string& path) {
     return path.ends_with(".h") || path.ends_with(".cpp") || path.ends_with(".cu");
 }
-bool is_test(const std::string& path) { return path.starts_with("tests/"); }
+// The book's exercises are tests too, which a reader makes pass.
+bool is_test(const std::string& path) {
+    return path.starts_with("tests/") || path.starts_with("notebooks_md/exercises/");
+}
 // The room of a file of core/: its folder there.
 std::string room(const std::string& path) {
     const std::string inside = path.substr(std::string("core/").size());
@@ -302,7 +305,7 @@ Faults page_faults(const std::string& readme, const std::string& map, const File
     if (builds != 1)
         faults.push_back(concat("README.md has ", builds, " lines that begin with g++: .ci/run wants one, to run it"));
     for (const auto& [path, text] : files) {
-        if (path.starts_with("notebooks_md/") && path != "notebooks_md/00_map.md" &&
+        if (path.starts_with("notebooks_md/") && path.ends_with(".md") && path != "notebooks_md/00_map.md" &&
             map.find("](" + fs::path(path).filename().string() + ")") == map.npos)
             faults.push_back(path + " is not in the list of chapters in notebooks_md/00_map.md");
     }
@@ -466,6 +469,7 @@ TEST_CASE("planted faults: includes") {
     CHECK(faults_of("cpu/sample.cpp", "\"../core/base/rng.h\"").empty());
     CHECK(faults_of("cpu/cpu.cpp", "<omp.h>").empty());
     CHECK(faults_of("tests/test_x.cpp", "\"../core/eval/oracle.h\"").empty());
+    CHECK(faults_of("notebooks_md/exercises/01_x.cpp", "\"../../core/eval/oracle.h\"").empty());
 
     CHECK(one_fault(faults_of("core/base/text.h", "\"../nn/model.h\""), "rooms above"));
     CHECK(one_fault(faults_of("core/eval/new.h", "\"../stages/sft.h\""), "rooms above"));
@@ -535,7 +539,8 @@ TEST_CASE("planted faults: links") {
 
 TEST_CASE("planted faults: the README's length and build, the list of chapters") {
     const std::string readme = "# Cai\n```\ng++ a\n```\n", map = "[A](01_a.md)\n";
-    const Files chapters = {{"notebooks_md/00_map.md", map}, {"notebooks_md/01_a.md", "A.\n"}};
+    const Files chapters = {
+        {"notebooks_md/00_map.md", map}, {"notebooks_md/01_a.md", "A.\n"}, {"notebooks_md/figures/a.svg", ""}};
     CHECK(page_faults(readme + std::string(146, '\n'), map, chapters).empty());
     CHECK(one_fault(page_faults(readme + std::string(147, '\n'), map, chapters), "has 151 lines"));
     CHECK(one_fault(page_faults(readme + "g++ b\n", map, chapters), "2 lines that begin"));
