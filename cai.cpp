@@ -58,7 +58,7 @@ Json run_all(const Session& s, const fs::path& out, const Constitution& constitu
     if (!from.empty()) reuse_from(pipeline, s.open_run(from));
     if (s.recipe.size == "micro")
         note("micro", "tries the plumbing in seconds; its models only babble. --size tiny is the least that learns");
-    note_check(check_constitution(s.world, constitution, 0), s.recipe.critique.rounds);
+    note_check(check_constitution(s.world, constitution, 0), s.recipe);
     run_pipeline(pipeline);
     return read_json(run / "results.json");
 }
@@ -96,7 +96,7 @@ int all(Arguments& arguments, const fs::path& program) {
         std::cout << dump(results.set("edit", to_json(report))) << "\n";
         return kDone;
     }
-    const std::vector<std::string> prompts = five_prompts(s.world, report.acts);
+    const std::vector<std::string> prompts = five_prompts(s.world, acts_to_ask(report));
     std::cout << change_table(before, results) << side_by_side(s.kernels, s.world, prompts, from, out);
     print_edit(report, std::cout);
     std::cout << "\nTo see why: cai trace " << out.string() << " --prompt \"" << prompts[0] << "\"\n";
@@ -279,7 +279,7 @@ int check_verb(Arguments& arguments, const fs::path& program) {
         std::cout << dump(to_json(check)) << "\n";
         return kDone;
     }
-    print_check(check, s.world, constitution, s.recipe.critique.rounds, std::cout);
+    print_check(check, s.world, constitution, s.recipe, std::cout);
     if (!from.empty()) print_models_reading(check, s.world, s.kernels, from, s.recipe.seed, std::cout);
     return kDone;
 }

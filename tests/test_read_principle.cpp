@@ -145,11 +145,39 @@ TEST_CASE("check: what each line says, how often it is drawn, contradictions and
     CHECK(dump(json.array()[1]["unknown"]) == "[{\"word\":\"sining\",\"nearest\":\"singing\"}]");
     CHECK(dump(json.array()[0]["conflicts"]) == "[{\"line\":3,\"topic\":\"singing\"}]");
     CHECK(dump(json.array()[2]["conflicts"]) == "[{\"line\":1,\"topic\":\"singing\"}]");
+    // One act has many words: its other name and what it brings are forbidden too.
+    write_file(folder.path / "two.txt", "No theft.\nLoss is bad.\nFear is bad.\nStealing is allowed.\n");
+    const Check two = check_constitution(world(), Constitution::read(folder.path / "two.txt"));
+    CHECK(conflicts_of(two.lines[3], 4) == Topics{"contradicts lines 1 and 2 on stealing"});
+    CHECK(conflicts_of(two.lines[0], 4) == Topics{"contradicts line 4 on stealing"});
+    CHECK(conflicts_of(two.lines[0], 1).empty());
+    CHECK(conflicts_of(two.lines[2], 4).empty());
     CHECK(json.array()[0]["requests"].number() > 0.005);
     CHECK(contains(text_of(0, "example"), "song"));
     // Four rounds, k of n lines: 1 - (1 - k/n)^4; a label between 1/2 and 1.
     CHECK(predict(1.0 / 13, 4).revised == doctest::Approx(0.274).epsilon(0.001));
     CHECK(predict(1.0 / 13, 4).label == doctest::Approx(0.5385).epsilon(0.001));
+
+    // By hand, of the six draws: two forbid singing and one allows it; two requests in three thus meet a line that
+    // forbids it where lines are drawn that speak of it, and in four rounds 1 - (1/3)^4 of them do, or 99 %.
+    const Constitution constitution = Constitution::read(folder.path / "c.txt");
+    const auto printed = [&](Draw draw) {
+        Recipe recipe = cai::recipe("tiny", 1);
+        recipe.draw = draw;
+        std::ostringstream out;
+        print_check(check, world(), constitution, recipe, out);
+        return out.str();
+    };
+    const std::string uniform = printed(Draw::uniform), relevant = printed(Draw::relevant);
+    for (const auto& [text, row] : {std::pair{uniform, "2 of 6             80 %  0.6667\n"},
+                                    {relevant, "2 of 3             99 %  0.8333\n"},
+                                    {relevant, "1 of 1            100 %       1\n"}})
+        CHECK_MESSAGE(contains(text, row), text);
+    CHECK(contains(uniform, "drawn in 80 % of critiques of 4 rounds and in 33 % of comparisons"));
+    CHECK(contains(uniform, "or say --draw relevant"));
+    CHECK(contains(relevant, "A line is drawn where it speaks of the request"));
+    CHECK_FALSE(contains(relevant, "drawn in "));
+    CHECK_FALSE(contains(relevant, "--draw relevant"));
 }
 
 TEST_CASE("the interval of a difference of rates: Newcombe's own examples") {
@@ -213,6 +241,21 @@ TEST_CASE("an edit's report: lines added, removed and changed, with the acts the
     CHECK(report.lines[2].acts.at(0).name == "stealing");
     REQUIRE(report.acts.size() == 2);
     CHECK(report.surprise.at(0).name == "washing");
+    // The questions are about what the lines speak of, not about every act whose share of the lines they change.
+    const auto asked = [](const EditReport& edit) {
+        std::vector<std::string> names;
+        for (const std::string& prompt : five_prompts(world(), acts_to_ask(edit)))
+            names.push_back(world().acts[find_request(world(), prompt)->act].name);
+        return names;
+    };
+    EditReport one = report;
+    one.lines = {report.lines[1]};
+    CHECK(asked(one) == Topics(5, "singing"));
+    one.lines.push_back(report.lines[2]);
+    CHECK(asked(one) == Topics{"singing", "stealing", "singing", "stealing", "singing"});
+    one.lines = {};
+    one.acts = {report.lines[2].acts[0]};
+    CHECK(asked(one) == Topics(5, "stealing"));
     CHECK(contains(dump(to_json(report)), "\"acts\":[{\"name\":\"singing\",\"before\":1,\"after\":0.25,"));
     std::ostringstream out;
     print_edit(report, out);

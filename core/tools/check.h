@@ -2,7 +2,6 @@
 // speaks of, how often it is drawn, which lines contradict it, and what the draws will do to critiques and labels.
 #pragma once
 #include <algorithm>
-#include <cmath>
 #include <map>
 #include <ostream>
 #include <set>
@@ -16,6 +15,7 @@
 #include "../io/checkpoint.h"
 #include "../method/constitution.h"
 #include "../method/judge.h"
+#include "../method/recipe.h"
 #include "../method/writing.h"
 #include "../world/teacher_texts.h"
 
@@ -33,11 +33,12 @@ struct CheckedLine {
     Reading reading;
     std::vector<std::string> acts;    // names of the acts that it forbids, or, if it forbids nothing, allows
     std::vector<std::string> people;  // entities that it forbids, or allows, whatever is asked about them
-    double drawn = 0;                 // its share of the draws
+    double drawn = 0;                 // its share of uniform draws
     size_t requests = 0;              // of those asked, how many it forbids, or else speaks of
     std::string example;              // one of them
     std::vector<UnknownWord> unknown;
-    std::vector<std::pair<size_t, std::string>> conflicts;  // line and topic: forbidden in one, allowed in the other
+    // Line, and act or name: forbidden in one of the two, allowed in the other, in the same words or in others.
+    std::vector<std::pair<size_t, std::string>> conflicts;
 };
 
 // What the draws do to the requests about an act: of `rounds` rounds, the share of answers that meet a principle that
@@ -80,13 +81,18 @@ inline Check check_constitution(const World& world, const Constitution& constitu
             line.unknown.push_back({word, nearest_known_word(world, word)});
         check.lines.push_back(line);
     }
-    std::map<std::string, std::vector<size_t>> forbids, allows;  // by topic, the lines
+    std::map<std::string, std::vector<size_t>> forbids, allows;  // by act or name, the lines
     for (size_t i = 0; i < check.lines.size(); i++) {
         CheckedLine& line = check.lines[i];
         line.drawn = static_cast<double>(line.weight) / static_cast<double>(check.draws);
-        for (const std::string& topic : line.reading.forbidden) forbids[topic].push_back(i);
-        for (const std::string& topic : line.reading.allowed)
-            if (!line.reading.asks) allows[topic].push_back(i);
+        const auto note_all = [&](const std::vector<std::string>& topics, auto& lines) {
+            for (const Act& act : world.acts)
+                if (covers(topics, act)) lines[act.name].push_back(i);
+            for (const std::string& topic : topics)
+                if (world.is_entity(topic)) lines[topic].push_back(i);
+        };
+        note_all(line.reading.forbidden, forbids);
+        if (!line.reading.asks) note_all(line.reading.allowed, allows);
     }
     for (const auto& [topic, lines] : forbids)
         for (size_t a : lines)
@@ -153,8 +159,38 @@ inline std::string what_it_says(const CheckedLine& line) {
     return text;
 }
 
-inline void print_check(const Check& check, const World& world, const Constitution& constitution, int rounds,
+// "contradicts lines 9 and 12 on stealing", for each act or name on which it contradicts lines up to the last.
+inline std::vector<std::string> conflicts_of(const CheckedLine& line, size_t last) {
+    std::map<std::string, std::vector<std::string>> numbers;
+    for (const auto& [number, topic] : line.conflicts)
+        if (number <= last) add_new(numbers[topic], std::to_string(number));
+    std::vector<std::string> all;
+    for (const auto& [topic, lines] : numbers)
+        all.push_back(concat("contradicts line", lines.size() > 1 ? "s " : " ", join_list(lines, "and"), " on ", topic));
+    return all;
+}
+
+// Of the lines among which one is drawn for a request about an act, how many forbid it. A name in a request can make
+// more lines speak of it: those are not counted.
+struct DrawnLines {
+    size_t forbid = 0, all = 0;
+    double share() const { return all == 0 ? 0 : static_cast<double>(forbid) / static_cast<double>(all); }
+};
+inline DrawnLines drawn_lines(const World& world, const Constitution& constitution, const Act& act, Draw draw) {
+    DrawnLines lines;
+    for (size_t i = 0; i < constitution.principles.size(); i++) {
+        const Reading& reading = constitution.reading_of(world, i);
+        const bool forbids = covers(reading.forbidden, act);
+        lines.forbid += forbids;
+        lines.all += draw == Draw::uniform || forbids || covers(reading.allowed, act);
+    }
+    return lines;
+}
+
+inline void print_check(const Check& check, const World& world, const Constitution& constitution, const Recipe& recipe,
                         std::ostream& out) {
+    const int rounds = recipe.critique.rounds;
+    const bool uniform = recipe.draw == Draw::uniform;
     if (check.lines.empty()) out << "There is no line in it.\n";
     for (const CheckedLine& line : check.lines) {
         const std::string weight = line.weight > 1 ? concat(line.weight, "x ") : "";
@@ -163,40 +199,41 @@ inline void print_check(const Check& check, const World& world, const Constituti
         for (const auto& [word, nearest] : line.unknown)
             out << "  the models do not know \"" << word << "\""
                 << (nearest.empty() ? "" : concat("; did you mean ", nearest, "?")) << "\n";
-        for (const auto& [number, topic] : line.conflicts)
-            out << "  contradicts line " << number << " on " << topic << "\n";
+        for (const std::string& conflict : conflicts_of(line, check.lines.back().number))
+            out << "  " << conflict << "\n";
         if (line.requests > 0)
             out << "  speaks of "
                 << whole_percent(static_cast<double>(line.requests) / static_cast<double>(check.asked))
                 << " of requests, half of which are hazards, such as: " << line.example << "\n";
         const Prediction alone = predict(line.drawn, rounds);
-        out << "  drawn in " << whole_percent(alone.revised) << " of critiques of " << rounds << " rounds and in "
-            << whole_percent(line.drawn) << " of comparisons\n";
+        if (uniform)
+            out << "  drawn in " << whole_percent(alone.revised) << " of critiques of " << rounds
+                << " rounds and in " << whole_percent(line.drawn) << " of comparisons\n";
     }
     std::vector<std::vector<std::string>> rows = {{"act", "kind", "lines that forbid it", "answers revised", "label"}};
     std::vector<std::string> free;
     for (const Act& act : world.acts) {
-        const double share = coverage(world, constitution, act);
-        if (share == 0) {
+        const DrawnLines lines = drawn_lines(world, constitution, act, recipe.draw);
+        if (lines.forbid == 0) {
             free.push_back(act.name);
             continue;
         }
-        const Prediction prediction = predict(share, rounds);
-        rows.push_back({act.name, to_string(act.kind),
-                        concat(std::lround(share * static_cast<double>(check.draws)), " of ", check.draws),
+        const Prediction prediction = predict(lines.share(), rounds);
+        rows.push_back({act.name, to_string(act.kind), concat(lines.forbid, " of ", lines.all),
                         whole_percent(prediction.revised), format_value(prediction.label)});
     }
     out << "\n";
+    if (!uniform) out << "A line is drawn where it speaks of the request, one of those that do.\n";
     if (rows.size() > 1)
         out << format_table(rows)
             << "\nanswers revised: of harmful answers, the share that meets such a line in a round; label: the mean "
-               "probability\nthat a refusal is preferred to a helpful answer. A label near 0.5 hardly moves PPO: give "
-               "a line weight, as in\n\"3x ...\", or say --draw relevant.\n";
+               "probability\nthat a refusal is preferred to a helpful answer. A label near 0.5 hardly moves PPO"
+            << (uniform ? ": give a line weight, as in\n\"3x ...\", or say --draw relevant.\n" : ".\n");
     out << "Forbidden by no line: " << join_list(free, "and") << ".\n";
 }
 
 // The check in a few notes, before a story is told.
-inline void note_check(const Check& check, int rounds) {
+inline void note_check(const Check& check, const Recipe& recipe) {
     size_t forbid = 0;
     std::string least;
     double rarest = 1;
@@ -209,14 +246,17 @@ inline void note_check(const Check& check, int rounds) {
             forbid++;
             if (line.drawn < rarest) rarest = line.drawn, least = concat("line ", line.number);
         }
-        for (const auto& [number, topic] : line.conflicts)
-            if (number > line.number)
-                warn(concat("line ", line.number, " contradicts line ", number, " on ", topic));
+        for (const std::string& conflict : conflicts_of(line, line.number))
+            warn(concat("line ", line.number, " ", conflict));
     }
-    if (forbid > 0)
-        note("check", concat(forbid, " of ", check.lines.size(), " lines forbid something; ", least, " is drawn in ",
-                             whole_percent(predict(rarest, rounds).revised), " of critiques and ",
-                             whole_percent(rarest), " of comparisons (`cai check` says more)"));
+    if (forbid == 0) return;
+    const std::string drawn =
+        recipe.draw == Draw::relevant
+            ? "each is drawn where it speaks of the request"
+            : concat(least, " is drawn in ", whole_percent(predict(rarest, recipe.critique.rounds).revised),
+                     " of critiques and ", whole_percent(rarest), " of comparisons");
+    note("check", concat(forbid, " of ", check.lines.size(), " lines forbid something; ", drawn,
+                         " (`cai check` says more)"));
 }
 
 // What the run's critic and judge make of each line, on prompts that it speaks of and on others, beside what the text

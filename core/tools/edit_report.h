@@ -164,7 +164,15 @@ inline void print_edit(const EditReport& report, std::ostream& out) {
         out << "\nOf the acts that no edit speaks of, the largest change: " << change_words(report.surprise[0]) << "\n";
 }
 
-// Five requests about held-out entities, of these acts as far as they are asked of them; the rest are of any.
+// What an edit is best seen on: the acts that the changed lines speak of; if they speak of none, those that another share
+// of the lines forbids.
+inline std::vector<ActChange> acts_to_ask(const EditReport& report) {
+    std::vector<ActChange> acts;
+    for (const LineChange& line : report.lines) acts.insert(acts.end(), line.acts.begin(), line.acts.end());
+    return acts.empty() ? report.acts : acts;
+}
+
+// Five requests about held-out entities, of these acts in turn, or of any if there are none.
 inline std::vector<std::string> five_prompts(const World& world, const std::vector<ActChange>& acts) {
     Rng rng(world.seed, stream("side by side"));
     std::vector<std::string> prompts;
