@@ -293,7 +293,7 @@ TEST_CASE("cai votes: the folder that it writes, its JSON, and one sentence for 
     write_file("v.csv", "participant,1,2,3,4\nAnn,1,1,-1,1\nBen,1,1,-1,\nCat,1,1,,0\nDan,1,-1,1,1\nEve,1,-1,1,1\n");
     REQUIRE_MESSAGE(cai("votes v.csv --statements s.txt --group-count 2 --out out --json") == 0, cai.err);
     const Json json = parse_json(cai.out, "stdout");
-    CHECK(json["groups"][1].integer() == 2);
+    CHECK(json["groups"].array()[1].integer() == 2);
     CHECK(json["selected"].integer() == 1);
     for (const char* file : {"out/constitution.txt", "out/groups.csv", "out/statements.csv", "out/map.svg"})
         CHECK(fs::exists(file));
