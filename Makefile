@@ -8,11 +8,13 @@
 # make test-cuda   the kernels' tests        make nvcc-check   nvcc compiles for each chip, and no register spills
 # make mutants-cuda   the kernels' tests must fail without each barrier in turn; SAMPLE=5 tries five
 # make mutants   the tests must fail for each change of the mathematics: 100 at random, SAMPLE=all for every one
-# make test-gdb   repeats the gdb session of notebooks_md/02_gdb_attention.md
+# make notebooks-check   the book: its quotes, commands, pictures and exercises are those of the program   make test-gdb  its gdb sessions
+# make notebooks   rewrites what the book quotes of the program        make exercise NAME=02_softmax_backward   builds and runs one
+# make nightly   the book with what takes minutes, such as a whole story, and its gdb sessions
 # make busy-machine   speed on an idle machine and beside busy processes, against other ways of waiting for work
 # make same-bits   a micro story by each compiler, processor and number of threads, compared file by file
 # make fuzz SECONDS=5   each reader of files, with inputs that libFuzzer makes up for some seconds
-# make test-page   the page of a run in Chromium: it fits, it is legible, and its models answer as cai does
+# make test-page   pages of runs and kernels in Chromium: they fit, they are legible, and models answer as cai does
 # make test-widths   the kernels' tests for vectors of 16, 32 and 64 bytes, and for Arm in an emulator
 #
 # Any variable can be set on the command line: make CXX=clang++, make MACHINE=-march=x86-64-v3, make OPENMP= (a serial
@@ -62,7 +64,7 @@ NVCC    ?= $(or $(shell command -v nvcc),/usr/local/cuda/bin/nvcc)
 NVFLAGS := -std=c++20 -O3 -ccbin $(CXX)
 GENCODE := $(foreach chip,$(CHIPS),-gencode arch=compute_$(chip),code=sm_$(chip))
 ifdef CUDA
-GPU_OBJECTS := $(filter-out %/emulator.o,$(CUDA_OBJECTS))
+GPU_OBJECTS := $(filter-out %/emulator.o %/replay.o,$(CUDA_OBJECTS))
 LIBRARIES   := -L$(dir $(NVCC))../lib64 -lcudart_static -ldl -lrt -lpthread
 endif
 
@@ -126,10 +128,27 @@ mutants:
 	  build/mutants/mathematics/tests
 	@SAMPLE='$(SAMPLE)' SEED='$(SEED)' ONLY='$(ONLY)' tests/mutants.py build/mutants/mathematics
 
-# The session of notebooks_md/02_gdb_attention.md, compared with what gdb says today.
-test-gdb:
+# The gdb sessions of the chapters, compared with what gdb says today.
+test-gdb: $(BUILD)/cai
 	@$(MAKE) debug
-	@tests/gdb_chapter.py
+	@tests/gdb_chapters.py
+
+# The chapters, compared with the source and with what their commands print today; ONLY="01_tokens_and_masks.md" one of them.
+notebooks-check: $(BUILD)/cai $(BUILD)/objects/tests/main.o
+	@python3 -B tests/test_notebooks.py
+	@python3 -B tests/notebooks.py $(if $(SLOW),--slow) $(ONLY)
+notebooks: $(BUILD)/cai $(BUILD)/objects/tests/main.o
+	@python3 -B tests/notebooks.py --write $(if $(SLOW),--slow) $(ONLY)
+nightly:
+	@$(MAKE) notebooks-check SLOW=1
+	@$(MAKE) test-gdb
+
+exercise:
+	@test -f notebooks_md/exercises/$(NAME).cpp || { echo "make exercise NAME=... one of: $(EXERCISES)" >&2; exit 2; }
+	@$(DOCTEST) || $(MAKE) deps
+	@$(MAKE) $(BUILD)/exercises/$(NAME)
+	$(BUILD)/exercises/$(NAME)
+EXERCISES := $(patsubst notebooks_md/exercises/%.cpp,%,$(wildcard notebooks_md/exercises/*.cpp))
 
 # Pages of micro runs in Chromium, if it is there; PICTURES=DIR keeps the screens.
 test-page: $(BUILD)/cai
@@ -175,7 +194,7 @@ same-bits:
 nvcc-check:
 	@command -v $(NVCC) >/dev/null || { echo "nvcc-check: no nvcc on this machine"; echo "0 passed, 0 failed"; exit 0; }; \
 	mkdir -p $(BUILD); passed=0; failed=0; \
-	for file in $(filter-out cuda/emulator.cu,$(wildcard cuda/*.cu)); do \
+	for file in $(filter-out cuda/emulator.cu cuda/replay.cu,$(wildcard cuda/*.cu)); do \
 	  if $(NVCC) $(NVFLAGS) $(GENCODE) -Xptxas -v -c $$file -o $(BUILD)/nvcc-check.o >$(BUILD)/nvcc-check.log 2>&1 && \
 	      ! grep -q '[1-9][0-9]* bytes s\(pill\|tack frame\)' $(BUILD)/nvcc-check.log; then passed=$$((passed + 1)); \
 	  else failed=$$((failed + 1)); cat $(BUILD)/nvcc-check.log; echo "FAILED: $$file"; fi; \
@@ -214,6 +233,15 @@ $(BUILD)/tests: $(TESTS) $(KERNELS)
 
 $(BUILD)/test_%: $(BUILD)/objects/tests/test_%.o $(BUILD)/objects/tests/main.o $(BUILD)/objects/tests/kernel_constants.o $(KERNELS)
 	$(CXX) $(FLAGS) $^ $(LIBRARIES) -o $@
+
+# An exercise, or one of build/exercises/ with its solution put in, which sees the same headers from there.
+EXERCISE = $(CXX) $(FLAGS) $(TEST_OPTIMIZATION) -include $(BUILD)/tests.h -MMD -MP -MT $@ -MF $@.d $< $(BUILD)/objects/tests/main.o -o $@
+$(BUILD)/exercises/%: notebooks_md/exercises/%.cpp $(BUILD)/objects/tests/main.o
+	@mkdir -p $(@D)
+	$(EXERCISE)
+$(BUILD)/exercises/%: $(BUILD)/exercises/%.cpp $(BUILD)/objects/tests/main.o
+	$(EXERCISE)
+-include $(wildcard $(BUILD)/exercises/*.d)
 
 $(BUILD)/fuzz_%: $(BUILD)/objects/tests/fuzz/fuzz_%.o
 	$(CXX) $(FLAGS) $^ -o $@
@@ -281,5 +309,5 @@ $(BUILD)/flags: always
 -include $(shell find $(BUILD)/objects -name "*.d" 2>/dev/null)
 
 .SECONDARY:
-.PHONY: all story test test-cuda mutants mutants-cuda test-gdb test-page test-widths same-bits nvcc-check debug asan map peers bench-peers busy-machine fuzz deps \
+.PHONY: all story test test-cuda mutants mutants-cuda test-gdb notebooks notebooks-check nightly exercise test-page test-widths same-bits nvcc-check debug asan map peers bench-peers busy-machine fuzz deps \
         clean always

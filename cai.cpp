@@ -10,6 +10,7 @@
 
 #include "core/method/edit_constitution.h"
 #include "core/page/page.h"
+#include "core/page/replay_page.h"
 #include "core/session.h"
 #include "core/tools/bench.h"
 #include "core/tools/chat.h"
@@ -32,7 +33,7 @@
 #include "core/tools/trace.h"
 #include "core/tools/verb.h"
 #include "core/tools/verify.h"
-#include "core/votes/votes.h"
+#include "core/tools/votes.h"
 
 namespace {
 
@@ -134,10 +135,7 @@ fs::path run_stages(const std::string& verb, Arguments& arguments, const fs::pat
     const Pipeline pipeline = s.pipeline(run, constitution);
     expect_no_text_model(run);
     if (verb == "evaluate") expect_a_model(run);
-    for (const Stage* stage : chosen) {
-        expect_inputs_of_recipe(pipeline, *stage);
-        run_stage(pipeline, *stage);
-    }
+    for (const Stage* stage : chosen) run_stage_alone(pipeline, *stage);
     return out;
 }
 
@@ -167,7 +165,7 @@ int show_world(Arguments& arguments, const fs::path& program) {
         Run run = s.open_run(out);
         run.pending_files["config.cfg"] = recipe_configuration(s.recipe);
         expect_no_text_model(run);
-        run_stage(s.pipeline(run, constitution), stages().front());
+        run_stage_alone(s.pipeline(run, constitution), stages().front());
     }
     std::cout << overview(s.world, constitution, file.string(), samples);
     return kDone;
@@ -273,6 +271,7 @@ int check_verb(Arguments& arguments, const fs::path& program) {
     const bool json = arguments.flag("json");
     arguments.finish();
     if (files.size() > 1) fail(kUsage, "cai check takes one constitution, not ", files.size());
+    if (!from.empty()) expect_run(from);
     const Constitution constitution =
         Constitution::read(files.empty() ? s.data / "constitution.txt" : fs::path(files[0]));
     const Check check = check_constitution(s.world, constitution);
@@ -405,9 +404,7 @@ std::vector<Verb> all_verbs() {
         {"all",
          "the whole story, from an empty folder to RL-CAI and its table",
          "cai all --out runs/story\n  cai all --from runs/story --constitution mine.txt --out runs/mine",
-         {out, from, constitution, wishes, kJson, like,
-          {"votes", "FILE", "train on the lines that `cai votes` chooses of these"},
-          {"statements", "FILE", "what --votes is about"},
+         {out, from, constitution, wishes, kJson, like, kVotes, kVotesStatements,
           {"force", "", "train another constitution in a folder that holds a run of one"}},
          all},
         {"world",
@@ -463,6 +460,7 @@ std::vector<Verb> all_verbs() {
          chat_verb},
         page_verb(),
         votes_verb(),
+        replay_verb(),
         sample_verb(),
         import_verb(),
         export_verb(),

@@ -44,6 +44,7 @@ struct Stage {
     void (*body)(const Pipeline&, const std::string& fingerprint);
     // Beside the story, not part of it: only its own subcommand runs it, and after that `cai all` keeps it up to date.
     bool optional = false;
+    std::vector<std::string> not_kept = {};  // outputs that `cai all` removes when it is done: see restore_texts()
 };
 
 // The files of --data that a story reads.
@@ -68,7 +69,8 @@ inline const std::vector<Stage>& stages() {
          .outputs = {"world/drills.jsonl", "world/documents.jsonl", "world/dialogues.jsonl", "world/reviews.jsonl",
                      "world/prompts.jsonl", "world/world.json"},
          .options = "world",
-         .body = [](const Pipeline& p, const std::string&) { write_corpus(p.run, p.world, p.recipe.corpus); }},
+         .body = [](const Pipeline& p, const std::string&) { write_corpus(p.run, p.world, p.recipe.corpus); },
+         .not_kept = {"world/drills.jsonl", "world/documents.jsonl", "world/reviews.jsonl"}},
         {.name = "tokenizer", .command = "tokenizer",
          .does = "trains the byte-level BPE tokenizer",
          .inputs = {"world/drills.jsonl", "world/documents.jsonl"},
@@ -179,7 +181,10 @@ inline const Stage& stage_named(const std::string& name) {
 }
 
 inline Task task_of(const Stage& stage, const Recipe& recipe) {
-    Task task = {stage.name, stage.inputs, stage.optional_inputs, stage.outputs, stage_options(recipe, stage.options)};
+    Task task = {stage.name,    stage.inputs,
+                 stage.optional_inputs,
+                 stage.outputs, stage_options(recipe, stage.options),
+                 stage.not_kept};
     if (!recipe.ppo.options.has_value_model()) std::erase(task.outputs, "value-model");
     return task;
 }
@@ -252,6 +257,43 @@ inline void run_stage(const Pipeline& pipeline, const Stage& stage) {
                          [&](const std::string& fingerprint) { stage.body(pipeline, fingerprint); });
 }
 
+// Writes again the texts that a finished run does not keep: only training reads them, they are more than a third of a
+// tiny run, and the world stage makes the same bytes of seed and recipe within a second. Returns the files that it
+// wrote. Errors: they are not what the run's models learned from, since another cai wrote those.
+inline std::vector<std::string> restore_texts(const Pipeline& pipeline) {
+    Run& run = pipeline.run;
+    const Task task = task_of(stage_named("world"), pipeline.recipe);
+    std::vector<std::string> missing;
+    for (const std::string& file : task.not_kept)
+        if (run.is_left_out(task, file)) missing.push_back(file);
+    if (missing.empty() || !run.is_finished(task)) return {};
+    run.lock();
+    const std::map<std::string, std::string> files = corpus_files(pipeline.world, pipeline.recipe.corpus);
+    const Json manifest = read_manifest(run.manifest_path(task.stage));
+    for (const std::string& file : missing)
+        expects(manifest["outputs"][file].string() == hexadecimal(stream(files.at(file))), run / file,
+                ": is not kept, and this cai writes another one than the one that the models of this run learned from; "
+                "use the cai that made the run, or make a new one with `cai all --out OTHER`");
+    for (const std::string& file : missing) write_file(run / file, files.at(file));
+    return missing;
+}
+
+// A stage by itself, in a run that fits the recipe. What it leaves out is there meanwhile, and afterwards for the world
+// stage, which is run alone to get it.
+inline void run_stage_alone(const Pipeline& pipeline, const Stage& stage) {
+    struct Removed {
+        const Run& run;
+        std::vector<std::string> files;
+        ~Removed() {
+            std::error_code ignored;
+            for (const std::string& file : files) std::filesystem::remove(run / file, ignored);
+        }
+    } removed = {pipeline.run, restore_texts(pipeline)};
+    if (stage.name == std::string("world")) removed.files.clear();
+    expect_inputs_of_recipe(pipeline, stage);
+    run_stage(pipeline, stage);
+}
+
 // Rejects a principle that is too long for the models as soon as there is a tokenizer, before the long stages.
 inline void check_lengths(const Pipeline& pipeline, const Run& run) {
     if (!std::filesystem::exists(run / "tokenizer/tokenizer.json")) return;
@@ -261,11 +303,15 @@ inline void check_lengths(const Pipeline& pipeline, const Run& run) {
 }
 
 inline void run_pipeline(const Pipeline& pipeline) {
+    restore_texts(pipeline);
     for (const Stage& stage : stages()) {
         if (stage.optional && !pipeline.run.has_manifest(stage.name)) continue;
         run_stage(pipeline, stage);
         if (stage.name == std::string("tokenizer")) check_lengths(pipeline, pipeline.run);
     }
+    for (const std::string& file : stage_named("world").not_kept) std::filesystem::remove(pipeline.run / file);
+    note("world", concat("drills, documents and reviews are not kept; `cai world --out ", pipeline.run.directory,
+                         "` writes them again"));
 }
 
 // Copies the outputs that another run made with the same options from the same files: everything that does not depend
@@ -277,6 +323,7 @@ inline void reuse_from(const Pipeline& pipeline, const Run& other) {
         if (stage.optional) continue;
         if (!pipeline.run.reuse(other, task_of(stage, pipeline.recipe)) && !depends_on_constitution(stage))
             missing.push_back(stage.name);
+        if (stage.name == std::string("world")) restore_texts(pipeline);  // the stages after it read them
     }
     if (!missing.empty())
         warn(concat(other.directory, ": holds no ", join_list(missing, "and"), " of seed ",

@@ -13,9 +13,9 @@ struct Range {
 
 // The rows of the sequence that each row belongs to.
 std::vector<Range> sequences(const int32_t* offsets, size_t S) {
-    std::vector<Range> ranges(static_cast<size_t>(offsets[S]));
+    std::vector<Range> ranges;
     for (size_t s = 0; s < S; ++s)
-        for (int32_t n = offsets[s]; n < offsets[s + 1]; ++n) ranges[size_t(n)] = {offsets[s], offsets[s + 1]};
+        for (int32_t n = offsets[s]; n < offsets[s + 1]; ++n) ranges.push_back({offsets[s], offsets[s + 1]});
     return ranges;
 }
 

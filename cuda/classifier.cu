@@ -33,7 +33,7 @@ __global__ void logprob_forward_kernel(float* logprob, float* entropy, const flo
     if (n >= N) return;
     const float* at = logits + n * V;
     const Row row = read_row(at, V, temperature);
-    if (lane_number() == 0) logprob[n] = targets[n] < 0 ? 0 : row.logprob(at[targets[n]]);
+    if (lane_number() == 0) logprob[n] = targets[n] < 0 ? 0 : row.logprob(at[static_cast<size_t>(targets[n])]);
     if (!entropy) return;
     // H = -Σ p log p = log_sum - Σ p z, with z the scaled logits. A token with p = 0 adds nothing, even at z =
     // -infinity.
@@ -100,7 +100,7 @@ __device__ Rank lowest_kept(const float* p, size_t V, SamplingOptions options) {
     Rank rank = kAboveAll;
     do {
         rank = next_rank(p, V, rank);
-        running += p[token_of(rank)];
+        running += p[static_cast<size_t>(token_of(rank))];
     } while (running < options.top_p * total && rank > lowest);
     return rank;
 }
@@ -148,7 +148,7 @@ __global__ void sample_kernel(Token* tokens, float* logprob, float* exponentials
     }
     if (lane_number() == 0) {
         tokens[n] = token;
-        logprob[n] = row.logprob(at[token]);
+        logprob[n] = row.logprob(at[static_cast<size_t>(token)]);
     }
 }
 

@@ -32,16 +32,16 @@ __global__ void embedding_backward_kernel(float* dtable, const float* dout, cons
 
 }  // namespace
 
+void gather_rows(float* out, const float* x, const int32_t* rows, size_t n, size_t C) {
+    launch(gather_kernel, a_thread_each(n * C), out, x, rows, n, C);
+}
+
 void embedding_forward(float* out, const Token* tokens, const float* table, size_t N, size_t C) {
     gather_rows(out, table, tokens, N, C);
 }
 
 void embedding_backward(float* dtable, const float* dout, const Token* tokens, size_t N, size_t C, size_t V) {
     launch(embedding_backward_kernel, a_warp_each(V), dtable, dout, tokens, N, C, V);
-}
-
-void gather_rows(float* out, const float* x, const int32_t* rows, size_t n, size_t C) {
-    launch(gather_kernel, a_thread_each(n * C), out, x, rows, n, C);
 }
 
 void scatter_rows(float* dx, const float* dout, const int32_t* rows, size_t n, size_t C) {

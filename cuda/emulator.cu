@@ -316,6 +316,7 @@ void* new_array(const void* tag, const char* name, Site at, size_t bytes, size_t
     __asan_poison_memory_region(memory, alignment);
     __asan_poison_memory_region(m.arrays.back().data() + bytes, kGuard);
 #endif
+    if (observer) observer->declared_shared(name, m.arrays.back().data(), bytes);
     return m.arrays.back().data();
 }
 
@@ -343,7 +344,8 @@ void run_grid(dim3 grid, dim3 block, size_t dynamic_shared_bytes, const std::fun
              " has at most ", most_shared);
     size_t first_fault = blocks;
     std::string report;  // of that block
-#pragma omp parallel for schedule(dynamic) if (blocks > 1 && blocks * threads > 2048)
+    if (observer) observer->launched(grid, block, launch);
+#pragma omp parallel for schedule(dynamic) if (!observer && blocks > 1 && blocks * threads > 2048)
     for (size_t i = 0; i < blocks; ++i) {
         const size_t b = seed ? blocks - 1 - i : i;
         if (!multiprocessor) multiprocessor = std::make_unique<Multiprocessor>();
@@ -357,6 +359,7 @@ void run_grid(dim3 grid, dim3 block, size_t dynamic_shared_bytes, const std::fun
 #pragma omp critical
             if (b < first_fault) first_fault = b, report = its_report;
     }
+    if (observer) observer->ended();
     if (!report.empty()) fail(kBadInput, report);
 }
 
@@ -401,6 +404,7 @@ void check_shared(const void* memory, size_t bytes, const char* what, Site at) {
 void barrier(Site at) {
     Untracked untracked;
     Multiprocessor& m = here("__syncthreads", at);
+    if (observer) observer->met("__syncthreads", at);
     if (!m.at_barrier.empty() && !(m.at_barrier[0]->at == at))
         fault(at, "threads of a block meet at different __syncthreads(): ", name(m.at_barrier[0]->index), " waits at ",
               name(m.at_barrier[0]->at));
@@ -424,6 +428,7 @@ void barrier(Site at) {
 void meet(unsigned mask, const char* what, Site at, void* operand, Finish finish, bool orders_memory) {
     Untracked untracked;
     Multiprocessor& m = here(what, at);
+    if (observer) observer->met(what, at);
     const size_t first = m.number(*m.current) / 32 * 32, lanes = std::min<size_t>(32, m.threads.size() - first);
     const unsigned lane = static_cast<unsigned>(m.number(*m.current) - first);
     Warp& warp = m.warps[first / 32];
@@ -481,6 +486,10 @@ void copy_async(void* shared, const void* global, Site at) {
     needs_chip(80, "cp.async", at);
     check_shared(shared, 16, "cp.async", at);
     if (reinterpret_cast<uintptr_t>(global) % 16) fault(at, "cp.async from an address that is no multiple of 16");
+    if (observer) {
+        observer->accessed(global, 16, false, at);
+        observer->accessed(shared, 16, true, at);
+    }
     if (settings().seed % 2) {
         std::memcpy(shared, global, 16);
         return;

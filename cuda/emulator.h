@@ -74,6 +74,21 @@ const void* tag_of(Lambda) {
     static const char tag = 0;
     return &tag;
 }
+// Is told of everything that a launch does, as it happens, each time by the thread that does it: recorder.h writes it
+// down. While there is one, blocks run one after the other.
+struct Observer {
+    virtual void allocated(const void* memory, size_t bytes) = 0;
+    virtual void launched(dim3 grid, dim3 block, Site at) = 0;
+    virtual void ended() = 0;  // the launch
+    virtual void declared_shared(const char* name, const void* memory, size_t bytes) = 0;
+    virtual void accessed(const void* memory, size_t bytes, bool writes, Site at) = 0;
+    virtual void met(const char* what, Site at) = 0;
+
+  protected:
+    ~Observer() = default;
+};
+inline Observer* observer = nullptr;
+
 void* shared_memory(const void* tag, size_t bytes, const char* name, Site at);
 void* dynamic_shared_memory(const char* name, Site at);
 // Ends the launch unless these bytes are shared memory of this block, and begin at a multiple of their number.

@@ -96,6 +96,7 @@ inline void* allocate(size_t bytes) {
     const size_t size = divide_up(bytes ? bytes : 1, 64) * 64;
     void* memory = std::aligned_alloc(64, size);
     expects(memory, "out of memory: ", bytes, " bytes are not to be had; use a smaller model or a smaller batch");
+    if (emulator::observer) emulator::observer->allocated(memory, bytes);
     return std::memset(memory, 0xff, size);
 }
 inline void release(void* memory) { std::free(memory); }

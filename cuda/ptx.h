@@ -83,6 +83,7 @@ inline uint32_t pair(uint16_t low, uint16_t high) { return low | uint32_t{high} 
 
 inline void load_matrices(uint32_t (&to)[4], const void* row, const char* what, emulator::Finish exchange, Site at) {
     emulator::check_shared(row, 16, what, at);
+    if (emulator::observer) emulator::observer->accessed(row, 16, false, at);
     MatrixRow mine = {{}, to};
     std::memcpy(mine.numbers, row, 16);
     emulator::meet(kAllLanes, what, at, &mine, exchange);

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Opens the page of a run (cai page) in Chromium: nothing fails, nothing is fetched, it fits its window from a phone's
 to a projector's, in light and dark, every picture has a text, every colour of text is legible, and the models in it
-answer as cai does.
+answer as cai does. The same for pages of kernels (cai replay), which say what was counted by hand.
 
 Without Chromium it says so and passes. With --pictures the screens are written as PNG files. The last line is
 "N passed, N failed".
@@ -247,6 +247,58 @@ def check_page(browser, results, page, pictures):
     })()"""))
 
 
+def check_replays(browser, results, matmul, attention):
+    """Figures of two pages, by hand. A tile of matmul: lane l of a warp reads column 8 (l % 8) + i of the right slab,
+    so four banks are wanted for two words each; it writes every eighth float, 32 sectors. Attention: query n sees n + 1
+    keys, each 64 floats behind the last: in the dot product the warp of query 7 reads 8 sectors where one would do."""
+    def said(page, warp, step):
+        return browser.run(f"""(() => {{ replays[0].show({warp}, {step});
+                               return document.querySelector(".now").textContent; }})()""")
+
+    def step_of(line, array):
+        return browser.run(f"""replays[0].warps.at(-1).find(at => at.kind !== MEETING && at.line === {line} &&
+                               replays[0].launch.arrays[at.target].name === "{array}").step""")
+
+    def line_with(text):
+        key = browser.run(f"""Object.entries(replays[0].launch.source)
+                              .find(one => one[1].includes({json.dumps(text)}))[0]""")
+        return int(key.split(":")[1])
+
+    browser.open("file://" + os.path.abspath(matmul))
+    for text, array, words in (("b[i] = right_slab", "right_slab", "32 lanes read right_slab in shared memory at line"),
+                               ("b[i] = right_slab", "right_slab", "a 2-way bank conflict, 2 wavefronts."),
+                               ("out[at] = base", "out", "32 sectors of 32 bytes where 4 would do, in 8 lines")):
+        sentence = said(matmul, 1, step_of(line_with(text), array))
+        results.check(f"matmul: {words}", [] if words in sentence else [sentence])
+    banks = browser.run(f"""(() => {{ replays[0].show(0, {step_of(line_with("b[i] = right_slab"), "right_slab")});
+        return [...document.querySelectorAll(".lanes div")]
+            .map(box => Number(box.textContent.split("bank ")[1])); }})()""")
+    wanted = [8 * (lane % 8) % 32 for lane in range(32)]
+    results.check("matmul: the lanes' banks", [] if banks == wanted else [banks])
+
+    browser.open("file://" + os.path.abspath(attention))
+    last = browser.run("replays[0].warps.length - 1")
+    sentence = said(attention, last, step_of(line_with("sum = fmaf(a[d], b[d], sum)"), "qkv"))
+    words = "8 lanes read qkv in global memory"
+    results.check(f"attention: {words}",
+                  [] if words in sentence and "8 sectors of 32 bytes where 1 would do" in sentence else [sentence])
+    touched = browser.run("""(() => {
+        const array = replays[0].launch.arrays.findIndex(one => one.name === "qkv");
+        const map = document.querySelector(`[data-map="${array}"]`);
+        for (const key of ["ArrowDown", "ArrowDown", "ArrowRight"])
+            map.dispatchEvent(new KeyboardEvent("keydown", {key, bubbles: true}));
+        return document.querySelector(".element").textContent; })()""")
+    # Row 1, column 1: the query of token 1, of head 0, which warp 2 of block 0 has.
+    there = touched.startswith("qkv[1][1], ") and touched.endswith(" by thread 65 of block 0.")
+    results.check("attention: who touched an element", [] if there else [touched])
+    results.check("attention: the slider ends at the last step", browser.run("""(() => {
+        const steps = replays[0].launch.steps, slider = document.querySelector(".step");
+        slider.value = steps + 5;
+        slider.dispatchEvent(new Event("input"));
+        return replays[0].step === steps - 1 && !replays[0].next(1) ? [] : [replays[0].step];
+    })()"""))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cai", default="build/cai")
@@ -278,13 +330,19 @@ def main():
             cai("page", run, other, "--out", pages[1])
         story = os.path.join(folder, "page.html")
         cai("page", run, "--out", story)
+        replays = [os.path.join(folder, kernel + ".html") for kernel in ("matmul_forward", "attention_forward",
+                                                                         "attention_backward")]
+        for page in replays:
+            cai("replay", os.path.basename(page)[:-5], "--out", page)
         browser = Chromium(program, os.path.join(folder, "profile"))
         try:
-            for page in [*pages, story]:
+            for page in [*pages, *replays, story]:
                 check_page(browser, results, page, options.pictures)
                 if page == story:
                     compare_answers(browser, results, options.cai, run, options.prompts)
                 results.check(f"{os.path.basename(page)}: nothing fails and nothing is fetched", browser.complaints())
+            check_replays(browser, results, *replays[:2])
+            results.check("the replays, stepped through: nothing fails", browser.complaints())
         finally:
             browser.close()
     print(f"{results.passed} passed, {results.failed} failed")

@@ -211,6 +211,30 @@ TEST_CASE("what cannot be done leaves nothing behind") {
     CHECK(std::distance(fs::directory_iterator("run"), fs::directory_iterator()) == 1);
 }
 
+TEST_CASE("cai replay: the list, the page, and what is refused") {
+    Shell cai;
+    REQUIRE(cai("replay") == 0);
+    CHECK(contains(cai.out, "attention_forward "));
+    REQUIRE(cai("replay attention_forward --shape N=4,D=8") == 0);
+    CHECK(cai.out == "attention_forward.html\n");
+    const std::string page = read_file("attention_forward.html");
+    CHECK(contains(page, "Shown with N=4,H=2,K=1,D=8."));
+    CHECK(contains(page, "sum = fmaf(a[d], b[d], sum)"));
+    CHECK_FALSE(contains(page, "http://cai"));
+    cai.fails(2, "replay atention_forward --out x.html", "did you mean attention_forward?");
+    cai.fails(2, "replay nothing --out x.html", "`cai replay` lists them");
+    cai.fails(2, "replay adamw gae --out x.html", "one kernel, not 2");
+    cai.fails(1, "replay adamw --out none/x.html", "there is no such folder");
+    cai.fails(1, "replay adamw --shape n=0 --out x.html", "n is 0; it takes 1 to 1024");
+    cai.fails(1, "replay adamw --shape q=1 --out x.html", "adamw has no size q");
+    cai.fails(1, "replay attention_forward --shape H=3,K=2 --out x.html", "no multiple of K");
+    cai.fails(1, "replay attention_forward --shape N=1000 --out x.html", "choose smaller sizes");
+    for (const char* shape : {"n", "n=", "n=x", "n=3x", "=3", "n=1,,n=2", "n=1,n=2"})
+        cai.fails(2, std::string("replay adamw --out x.html --shape ") + shape, "--shape");
+    CHECK_FALSE(fs::exists("x.html"));
+    CHECK_FALSE(fs::exists("none"));
+}
+
 TEST_CASE("a newcomer's mistake is answered with what to do instead") {
     Shell cai;
     const Tokenizer tokenizer = train_bpe({"a small text"}, 270);
@@ -285,6 +309,10 @@ TEST_CASE("another constitution does not replace a run unless it is told to") {
     cai.fails(2, "compare-runs run", "cai compare-runs needs the folders of at least two runs");
     cai.fails(1, "compare-runs run other", "run");
     cai.fails(1, "check none.txt", "none.txt");
+    cai.fails(1, "check mine.txt --from runs/none", "runs/none: there is no such folder; `cai all --out runs/none`");
+    write_file("empty.txt", "# nothing yet\n");
+    REQUIRE(cai("check empty.txt") == 0);
+    CHECK(contains(cai.out, "There is no line in it."));
     cai.fails(2, "check mine.txt run", "cai check takes one constitution, not 2");
     REQUIRE(cai("check mine.txt --json") == 0);
     CHECK(contains(cai.out, R"("number":1,"weight":1,"says":"forbids","acts":["singing"])"));
@@ -330,21 +358,24 @@ TEST_CASE("cai votes: the folder that it writes, its JSON, and one sentence for 
     write_file("v.csv", "participant,1,2,3,4\nAnn,1,1,-1,1\nBen,1,1,-1,\nCat,1,1,,0\nDan,1,-1,1,1\nEve,1,-1,1,1\n");
     REQUIRE_MESSAGE(cai("votes v.csv --statements s.txt --group-count 2 --out out --json") == 0, cai.err);
     const Json json = parse_json(cai.out, "stdout");
-    CHECK(json["groups"][1].integer() == 2);
+    CHECK(json["groups"].array()[1].integer() == 2);
     CHECK(json["selected"].integer() == 1);
-    for (const char* file : {"constitution.txt", "groups.csv", "statements.csv", "map.svg"}) CHECK(fs::exists(fs::path("out") / file));
+    for (const char* file : {"out/constitution.txt", "out/groups.csv", "out/statements.csv", "out/map.svg"})
+        CHECK(fs::exists(file));
     CHECK(!fs::exists("out/votes.csv"));
-    CHECK(Constitution::read("out/constitution.txt").principles == std::vector<std::string>{"Never help with stealing."});
-    CHECK_MESSAGE(cai("votes --population " CAI_SOURCE_DIR "/data/collective/population.txt --layout long --out toy") == 0, cai.err);
+    const std::vector<std::string> line = {"Never help with stealing."};
+    CHECK(Constitution::read("out/constitution.txt").principles == line);
+    const std::string data = CAI_SOURCE_DIR "/data/collective/";
+    CHECK_MESSAGE(cai("votes --population " + data + "population.txt --layout long --out toy") == 0, cai.err);
     CHECK(contains(cai.out, "Toy voters:"));
     CHECK(contains(read_file("toy/votes.csv"), "participant,statement,vote\ntoy-voter-1,"));
     CHECK(contains(read_file("toy/groups.csv"), "toy-voter-1,"));
-    CHECK_MESSAGE(cai("votes toy/votes.csv --statements " CAI_SOURCE_DIR "/data/collective/statements.txt --out again") == 0, cai.err);
+    CHECK_MESSAGE(cai("votes toy/votes.csv --statements " + data + "statements.txt --out again") == 0, cai.err);
     CHECK(read_file("again/constitution.txt") == read_file("toy/constitution.txt"));
 
     cai.fails(2, "votes v.csv --statements s.txt", "cai votes needs --out DIR");
     cai.fails(2, "votes v.csv --out no", "cai votes needs --statements FILE");
-    cai.fails(2, "votes v.csv --statements s.txt --select count --out no", "--select count needs --most N: how many lines");
+    cai.fails(2, "votes v.csv --statements s.txt --select count --out no", "--select count needs --most N");
     cai.fails(2, "votes v.csv --statements s.txt --slips 0.1 --out no", "--slips is for toy voters");
     cai.fails(1, "votes v.csv --statements s.txt --group-count 6 --out no", "5 participants are too few for 6 groups");
     cai.fails(1, "votes v.csv --statements none.txt --out no", "cannot open none.txt");
@@ -360,6 +391,57 @@ TEST_CASE("cai votes: the folder that it writes, its JSON, and one sentence for 
     CHECK(!fs::exists("no"));
 }
 
+TEST_CASE("a ledger of wishes on the command line") {
+    Shell cai;
+    REQUIRE_MESSAGE(cai("ledger add w.jsonl --text Truth --burn 4 --time 5") == 0, cai.err);
+    REQUIRE(cai("ledger add w.jsonl --text Depth --burn 1 --time 6") == 0);
+    const std::string head = cai.out.substr(0, 64);
+    REQUIRE(cai("ledger verify w.jsonl --head " + head) == 0);
+    CHECK(contains(cai.out, "w.jsonl: 2 entries"));
+    REQUIRE(cai("ledger weights w.jsonl --scale sqrt --json") == 0);
+    CHECK(contains(cai.out, R"("weight":2,"share":0.6666666666666666,"text":"Truth")"));
+    cai.fails(1, "ledger add w.jsonl --text Late --burn 1 --time 4", "none of time 4 can follow");
+    cai.fails(2, "ledger add w.jsonl --text Free", "needs --text");
+    cai.fails(2, "ledger add w.jsonl --text Debt --burn -1", "below 0");
+    cai.fails(2, "ledger sell w.jsonl", "add, verify and weights");
+    std::vector<std::string> lines = split_lines(read_file("w.jsonl"));
+    write_file("w.jsonl", lines[0] + "\n");
+    cai.fails(1, "ledger verify w.jsonl --head " + head, "entries were cut off or added at the end");
+    write_file("w.jsonl", lines[1] + "\n" + lines[0] + "\n");
+    cai.fails(1, "ledger verify w.jsonl", "w.jsonl: line 1 is not a first entry");
+    cai.fails(1, "ledger add w.jsonl --text More --burn 1", "w.jsonl: line 1 is not a first entry");
+}
+
+TEST_CASE("an experiment on stories: each cell's run reuses its seed's, and a second command changes nothing") {
+    Shell cai;
+    write_file("mine.txt",
+               "method: revisions\nfactor principles: 1, 12\nfactor revisions: 0, 1\nclaim: c\n"
+               "measure: harmful complied\ncompare: revisions 1 with 0\nexpect: lower\nmargin: 0.1\n"
+               "needs: harmless helped at least 0.5\n");
+    const std::string command = std::string("experiment mine.txt --seeds 1 --out e --json") + kSmallStory;
+    REQUIRE_MESSAGE(cai(command) == 0, cai.err);
+    const std::string first = cai.out, csv = read_file("e/seed-3.csv");
+    CHECK(contains(first, R"("verdict":"inconclusive")"));
+    CHECK(contains(first, R"("sha256":")" + sha256(read_file("mine.txt")) + "\""));
+    CHECK(split_lines(csv).size() == 5);
+    CHECK(fs::equivalent("e/runs/seed-3/base/helpful/model.safetensors",
+                         "e/runs/seed-3/principles-1/helpful/model.safetensors"));
+    CHECK(split_lines(read_file("e/runs/seed-3/principles-1/constitution.txt")).size() == 1);
+    CHECK(read_file("e/runs/seed-3/principles-12/revisions.jsonl") == read_file("e/runs/seed-3/base/revisions.jsonl"));
+    fs::remove("e/cells/seed-3/2.json");
+    REQUIRE(cai("experiment mine.txt --seeds 1 --out e --json --threads 1 --quiet") == 0);
+    CHECK(cai.out == first);
+    CHECK(read_file("e/seed-3.csv") == csv);
+    cai.fails(1, "experiment mine.txt --seeds 1 --out e --critique-rounds 2 --quiet", "another recipe, size or first");
+    write_file("rules.txt", "No theft.\n");
+    cai.fails(1, "experiment mine.txt --seeds 1 --out e --constitution rules.txt", "from 1 to 1");
+    write_file("mine.txt", read_file("mine.txt") + "reference: 1\n");
+    cai.fails(1, "experiment mine.txt --seeds 1 --out e", "another text of the experiment");
+    cai.fails(1, "experiment none", "there is no such experiment");
+    write_file("odd.txt", "method: odd\nfactor a: 1\nclaim: c\nmeasure: m\nexpect: lower\nmargin: 1\n");
+    cai.fails(1, "experiment odd.txt", "no method \"odd\"; there are ledger, cancellation and revisions");
+}
+
 TEST_CASE("--help lists the options that a verb reads, and no others") {
     Shell cai;
     write_file("run/config.cfg", "size = micro\n");
@@ -369,7 +451,8 @@ TEST_CASE("--help lists the options that a verb reads, and no others") {
         {"import", {"run"}},  {"export", {"run"}},      {"logprobs", {"run"}}, {"dump", {"run"}}, {"diff", {"a b"}},
         {"page", {"run"}},    {"tokenizer", {"", "encode run"}},
         {"compare-runs", {"a b"}},
-        {"wishes",       {"people.txt"}}, {"votes", {"--out x --statements s.txt votes.csv"}},
+        {"wishes", {"people.txt"}},
+        {"votes", {"--out x --statements s.txt votes.csv"}},
         {"ledger", {"add f --text a --burn 1", "verify f", "weights f"}},
         {"experiment", {"ledger"}}};
     std::set<std::string> of_recipe = {"like"};

@@ -6,11 +6,11 @@ using namespace cai;
 
 namespace {
 
-using Records = std::vector<std::vector<std::string>>;
+using CsvRecords = std::vector<std::vector<std::string>>;
 
-Records csv_records(const std::string& text) {
+CsvRecords csv_records(const std::string& text) {
     CsvReader csv(text, "votes.csv");
-    Records records;
+    CsvRecords records;
     while (csv.next()) records.emplace_back(csv.fields().begin(), csv.fields().end());
     return records;
 }
@@ -22,23 +22,24 @@ std::string csv_error(const std::string& text) {
 }  // namespace
 
 TEST_CASE("csv: quotes hold separators, quotes and line breaks, and every end of a line ends one") {
-    CHECK(csv_records("a,b\n1,2\n") == Records{{"a", "b"}, {"1", "2"}});
-    CHECK(csv_records("a,b\r\n1,2") == Records{{"a", "b"}, {"1", "2"}});
-    CHECK(csv_records("a,b\r1,2\r") == Records{{"a", "b"}, {"1", "2"}});
-    CHECK(csv_records("\xEF\xBB\xBF\"a\",b\n\n1,\n\n") == Records{{"a", "b"}, {"1", ""}});
-    CHECK(csv_records("x,y\n\"one, two\",\"she said \"\"no\"\"\"\n") == Records{{"x", "y"}, {"one, two", "she said \"no\""}});
+    CHECK(csv_records("a,b\n1,2\n") == CsvRecords{{"a", "b"}, {"1", "2"}});
+    CHECK(csv_records("a,b\r\n1,2") == CsvRecords{{"a", "b"}, {"1", "2"}});
+    CHECK(csv_records("a,b\r1,2\r") == CsvRecords{{"a", "b"}, {"1", "2"}});
+    CHECK(csv_records("\xEF\xBB\xBF\"a\",b\n\n1,\n\n") == CsvRecords{{"a", "b"}, {"1", ""}});
+    CHECK(csv_records("x,y\n\"one, two\",\"she said \"\"no\"\"\"\n") ==
+          CsvRecords{{"x", "y"}, {"one, two", "she said \"no\""}});
     CHECK(csv_records("x,y\n\"one\r\ntwo\n\nthree\",\"\"\n4,5") ==
-          Records{{"x", "y"}, {"one\r\ntwo\n\nthree", ""}, {"4", "5"}});
-    CHECK(csv_records("x,y\n,") == Records{{"x", "y"}, {"", ""}});
-    CHECK(csv_records("") == Records{});
-    CHECK(csv_records("\n\r\n") == Records{});
-    CHECK(csv_records("alone\n\"\"\n") == Records{{"alone"}, {""}});
+          CsvRecords{{"x", "y"}, {"one\r\ntwo\n\nthree", ""}, {"4", "5"}});
+    CHECK(csv_records("x,y\n,") == CsvRecords{{"x", "y"}, {"", ""}});
+    CHECK(csv_records("") == CsvRecords{});
+    CHECK(csv_records("\n\r\n") == CsvRecords{});
+    CHECK(csv_records("alone\n\"\"\n") == CsvRecords{{"alone"}, {""}});
 }
 
 TEST_CASE("csv: semicolons or tabs separate where the first line has no comma") {
-    CHECK(csv_records("a;b\n1,5;2\n") == Records{{"a", "b"}, {"1,5", "2"}});
-    CHECK(csv_records("a\tb\n1,5\t2\n") == Records{{"a", "b"}, {"1,5", "2"}});
-    CHECK(csv_records("a,b;c\n1,2\n") == Records{{"a", "b;c"}, {"1", "2"}});
+    CHECK(csv_records("a;b\n1,5;2\n") == CsvRecords{{"a", "b"}, {"1,5", "2"}});
+    CHECK(csv_records("a\tb\n1,5\t2\n") == CsvRecords{{"a", "b"}, {"1,5", "2"}});
+    CHECK(csv_records("a,b;c\n1,2\n") == CsvRecords{{"a", "b;c"}, {"1", "2"}});
 }
 
 TEST_CASE("csv: a mistake is named with its line") {
@@ -53,6 +54,6 @@ TEST_CASE("csv: a mistake is named with its line") {
 
 TEST_CASE("csv: what is written reads back") {
     const std::vector<std::string> fields = {"plain", "", "a,b", "say \"no\"", "two\nlines", "a;b", "\ttab"};
-    CHECK(csv_records(csv_line(fields)) == Records{fields});
+    CHECK(csv_records(csv_line(fields)) == CsvRecords{fields});
     CHECK(csv_line({"a", "b,c"}) == "a,\"b,c\"\n");
 }

@@ -172,6 +172,60 @@ TEST_CASE("a model written as GGUF and read again is the same, and its heads lie
     }
 }
 
+TEST_CASE("SentencePiece's tokenizer survives GGUF: with its scores, or as merges in their order") {
+    std::vector<std::string> pieces{"<unk>", "<s>", "</s>"};
+    char name[8];
+    for (int b = 0; b < 256; b++) pieces.push_back((std::snprintf(name, sizeof name, "<0x%02X>", b), name));
+    for (const char* piece : {"a", "b", "c", "\u2581", "ab", "bc", "abc", "\u2581a"}) pieces.push_back(piece);
+    std::vector<float> scores(263);  // of ab and bc one score, of abc a better one, of a with its space the worst
+    for (float score : {-2, -2, -1, -7}) scores.push_back(score);
+    const Tokenizer scored = sentencepiece_tokenizer(pieces, scores, {0, 1, 2}, true);
+    const std::string texts[] = {"abc", "bcabc", " a\n", "aab bca", "\u00e9\xff", "<s>a"};
+
+    // The same vocabulary as tokenizer.json lists it: each merge has a rank of its own.
+    const Tokenizer listed(pieces, scored.merges(), scored.added(), scored.rules());
+    const Model model = small_model(small_config());
+    for (const bool same_score : {true, false}) {
+        const Tokenizer& tokenizer = same_score ? scored : listed;
+        ModelSource source = source_of(model, tokenizer);
+        source.generation.bos = 1, source.generation.stops = {2};
+        TemporaryFolder folder;
+        write_file(folder.path / "m.gguf", gguf_bytes(source, "m"));
+        const ModelSource back = open_model(folder.path / "m.gguf");
+        const Tokenizer read = back.tokenizer();
+        for (const std::string& text : texts) CHECK(read.encode(text) == tokenizer.encode(text));
+        CHECK(back.generation.bos == Token{1});
+        CHECK(back.generation.stops == std::vector<Token>{2});
+
+        const Gguf file = read_gguf(folder.path / "m.gguf");
+        CHECK(file.text("tokenizer.ggml.model") == "llama");
+        CHECK(file.number("tokenizer.ggml.add_bos_token") == 1);
+        CHECK(file.number("tokenizer.ggml.add_space_prefix") == 1);
+        CHECK(file.number("tokenizer.ggml.unknown_token_id") == 0);
+        const std::vector<double>& types = file.find("tokenizer.ggml.token_type")->numbers;
+        CHECK(std::vector<double>(types.begin(), types.begin() + 4) == std::vector<double>{2, 3, 3, 6});
+        CHECK(std::vector<double>(types.begin() + 258, types.begin() + 260) == std::vector<double>{6, 1});
+        CHECK(std::vector<double>(types.begin() + 266, types.end()) == std::vector<double>{1, 5, 5, 5});
+        const std::vector<double>& written = file.find("tokenizer.ggml.scores")->numbers;
+        REQUIRE(written.size() == 270);
+        CHECK(written[265] > written[263]);
+        CHECK((written[263] == written[264]) == same_score);
+        CHECK(written[264] > written[266]);
+    }
+
+    // Merges that no scores give: a way to abc is left out, or comes after another token's merge.
+    const auto refused = [&](std::vector<Tokenizer::Pair> merges) {
+        const Tokenizer tokenizer(pieces, std::move(merges), scored.added(), scored.rules());
+        return error_of([&] { gguf_bytes(source_of(model, tokenizer), "m"); });
+    };
+    std::vector<Tokenizer::Pair> merges = scored.merges();
+    REQUIRE(merges.size() == 5);  // two ways to abc, and one to each of the others
+    std::swap(merges[1], merges[2]);
+    CHECK(refused(merges).starts_with("m: its tokenizer merges in an order that no scores of its tokens give"));
+    merges.erase(merges.begin());
+    CHECK(refused(merges).starts_with("m: its tokenizer merges in an order that no scores of its tokens give"));
+}
+
 TEST_CASE("stretched rotary positions survive GGUF: by a factor, or by Llama 3.1's table") {
     Config config = small_config();
     config.head_dim = 16, config.rope_theta = 500000;

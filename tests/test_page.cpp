@@ -186,6 +186,8 @@ TEST_CASE("the page of a micro run holds all parts and asks for nothing; an unfi
                       std::string(chart.title));
     CHECK(pieces_between(page, "<article class=\"way\">", "</article>").size() == 12);
     CHECK(contains(page, escape_html(run.revisions[0]["answer"].string())));
+    CHECK(run.reviews == read_jsonl(story.directory / "world/reviews.jsonl").size());
+    CHECK(contains(page, ", which has learned from " + with_commas(run.reviews) + " reviews by a program"));
     for (const std::string& svg : pieces_between(page, "<svg", ">"))
         CHECK((contains(svg, "aria-label=\"") || contains(svg, "aria-hidden=\"true\"")));
     for (const auto& svg : pieces_between(page, "<svg class=\"chart\"", "</svg>")) check_drawing("<svg " + svg);
@@ -223,7 +225,7 @@ TEST_CASE("the page of a micro run holds all parts and asks for nothing; an unfi
         CHECK_MESSAGE(contains(unfinished, missing), missing);
     const Json only = parse_json(pieces_between(unfinished, "id=\"page-data\">", "</script>").at(0), "page");
     CHECK(only["models"].array().size() == 1);
-    CHECK(contains(error_of([&] { Records{story.folder.path}; }), "not a run directory; make one with"));
+    CHECK(contains(error_of([&] { Records{story.folder.path}; }), "not a run directory; `cai all --out RUN` makes a run"));
 }
 
 TEST_CASE("what a line did is counted apart for requests that it speaks of") {

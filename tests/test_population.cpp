@@ -43,7 +43,8 @@ TEST_CASE("a mistake in a population is named with its line") {
     CHECK(contains(population_error("group a 10 1\ngroup b 1 1\nsinging 1\n"), "the group a has no views"));
     CHECK(contains(population_error("group a 10 1\nsinging 1.2\n"), "line 2: \"1.2\" is not the share who want it"));
     CHECK(contains(population_error("group a 10 1\nsinging 1\nsinging 1\n"), "line 3: the group a has singing twice"));
-    CHECK(contains(population_error("group a 10 1\nsinging 1\ngroup a 2 1\n"), "line 3: the group a stands here twice"));
+    CHECK(
+        contains(population_error("group a 10 1\nsinging 1\ngroup a 2 1\n"), "line 3: the group a stands here twice"));
     CHECK(contains(population_error("group a 10 1\nsinging\n"), "line 2: a view is `ACT SHARE`"));
 }
 

@@ -214,6 +214,17 @@ TEST_CASE("an edit's report: lines added, removed and changed, with the acts the
     REQUIRE(report.acts.size() == 2);
     CHECK(report.surprise.at(0).name == "washing");
     CHECK(contains(dump(to_json(report)), "\"acts\":[{\"name\":\"singing\",\"before\":1,\"after\":0.25,"));
+    std::ostringstream out;
+    print_edit(report, out);
+    CHECK(contains(out.str(), "\nAdded: Singing is forbidden.\n  such requests done: singing 1.00 -> 0.25 (-0.75, 95 % "));
+    CHECK(contains(out.str(), "the largest change: washing 1.00 -> 0.95 (-0.05, 95 % "));
+
+    // Only an interval without 0 in it tells a change from chance.
+    const auto words = [](double low, double high) { return change_words({"singing", .9, .8, {-.1, low, high}}); };
+    CHECK(words(-.2, -.01).ends_with("95 % -0.20 to -0.01)"));
+    CHECK(words(.01, .2).ends_with("to +0.20)"));
+    CHECK(words(-.2, 0).ends_with("to +0.00): too little to tell from chance"));
+    CHECK(words(-.2, .1).ends_with("to +0.10): too little to tell from chance"));
 }
 
 TEST_CASE("a request is found again in its text, and a free text's nearest question is about the same things") {

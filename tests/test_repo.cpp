@@ -25,8 +25,8 @@ using Faults = std::vector<std::string>;
 
 // The rooms of core/, in order: a file includes its own room and those above it. "" are the files of core/ itself. A
 // new file needs no line here, only a room.
-const std::vector<std::string> kRooms = {"base", "nn",     "lm", "io",          "world", "method",
-                                         "eval", "stages", "",   "experiments", "tools", "page", "votes"};
+const std::vector<std::string> kRooms = {"base", "nn",     "lm", "io",          "world", "method", "votes",
+                                         "eval", "stages", "",   "experiments", "tools", "page"};
 constexpr size_t kCeiling = 600;  // lines: a file that reaches it is worth a thought
 constexpr size_t kReadmeCeiling = 150;  // lines: what a newcomer reads at a sitting
 
@@ -115,8 +115,9 @@ std::string include_fault(const std::string& path, const std::string& target) {
     if (is_test(path)) return "";
     if (to == "tests" || target == "cai.cpp") return "nothing includes tests or main";
     if (from == "cpu" || from == "cuda") {
-        static const std::set<std::string> contract = {"core/nn/kernels.h", "core/base/elementary.h",
-                                                       "core/base/error.h", "core/base/rng.h"};
+        static const std::set<std::string> contract = {"core/nn/kernels.h", "core/nn/recording.h",
+                                                       "core/base/elementary.h", "core/base/error.h",
+                                                       "core/base/rng.h"};
         return to == from || contract.count(target)
                    ? ""
                    : "kernels see pointers and sizes only: core/nn/kernels.h, base/elementary.h, error.h, rng.h";

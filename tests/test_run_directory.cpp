@@ -124,6 +124,31 @@ TEST_CASE("a run takes over what another made with the same options from the sam
     CHECK(read_file(run / "out.txt") == "the source's");
 }
 
+TEST_CASE("a finished stage may lack what is not kept, and nothing else; another run takes over the rest") {
+    Quiet hush;
+    TemporaryFolder one, two;
+    Run source(one.path), run(two.path);
+    const Task task = {"write", {}, {}, {"draft.txt", "letter.txt"}, Json::Object{}, {"draft.txt"}};
+    source.perform(task, [&](const std::string&) {
+        for (const std::string& file : task.outputs) write_file(source / file, file);
+    });
+    CHECK_FALSE(source.is_left_out(task, "draft.txt"));
+    write_file(source / "draft.txt", "edited by hand");
+    CHECK(source.changed_outputs(task) == std::vector<std::string>{"draft.txt"});
+    fs::remove(source / "draft.txt");
+    CHECK(source.is_left_out(task, "draft.txt"));
+    CHECK_FALSE(source.is_left_out(task, "letter.txt"));
+    CHECK(source.is_finished(task));
+    CHECK(source.changed_outputs(task).empty());
+    CHECK(run.reuse(source, task));
+    CHECK(fs::hard_link_count(run / "letter.txt") == 2);
+    CHECK_FALSE(fs::exists(run / "draft.txt"));
+    CHECK(run.is_finished(task));
+    fs::remove(run / "letter.txt");
+    CHECK_FALSE(run.is_left_out(task, "letter.txt"));
+    CHECK_FALSE(run.is_finished(task));
+}
+
 TEST_CASE("a command's settings are written when a stage starts, and count as its inputs before") {
     Quiet hush;
     TemporaryFolder folder;

@@ -39,10 +39,7 @@ struct MicroStory {
     }
 
     void all() { run_pipeline(pipeline); }
-    void only(const std::string& name) {
-        expect_inputs_of_recipe(pipeline, stage_named(name));
-        run_stage(pipeline, stage_named(name));
-    }
+    void only(const std::string& name) { run_stage_alone(pipeline, stage_named(name)); }
 };
 
 
@@ -139,6 +136,60 @@ TEST_CASE("the micro story: its loss falls, and one thread and two give the same
         CHECK(time_of("pretrained/model.safetensors") == pretrained);
         CHECK(time_of("revisions.jsonl") != revised);
     }
+}
+
+TEST_CASE("a finished story keeps no texts that only training reads, and whoever needs them gets the same again") {
+    TemporaryFolder one, two;
+    MicroStory told(one.path, 1, constitution());
+    const std::vector<std::string> texts = {"world/drills.jsonl", "world/documents.jsonl", "world/reviews.jsonl"};
+    const auto there = [&](const fs::path& run) {
+        return std::count_if(texts.begin(), texts.end(), [&](const std::string& text) { return fs::exists(run / text); });
+    };
+    told.only("world");
+    std::map<std::string, std::string> first;
+    for (const std::string& text : texts) first[text] = read_file(one.path / text);
+    told.all();
+    CHECK(there(one.path) == 0);
+    for (const char* kept : {"world/dialogues.jsonl", "world/prompts.jsonl", "world/world.json"})
+        CHECK(fs::exists(one.path / kept));
+
+    // A stage by itself has them while it runs, also when it fails.
+    const std::string sl_cai = read_file(one.path / "sl-cai/model.safetensors");
+    told.run.force = true;
+    told.only("sft-sl-cai");
+    told.run.force = false;
+    CHECK(read_file(one.path / "sl-cai/model.safetensors") == sl_cai);
+    CHECK(there(one.path) == 0);
+    const std::string recorded = read_file(told.run.manifest_path("critique"));
+    fs::remove(told.run.manifest_path("critique"));
+    write_file(told.run.manifest_path("critique"), R"({"stage": "critique", "unfinished": true})");
+    CHECK_THROWS_WITH_AS(told.only("sft-sl-cai"), doctest::Contains("is not what `cai critique` makes"), Error);
+    CHECK(there(one.path) == 0);
+    write_file(told.run.manifest_path("critique"), recorded);
+
+    // Another constitution learns from them, and neither run keeps them; nothing is written into the one it starts from.
+    const auto pretrained = fs::last_write_time(one.path / "pretrained/model.safetensors");
+    {
+        MicroStory edited(two.path, 1, Constitution{{"Cooking is forbidden."}});
+        reuse_from(edited.pipeline, told.run);
+        CHECK(there(one.path) == 0);
+        CHECK(there(two.path) == 3);
+        edited.all();
+    }
+    CHECK(there(two.path) == 0);
+    CHECK(fs::last_write_time(two.path / "pretrained/model.safetensors") == pretrained);
+    CHECK(fs::hard_link_count(two.path / "world/prompts.jsonl") == 2);
+
+    // The world stage alone is how to look at them. What another program wrote is not taken for it.
+    told.only("world");
+    for (const std::string& text : texts) CHECK(read_file(one.path / text) == first[text]);
+    told.all();
+    Json manifest = read_json(told.run.manifest_path("world")), outputs = manifest["outputs"];
+    outputs.set("world/documents.jsonl", "0123456789abcdef");
+    write_file(told.run.manifest_path("world"), dump(manifest.set("outputs", outputs)));
+    CHECK_THROWS_WITH_AS(told.all(), doctest::Contains("world/documents.jsonl: is not kept, and this cai writes another"),
+                         Error);
+    CHECK(there(one.path) == 0);
 }
 
 TEST_CASE("a run of another seed reuses nothing and says so") {

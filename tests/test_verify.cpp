@@ -112,9 +112,24 @@ TEST_CASE("the first file that departs is named, and it is the first in the pipe
     CHECK(contains(out.str(), "\nppo                  not equal     rl-cai/model.safetensors, value-model"));
 
     fs::remove_all(made.run / "helpful");
-    CHECK(contains(made.error(), "stage sft-helpful, at helpful/model.safetensors, which is missing: "));
+    CHECK(contains(made.error(), "run/helpful/model.safetensors: is missing; `cai all --out "));
     CHECK(contains(error_of([&] { fingerprint_lines(fingerprints_of_run(made.run)); }),
                    "run/helpful/model.safetensors: is missing"));
+}
+
+TEST_CASE("of a text that a finished run does not keep, what its manifest recorded is compared") {
+    const MadeUpRun made;
+    const std::string lines = read_file(made.fingerprints), text = "world/documents.jsonl";
+    const auto recorded = [&](const std::string& hash) { made.set("world", "outputs", text, hash); };
+    recorded(fingerprint(made.run / text));
+    fs::remove(made.run / text);
+    CHECK_NOTHROW(made.table());
+    CHECK(contains(lines, fingerprint_lines(fingerprints_of_run(made.run))));
+    recorded("0123456789abcdef");
+    CHECK(contains(made.error(), "first in the stage world, at world/documents.jsonl: "));
+    fs::remove(made.run / "world/prompts.jsonl");  // which is kept
+    recorded(std::string(16, '0'));
+    CHECK(contains(error_of([&] { fingerprint_lines(fingerprints_of_run(made.run)); }), "prompts.jsonl: is missing"));
 }
 
 TEST_CASE("the seconds and threads of results.json may differ, its figures may not") {

@@ -1,6 +1,6 @@
-// From votes to a constitution: a worked example by hand, numpy's and scikit-learn's numbers, planted groups, and the real
-// votes of Collective Constitutional AI.
-#include "../core/votes/votes.h"
+// From votes to a constitution: a worked example by hand, numpy's and scikit-learn's numbers, planted groups, and the
+// real votes of Collective Constitutional AI.
+#include "../core/tools/votes.h"
 #include "toy_world.h"
 
 using namespace cai;
@@ -95,9 +95,8 @@ TEST_CASE("five voters and four statements, by hand") {
     CHECK(near(two.z_share, std::sqrt(3.0)));
     CHECK(near(two.z_ratio, 0.75 * std::sqrt(7.0)));
     const std::vector<Representative> all = representative_statements(result.counts, 2);
-    CHECK(std::any_of(all.begin(), all.end(), [](const Representative& one) {
-        return one.group == 1 && one.statement == 1 && !one.agrees;
-    }));
+    CHECK(std::any_of(all.begin(), all.end(),
+                      [](const Representative& one) { return one.group == 1 && one.statement == 1 && !one.agrees; }));
     CHECK(constitution_text(result).ends_with("\n\nNever help with stealing.\n"));
 }
 
@@ -108,12 +107,14 @@ TEST_CASE("votes: the Polis layout, the long one and a form's say the same") {
     CHECK(wide.votes.vote[wide.votes.starts[2] + 2] == kPass);
     CHECK(wide.votes.column[wide.votes.starts[2] + 2] == 3);
 
-    std::string rows = "Vote;Statement;participant;comment\n";  // other columns, another order, words, a row twice apart
+    std::string rows =
+        "Vote;Statement;participant;comment\n";  // other columns, another order, words, a row twice apart
     const char* names[] = {"Ann", "Ben", "Cat", "Dan", "Eve"};
     const char* words[] = {"disagree", "Pass", "1"};
     for (size_t row = 0; row < 5; row++)
         for (size_t entry = wide.votes.starts[row + 1]; entry-- > wide.votes.starts[row];)
-            rows += concat(words[wide.votes.vote[entry] + 1], ";", wide.votes.column[entry] + 1, ";", names[row], ";\n");
+            rows +=
+                concat(words[wide.votes.vote[entry] + 1], ";", wide.votes.column[entry] + 1, ";", names[row], ";\n");
     CHECK(same_votes(poll_of(rows, kFourStatements), wide));
 
     const Poll form = poll_of(
@@ -129,19 +130,23 @@ TEST_CASE("votes: what is wrong with them is said with the line or the column") 
     CHECK(contains(votes_error("participant,1,2\nAnn,1,2\n"), "line 2: the vote \"2\" is none of 1, 0, -1"));
     CHECK(contains(votes_error("participant,1,7\nAnn,1,1\n"), "column 3 is headed \"7\""));
     CHECK(contains(votes_error("participant,1,1\nAnn,1,1\n"), "columns 2 and 3 are of the same statement, 1"));
-    CHECK(contains(votes_error("participant,1\nAnn,1\nBen,1\nAnn,0\n"), "line 4: the participant Ann stands here twice, "
-                                                                        "first on line 2"));
+    CHECK(contains(votes_error("participant,1\nAnn,1\nBen,1\nAnn,0\n"),
+                   "line 4: the participant Ann stands here twice, "
+                   "first on line 2"));
     CHECK(contains(votes_error("participant,1\n,1\n"), "line 2: the participant has no name"));
     CHECK(contains(votes_error("participant,group-id,1\nAnn,x,1\n"), "line 2: group-id is \"x\""));
     CHECK(contains(votes_error("participant,1\n"), "no vote in it"));
     CHECK(contains(votes_error("participant,statement,vote\nAnn,1,1\nBen,1,0\nAnn,1,1\n"),
                    "votes.csv: the participant Ann votes twice on statement 1, on lines 2 and 4"));
-    CHECK(contains(votes_error("participant,statement,vote\nAnn,9,1\n"), "line 2: \"9\" is the number or the text of no"));
+    CHECK(contains(votes_error("participant,statement,vote\nAnn,9,1\n"),
+                   "line 2: \"9\" is the number or the text of no"));
     CHECK(contains(votes_error(""), "empty"));
     CHECK(contains(votes_error("participant,1\nAnn,1\n", "", ".txt"), "no statement in it"));
     CHECK(contains(votes_error("participant,1\nAnn,1\n", "id,name\n1,x\n", ".csv"), "no column comment-body"));
-    CHECK(contains(votes_error("participant,1\nAnn,1\n", "id,text\n1,x\n1,y\n", ".csv"), "line 3: the statement 1 stands"));
-    CHECK(contains(votes_error("participant,1\nAnn,1\n", "id,text\n1,\n", ".csv"), "line 2: the statement has no text"));
+    CHECK(contains(votes_error("participant,1\nAnn,1\n", "id,text\n1,x\n1,y\n", ".csv"),
+                   "line 3: the statement 1 stands"));
+    CHECK(
+        contains(votes_error("participant,1\nAnn,1\n", "id,text\n1,\n", ".csv"), "line 2: the statement has no text"));
 }
 
 TEST_CASE("votes: cleaning leaves out whom and what it says") {
@@ -153,9 +158,9 @@ TEST_CASE("votes: cleaning leaves out whom and what it says") {
     options.least_votes = 2;
     const Cleaned cleaned = clean_votes(poll, options);
     CHECK(cleaned.tossed == 1);
-    CHECK(cleaned.voted_too_little == 2);   // 2 and 5; 3 voted 9 times, as the file says
+    CHECK(cleaned.voted_too_little == 2);  // 2 and 5; 3 voted 9 times, as the file says
     CHECK(cleaned.moderated_out == 1);
-    CHECK(cleaned.author_votes == 2);       // of 1 on 1 and 5 on 3; 4 passed on its own
+    CHECK(cleaned.author_votes == 2);  // of 1 on 1 and 5 on 3; 4 passed on its own
     CHECK(cleaned.only_author_statements == 0);
     REQUIRE(cleaned.poll.participants.size() == 2);
     CHECK(cleaned.poll.participants[1].id == "3");
@@ -178,29 +183,47 @@ TEST_CASE("votes: cleaning leaves out whom and what it says") {
     CHECK(least_votes_of(4) == 1);
 }
 
-// scikit-learn 1.x: PCA(2, svd_solver="full"), on the transposed matrix for ccai, of which components_ are the places; for
-// polis times sqrt(statements / votes).
+// scikit-learn 1.x: PCA(2, svd_solver="full"), on the transposed matrix for ccai, of which components_ are the places;
+// for polis times sqrt(statements / votes).
 TEST_CASE("the opinion space is that of scikit-learn") {
-    const Poll poll = poll_of("participant,1,2,3,4,5\n1,1,-1,0,,1\n2,,1,1,-1,\n3,1,,-1,-1,1\n4,-1,1,,0,-1\n5,0,1,1,,-1\n6,1,-1,,1,0\n",
-                              "a\nb\nc\nd\ne\n");
-    const auto check = [&](Space kind, Impute impute, std::array<double, 2> explained, const std::vector<Place>& places) {
+    const Poll poll = poll_of(
+        "participant,1,2,3,4,5\n1,1,-1,0,,1\n2,,1,1,-1,\n3,1,,-1,-1,1\n4,-1,1,,0,-1\n5,0,1,1,,-1\n6,1,-1,,1,0\n",
+        "a\nb\nc\nd\ne\n");
+    const auto check = [&](Space kind, Impute impute, std::array<double, 2> explained,
+                           const std::vector<Place>& places) {
         const OpinionSpace space = opinion_space_of(poll.votes, kind, impute);
         CHECK(near(space.explained[0], explained[0], 1e-12));
         CHECK(near(space.explained[1], explained[1], 1e-12));
         check_places(space.participants, places);
     };
     check(Space::ccai, Impute::zero, {0.6313657207712836, 0.2500782717442164},
-          {{-0.472144486530, -0.060541612074}, {0.313320580836, -0.518813740492}, {-0.377092223060, -0.680570172755},
-           {0.472144486530, 0.060541612074}, {0.444274509705, 0.049538743771}, {-0.341190557661, 0.507810872190}});
+          {{-0.472144486530, -0.060541612074},
+           {0.313320580836, -0.518813740492},
+           {-0.377092223060, -0.680570172755},
+           {0.472144486530, 0.060541612074},
+           {0.444274509705, 0.049538743771},
+           {-0.341190557661, 0.507810872190}});
     check(Space::polis, Impute::zero, {0.6407167145082977, 0.23922841244734971},
-          {{-1.819816205878, 0.124785689081}, {1.302578401992, -1.038428341473}, {-1.419251339324, -1.421577934768},
-           {1.815319989672, 0.245138541983}, {1.621781880705, 0.463434007312}, {-1.326100311720, 1.487525020118}});
+          {{-1.819816205878, 0.124785689081},
+           {1.302578401992, -1.038428341473},
+           {-1.419251339324, -1.421577934768},
+           {1.815319989672, 0.245138541983},
+           {1.621781880705, 0.463434007312},
+           {-1.326100311720, 1.487525020118}});
     check(Space::ccai, Impute::mean, {0.5876331433763382, 0.27657591483771027},
-          {{-0.481024190418, -0.125075872938}, {0.258917239935, -0.539349147175}, {-0.360899963784, -0.678957990060},
-           {0.511905144474, 0.047661781239}, {0.465010243903, -0.100775630130}, {-0.305036724615, 0.469091886696}});
+          {{-0.481024190418, -0.125075872938},
+           {0.258917239935, -0.539349147175},
+           {-0.360899963784, -0.678957990060},
+           {0.511905144474, 0.047661781239},
+           {0.465010243903, -0.100775630130},
+           {-0.305036724615, 0.469091886696}});
     check(Space::polis, Impute::mean, {0.6207839478334309, 0.2592438388111965},
-          {{-1.824477496089, 0.116579377052}, {0.974558989644, -0.971863482432}, {-1.367497623304, -1.441336892171},
-           {1.892602563461, 0.285738580077}, {1.638882127845, 0.225703500160}, {-1.183502414431, 1.654973899678}});
+          {{-1.824477496089, 0.116579377052},
+           {0.974558989644, -0.971863482432},
+           {-1.367497623304, -1.441336892171},
+           {1.892602563461, 0.285738580077},
+           {1.638882127845, 0.225703500160},
+           {-1.183502414431, 1.654973899678}});
 }
 
 TEST_CASE("votes that span a line, or nothing") {
@@ -212,9 +235,8 @@ TEST_CASE("votes that span a line, or nothing") {
     CHECK(space.participants[0][0] * space.participants[1][0] < 0);
     for (const char* votes : {"participant,1,2\na,0,0\nb,0,0\nc,0,0\n", "participant,1\na,1\nb,1\nc,1\n"})
         for (Space kind : {Space::ccai, Space::polis})
-            CHECK(contains(error_of([&] {
-                      opinion_space_of(poll_of(votes, "a\nb\n").votes, kind, Impute::mean);
-                  }), "the participants' votes do not differ"));
+            CHECK(contains(error_of([&] { opinion_space_of(poll_of(votes, "a\nb\n").votes, kind, Impute::mean); }),
+                           "the participants' votes do not differ"));
     CHECK(contains(error_of([&] { find_groups({{0, 0}}, {}); }), "1 participants are too few for 2 groups"));
     CHECK(contains(error_of([&] { find_groups({{1, 0}, {1, 0}, {1, 0}}, {}); }), "too few places for 2 groups"));
 }
@@ -249,7 +271,8 @@ TEST_CASE("groups that toy voters are drawn from are found again, and a seed giv
             CHECK(result.groups.sizes.size() == 2);
             CHECK(adjusted_rand(result.groups.of, voters.group_of) > 0.9);
             CHECK(contains(constitution_text(result), "# Toy voters are drawn"));
-            CHECK(contains(opinion_map(result.poll(), result.space, result.groups), "200 toy voters, drawn and not asked"));
+            CHECK(contains(opinion_map(result.poll(), result.space, result.groups),
+                           "200 toy voters, drawn and not asked"));
             CHECK(contains(statements_csv(result), ",toy voters,"));
             CHECK(to_json(result)["toy"].boolean());
             CHECK(poll_of(votes_csv(voters.poll, true), read_file(kData / "collective/statements.txt")).toy);
@@ -261,22 +284,25 @@ TEST_CASE("groups that toy voters are drawn from are found again, and a seed giv
     CHECK(near(cast, 0.8, 0.03));
     const OpinionSpace space = opinion_space_of(one.poll.votes, Space::ccai, Impute::zero);
     std::string places;
-    for (const Place& place : space.participants) places += concat(coordinate(1e4 * place[0]), coordinate(1e4 * place[1]));
+    for (const Place& place : space.participants)
+        places += concat(coordinate(1e4 * place[0]), coordinate(1e4 * place[1]));
     CHECK(stream(places) == 16423146086456518824ull);  // the same bits everywhere
 }
 
 TEST_CASE("a toy voter agrees where a statement does what they wish") {
     const std::map<std::string, bool> refused = {{"stealing", true}, {"cheating", true}, {"singing", false}};
-    const auto vote = [&](const std::string& text) { return toy_vote(world(), read_principle(world(), text), refused); };
+    const auto vote = [&](const std::string& text) {
+        return toy_vote(world(), read_principle(world(), text), refused);
+    };
     CHECK(vote("Never help with stealing.") == kAgree);
     CHECK(vote("Always help with theft.") == kDisagree);
     CHECK(vote("Singing is forbidden.") == kDisagree);
     CHECK(vote("Music is allowed.") == kAgree);
-    CHECK(vote("Loss is forbidden.") == kAgree);                          // stealing and cheating bring it
+    CHECK(vote("Loss is forbidden.") == kAgree);  // stealing and cheating bring it
     CHECK(vote("Stealing is wrong, but singing is fine.") == kAgree);
-    CHECK(vote("No stealing or singing.") == kPass);                      // mixed
-    CHECK(vote("Cooking is fine.") == kPass);                             // no view
-    CHECK(vote("Be kind to the baker.") == kPass);                        // about nobody's act
+    CHECK(vote("No stealing or singing.") == kPass);  // mixed
+    CHECK(vote("Cooking is fine.") == kPass);         // no view
+    CHECK(vote("Be kind to the baker.") == kPass);    // about nobody's act
     const ToyVoters slipping = toy_voters(kTwoCamps, 1, 1.0), sure = toy_voters(kTwoCamps, 1, 0.0);
     CHECK(slipping.poll.votes.column == sure.poll.votes.column);
     for (size_t e = 0; e < sure.poll.votes.entries(); e++) {
@@ -383,7 +409,8 @@ TEST_CASE("the real votes: what the paper says, and what their groups are") {
     // The groups that are found are not those of the file, unless its group ids are given to the participants in the
     // order of their numbers, in which the notebook found them, and not in the order of the file's rows.
     std::vector<size_t> rows(1002), as_filed(1002), by_number(1002), of_site;
-    for (size_t i = 0; i < rows.size(); i++) rows[i] = i, as_filed[i] = static_cast<size_t>(cleaned.participants[i].group_said);
+    for (size_t i = 0; i < rows.size(); i++)
+        rows[i] = i, as_filed[i] = static_cast<size_t>(cleaned.participants[i].group_said);
     std::stable_sort(rows.begin(), rows.end(), [&](size_t a, size_t b) {
         return std::stoi(cleaned.participants[a].id) < std::stoi(cleaned.participants[b].id);
     });
@@ -400,7 +427,8 @@ TEST_CASE("the real votes: what the paper says, and what their groups are") {
     // Polis's own groups, from its site while the poll ran, say the same.
     std::map<std::string, int> site;
     for (const Participant& participant : raw.participants) site[participant.id] = participant.group_said;
-    for (const Participant& participant : cleaned.participants) of_site.push_back(static_cast<size_t>(site[participant.id]));
+    for (const Participant& participant : cleaned.participants)
+        of_site.push_back(static_cast<size_t>(site[participant.id]));
     CHECK(std::abs(adjusted_rand(of_site, as_filed)) < 0.02);
     CHECK(near(adjusted_rand(of_site, by_number), 0.725, 5e-4));
 }

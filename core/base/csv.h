@@ -30,8 +30,8 @@ class CsvReader {
         bad = text_.find('\0');
         expects(bad == text_.npos, where_, ": line ", line_of(bad), ": a NUL byte; save the file as UTF-8 text");
         const std::string_view first = std::string_view(text_).substr(0, text_.find_first_of("\r\n"));
-        if (first.find(',') == first.npos) separator_ = first.find(';') != first.npos ? ';'
-                                                        : first.find('\t') != first.npos ? '\t' : ',';
+        if (first.find(',') == first.npos)
+            separator_ = first.find(';') != first.npos ? ';' : first.find('\t') != first.npos ? '\t' : ',';
     }
     CsvReader(const CsvReader&) = delete;
 
@@ -42,7 +42,8 @@ class CsvReader {
         line_ = next_line_;
         fields_.clear();
         for (;;) {
-            fields_.push_back(field());
+            const bool empty = at_ < text_.size() && text_[at_] == separator_;  // as most are in a file of votes
+            fields_.push_back(empty ? std::string_view() : field());
             if (at_ >= text_.size()) break;
             if (text_[at_] != separator_) {
                 end_line();
@@ -55,8 +56,8 @@ class CsvReader {
             }
         }
         if (width_ == 0) width_ = fields_.size();
-        expects(fields_.size() == width_, where_, ": line ", line_, " has ", fields_.size(), " fields, but the first has ",
-                width_);
+        expects(fields_.size() == width_, where_, ": line ", line_, " has ", fields_.size(),
+                " fields, but the first has ", width_);
         return true;
     }
 
@@ -101,7 +102,8 @@ class CsvReader {
             text_[end++] = text_[at_];
         }
         expects(at_ == text_.size() || text_[at_] == separator_ || text_[at_] == '\r' || text_[at_] == '\n', where_,
-                ": line ", next_line_, ": text after a closing quote; within a field in quotes a quote is written twice");
+                ": line ", next_line_,
+                ": text after a closing quote; within a field in quotes a quote is written twice");
         return std::string_view(text_).substr(begin, end - begin);
     }
 

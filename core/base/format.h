@@ -57,4 +57,16 @@ inline std::string padded(const std::string& text, size_t width) {
 // "93 %".
 inline std::string whole_percent(double share) { return std::to_string(std::lround(100 * share)) + " %"; }
 
+// "34,000".
+inline std::string with_commas(size_t number) {
+    std::string digits = std::to_string(number);
+    for (size_t i = digits.size(); i > 3; i -= 3) digits.insert(i - 3, ",");
+    return digits;
+}
+
+// "1 line", "12 lines".
+inline std::string counted(size_t number, const std::string& one) {
+    return with_commas(number) + " " + one + (number == 1 ? "" : "s");
+}
+
 }  // namespace cai

@@ -1,15 +1,18 @@
 // GGUF written, version 3 in F32, so that llama.cpp and the programs built on it run a model. Its converter refuses
 // tokenizers that it does not know by a hash; here the file is written as llama.cpp reads it.
 #pragma once
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <filesystem>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "../base/files.h"
+#include "../lm/sentencepiece.h"
 #include "../lm/tokenizer.h"
 #include "../nn/weights.h"
 #include "gguf_file.h"
@@ -33,6 +36,10 @@ class GgufKeys {
     void add(const std::string& key, const std::vector<int32_t>& numbers) {
         begin_list(key, GgufType::i32, numbers.size());
         for (int32_t number : numbers) append(number);
+    }
+    void add(const std::string& key, const std::vector<float>& numbers) {
+        begin_list(key, GgufType::f32, numbers.size());
+        for (float number : numbers) append(number);
     }
     const std::string& bytes() const { return bytes_; }
     uint64_t count() const { return count_; }
@@ -69,6 +76,35 @@ inline std::string without_generation_tags(std::string chat_template) {
     return chat_template;
 }
 
+// SentencePiece gives each token a score, and merges the pair that makes the token of the best one. A tokenizer.json of
+// the same vocabulary lists the merges instead, those of one token in a row: then the scores are -1, -2, ... in their
+// order. Empty: these merges follow no scores, or leave out a way to split a token into two.
+inline std::vector<float> sentencepiece_scores(const Tokenizer& tokenizer) {
+    std::vector<Tokenizer::Merge> merges;
+    for (const Tokenizer::Pair& pair : tokenizer.merges()) merges.push_back(tokenizer.merge_of(pair));
+    std::stable_sort(merges.begin(), merges.end(), [](const auto& a, const auto& b) { return a.rank < b.rank; });
+    std::vector<float> scores(tokenizer.size());
+    std::vector<std::string> pieces;
+    std::vector<Token> specials;
+    for (Token id = 0; static_cast<size_t>(id) < tokenizer.size(); id++) {
+        pieces.push_back(tokenizer.spelling(id));
+        if (tokenizer.is_special(id)) specials.push_back(id);
+    }
+    float score = 0;
+    for (size_t m = 0; m < merges.size(); m++) {
+        const auto [rank, result] = merges[m];
+        float& its = scores[static_cast<size_t>(result)];
+        const bool together = m > 0 && (result == merges[m - 1].result || rank == merges[m - 1].rank);
+        if (!together) score--;
+        if (its != 0 && its != score) return {};
+        its = score;
+    }
+    std::set<Tokenizer::Pair> ours(tokenizer.merges().begin(), tokenizer.merges().end()), splits;
+    const Tokenizer by_score = sentencepiece_tokenizer(pieces, scores, specials, tokenizer.rules().add_prefix_space);
+    splits.insert(by_score.merges().begin(), by_score.merges().end());
+    return ours == splits ? scores : std::vector<float>();
+}
+
 // The tokenizer's keys. Errors: llama.cpp would split or mark texts otherwise than this tokenizer does.
 inline void add_tokenizer_keys(GgufKeys& keys, const ModelSource& source) {
     const Tokenizer tokenizer = source.tokenizer();
@@ -79,22 +115,21 @@ inline void add_tokenizer_keys(GgufKeys& keys, const ModelSource& source) {
                 ", which cai does not write to GGUF; export the model with ",
                 "--format hf, and convert that with llama.cpp's convert_hf_to_gguf.py");
     };
-    need(!rules.sentencepiece, "is SentencePiece's");
-    need(!rules.add_prefix_space, "puts a space in front of a text");
-    const bool llama3 = rules.pre_tokenizer == PreTokenizer::llama3;
-    need(rules.pre_tokenizer != PreTokenizer::no_split, "does not split texts into words");
-    need(rules.ignore_merges == llama3, "looks for whole words otherwise than others of its kind");
     need(rules.before.size() <= 1 && rules.after.size() <= 1, "puts several tokens around a text");
     need(rules.before.empty() || generation.bos == rules.before[0], "puts a token before a text that is not bos");
     need(rules.after.empty() || (!generation.stops.empty() && generation.stops[0] == rules.after[0]),
          "puts a token after a text that is not eos");
 
-    constexpr int32_t kNormal = 1, kControl = 3, kUserDefined = 4, kUnused = 5;  // llama.cpp's token types
+    constexpr int32_t kNormal = 1, kUnknown = 2, kControl = 3, kUserDefined = 4, kUnused = 5, kByte = 6;  // llama.cpp's
     std::vector<std::string> tokens, merges;
     std::vector<int32_t> types;
     for (Token id = 0; static_cast<size_t>(id) < tokenizer.size(); id++) {
         tokens.push_back(tokenizer.spelling(id));
-        types.push_back(tokenizer.is_special(id) ? kControl : kNormal);
+        const bool is_byte = rules.sentencepiece && byte_of_sentencepiece(tokens.back()) >= 0;
+        types.push_back(id == rules.unknown         ? kUnknown
+                        : tokenizer.is_special(id) ? kControl
+                        : is_byte                  ? kByte
+                                                   : kNormal);
     }
     for (const AddedToken& token : tokenizer.added())
         if (!token.special) types[static_cast<size_t>(token.id)] = kUserDefined;
@@ -102,16 +137,30 @@ inline void add_tokenizer_keys(GgufKeys& keys, const ModelSource& source) {
         tokens.push_back(concat("[PAD", id, "]"));  // rows of the embedding table that stand for no token
         types.push_back(kUnused);
     }
-    for (auto [left, right] : tokenizer.merges())
-        merges.push_back(tokenizer.spelling(left) + " " + tokenizer.spelling(right));
-
-    keys.add("tokenizer.ggml.model", "gpt2");
-    keys.add("tokenizer.ggml.pre", llama3                                        ? "llama-bpe"
-                                   : rules.pre_tokenizer == PreTokenizer::smollm ? "smollm"
-                                                                                 : "gpt-2");
+    if (rules.sentencepiece) {
+        std::vector<float> scores = sentencepiece_scores(tokenizer);
+        need(!scores.empty(), "merges in an order that no scores of its tokens give");
+        scores.resize(tokens.size());
+        keys.add("tokenizer.ggml.model", "llama");
+        keys.add("tokenizer.ggml.pre", "default");
+        keys.add("tokenizer.ggml.scores", scores);
+        keys.add("tokenizer.ggml.add_space_prefix", rules.add_prefix_space);
+        if (rules.unknown >= 0) keys.add("tokenizer.ggml.unknown_token_id", int{rules.unknown});
+    } else {
+        const bool llama3 = rules.pre_tokenizer == PreTokenizer::llama3;
+        need(!rules.add_prefix_space, "puts a space in front of a text");
+        need(rules.pre_tokenizer != PreTokenizer::no_split, "does not split texts into words");
+        need(rules.ignore_merges == llama3, "looks for whole words otherwise than others of its kind");
+        for (auto [left, right] : tokenizer.merges())
+            merges.push_back(tokenizer.spelling(left) + " " + tokenizer.spelling(right));
+        keys.add("tokenizer.ggml.model", "gpt2");
+        keys.add("tokenizer.ggml.pre", llama3                                        ? "llama-bpe"
+                                       : rules.pre_tokenizer == PreTokenizer::smollm ? "smollm"
+                                                                                     : "gpt-2");
+        keys.add("tokenizer.ggml.merges", merges);
+    }
     keys.add("tokenizer.ggml.tokens", tokens);
     keys.add("tokenizer.ggml.token_type", types);
-    keys.add("tokenizer.ggml.merges", merges);
     if (generation.bos) keys.add("tokenizer.ggml.bos_token_id", int{*generation.bos});
     // Without this key, llama.cpp ends answers at token 11. It has room for one end of a text and one of a turn.
     need(!generation.stops.empty() && generation.stops.size() <= 2,
@@ -119,7 +168,8 @@ inline void add_tokenizer_keys(GgufKeys& keys, const ModelSource& source) {
     keys.add("tokenizer.ggml.eos_token_id", int{generation.stops[0]});
     if (generation.stops.size() == 2) keys.add("tokenizer.ggml.eot_token_id", int{generation.stops[1]});
     if (generation.pad) keys.add("tokenizer.ggml.padding_token_id", int{*generation.pad});
-    keys.add("tokenizer.ggml.add_bos_token", !rules.before.empty());
+    // A text of SentencePiece's begins with bos wherever there is one, as in llama2.c.
+    keys.add("tokenizer.ggml.add_bos_token", rules.sentencepiece ? generation.bos.has_value() : !rules.before.empty());
     keys.add("tokenizer.ggml.add_eos_token", !rules.after.empty());
     if (!generation.chat_template.empty())
         keys.add("tokenizer.chat_template", without_generation_tags(generation.chat_template));

@@ -26,6 +26,7 @@ struct Task {
     std::vector<std::string> optional_inputs;  // read if they exist
     std::vector<std::string> outputs;
     Json options;
+    std::vector<std::string> not_kept = {};  // outputs that a finished run may lack
 };
 
 // A stage's manifest: {"stage", "unfinished": true, "inputs"} or, once it is finished, {"stage", "seconds", "options",
@@ -108,7 +109,8 @@ class Run {
             fail(stopped_by(), task.stage, ": finished, then interrupted; the same command goes on after it");
     }
 
-    // Whether the task's outputs exist and were made with these options from the current inputs.
+    // Whether the task's outputs exist, but for those that are not kept, and were made with these options from the
+    // current inputs.
     bool is_finished(const Task& task) const {
         for (const std::string& input : task.inputs)
             if (!has(input)) return false;
@@ -122,6 +124,7 @@ class Run {
         std::vector<std::string> changed;
         const Json manifest = read_manifest(manifest_path(task.stage));
         for (const std::string& output : task.outputs) {
+            if (is_left_out(task, output)) continue;
             const Json* hash = manifest["outputs"].find(output);
             if (!hash || hash->string() != fingerprint(find_checkpoint(directory / output))) changed.push_back(output);
         }
@@ -158,6 +161,7 @@ class Run {
         if (!from.is_finished(task, inputs) || !from.changed_outputs(task).empty()) return false;
         start(task, inputs);
         for (const std::string& output : task.outputs) {
+            if (from.is_left_out(task, output)) continue;
             std::filesystem::create_directories((directory / output).parent_path());
             link_or_copy(from / output, directory / output);
         }
@@ -170,6 +174,15 @@ class Run {
     std::filesystem::path manifest_path(const std::string& stage) const {
         return directory / "manifests" / (stage + ".json");
     }
+
+    // Whether the output is one that a finished run may lack, and this run lacks it.
+    bool is_left_out(const Task& task, const std::string& output) const {
+        return std::find(task.not_kept.begin(), task.not_kept.end(), output) != task.not_kept.end() &&
+               !std::filesystem::exists(directory / output);
+    }
+
+    // Keeps other processes out until this run ends. Errors: another one is at work.
+    void lock() { lock_.take(directory); }
 
   private:
     DirectoryLock lock_;
@@ -215,7 +228,7 @@ class Run {
     // Marks the stage as unfinished: its outputs are about to change.
     void start(const Task& task, const Json& inputs) {
         make_folder(directory);
-        lock_.take(directory);
+        lock();
         for (const auto& [file, text] : pending_files) write_file(directory / file, text);
         const Json manifest = Json::Object{{"stage", task.stage}, {"unfinished", true}, {"inputs", inputs}};
         write_file(manifest_path(task.stage), dump(manifest, 2) + "\n");
@@ -224,7 +237,8 @@ class Run {
     bool is_finished(const Task& task, const Json& inputs) const {
         if (!has_manifest(task.stage)) return false;
         for (const std::string& output : task.outputs)
-            if (!std::filesystem::exists(find_checkpoint(directory / output))) return false;
+            if (!is_left_out(task, output) && !std::filesystem::exists(find_checkpoint(directory / output)))
+                return false;
         const Json manifest = read_manifest(manifest_path(task.stage));
         return !manifest.find("unfinished") && dump(manifest["options"]) == dump(task.options) &&
                dump(manifest["inputs"]) == dump(inputs);

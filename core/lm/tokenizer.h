@@ -175,6 +175,12 @@ class Tokenizer {
     size_t size() const { return spellings_.size(); }
     bool is_special(Token id) const { return in_vocabulary(id) && special_[static_cast<size_t>(id)]; }
     const std::vector<Pair>& merges() const { return merges_; }
+    // What a merge of merges() makes, and when: of the pairs in a text, the one of the lowest rank is merged first.
+    struct Merge {
+        uint32_t rank;
+        Token result;
+    };
+    Merge merge_of(const Pair& pair) const { return merge_of_.at(pair_key(pair.first, pair.second)); }
     const std::vector<AddedToken>& added() const { return added_; }
     const TokenizerRules& rules() const { return rules_; }
     // Whether ids 0 to 10 are the tokens of enum Special, as the stages require; an imported tokenizer may differ.
@@ -185,10 +191,6 @@ class Tokenizer {
     }
 
   private:
-    struct Merge {
-        uint32_t rank;  // lower ones first
-        Token result;
-    };
     struct Cache {
         std::mutex mutex;
         TextMap<std::vector<Token>> ids;

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "../base/html.h"
 #include "../io/checkpoint.h"
-#include "html.h"
 
 namespace cai {
 

@@ -18,16 +18,13 @@
 #include "method_picture.h"
 #include "model_script.h"
 #include "outcome_charts.h"
+#include "page_file.h"
 #include "page_script.h"
 #include "prompt_walks.h"
 #include "style.h"
 #include "training_charts.h"
 
 namespace cai {
-
-struct PageSection {
-    std::string id, title, html;
-};
 
 // The words of the world's files that the models know.
 inline Json known_words(const World& world, const std::filesystem::path& data) {
@@ -101,32 +98,17 @@ inline std::filesystem::path made_from(const std::filesystem::path& run) {
     return {};
 }
 
-// The whole file. data: what the script reads. Its policy forbids the browser every request.
+// The whole file. data: what the script reads.
 inline std::string page_html(const std::string& title, const std::string& subtitle,
                              const std::vector<PageSection>& sections, const EmbeddedModels& embedded,
                              const Json& data) {
-    std::string html = concat(
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; "
-        "script-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'\">\n"
-        "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-        "<link rel=\"icon\" href=\"data:,\">\n<title>",
-        escape_html(title), "</title>\n<style>", kPageStyle, "</style>\n</head>\n<body>\n<header><h1>",
-        escape_html(title), "</h1>\n<p class=\"soft\">", escape_html(subtitle),
-        "</p>\n<nav aria-label=\"Parts of this page\">");
-    for (const PageSection& section : sections)
-        html += concat("<a href=\"#", section.id, "\">", escape_html(section.title), "</a>\n");
-    html += "</nav></header>\n<main>\n";
-    for (const PageSection& section : sections)
-        html += concat("<section id=\"", section.id, "\" class=\"", section.id, "-section\"><h2>",
-                       escape_html(section.title), "</h2>\n", section.html, "</section>\n");
-    html += "</main>\n<footer>Written by cai page. The file needs no network and sends nothing anywhere.</footer>\n";
-    html += "<script type=\"application/json\" id=\"page-data\">" + script_json(data) + "</script>\n";
+    std::string scripts = "<script type=\"application/json\" id=\"page-data\">" + script_json(data) + "</script>\n";
     for (size_t i = 0; i < embedded.models.size(); i++)
-        html +=
+        scripts +=
             concat("<script type=\"text/plain\" id=\"weights-", i, "\">", embedded.models[i].weights, "</script>\n");
-    return html + "<script id=\"model-script\">" + kModelScript + "</script>\n<script id=\"page-script\">" +
-           kPageScript + "</script>\n</body>\n</html>\n";
+    scripts += concat("<script id=\"model-script\">", kModelScript, "</script>\n<script id=\"page-script\">",
+                      kPageScript, "</script>\n");
+    return html_file(title, subtitle, sections, "cai page", kPageStyle, scripts);
 }
 
 inline Json page_data(const EmbeddedModels& embedded, const Json& words) {

@@ -9,10 +9,12 @@
 #include <utility>
 #include <vector>
 
+#include "../base/svg.h"
 #include "../io/checkpoint.h"
+#include "../io/run_directory.h"
 #include "../method/constitution.h"
 #include "../tools/tables.h"
-#include "svg.h"
+#include "../world/documents.h"
 
 namespace cai {
 
@@ -22,15 +24,16 @@ struct Records {
     Json results;                                      // null: not evaluated yet
     std::map<std::string, std::vector<Json>> metrics;  // rows by stage
     std::vector<Json> revisions, comparisons;
-    size_t dialogues = 0, reviews = 0, helpful_samples = 0, helpfulness = 0;  // lines of these files
-    Json world;                                                               // world/world.json
-    Json score;                                                               // preference-model/score.json
+    size_t dialogues = 0, helpful_samples = 0, helpfulness = 0;  // lines of these files
+    size_t reviews = 0;                                          // that follow the dialogues; not kept in the run
+    Json world;                                                  // world/world.json
+    Json score;                                                  // preference-model/score.json
     Constitution constitution;
 
     // Errors: the folder is no run.
     explicit Records(const std::filesystem::path& run) : directory(run) {
         namespace fs = std::filesystem;
-        expects(fs::exists(run / "manifests"), run, ": not a run directory; make one with `cai all --out ", run, "`");
+        expect_run(run);
         name = fs::weakly_canonical(run).filename().string();
         if (has("results.json")) results = read_json(run / "results.json");
         if (has("metrics.jsonl")) {
@@ -40,9 +43,14 @@ struct Records {
         }
         if (has("revisions.jsonl")) revisions = read_jsonl(run / "revisions.jsonl");
         if (has("comparisons.jsonl")) comparisons = read_jsonl(run / "comparisons.jsonl");
-        dialogues = lines_of("world/dialogues.jsonl"), reviews = lines_of("world/reviews.jsonl");
+        dialogues = lines_of("world/dialogues.jsonl");
         helpful_samples = lines_of("helpful-samples.jsonl"), helpfulness = lines_of("helpfulness.jsonl");
-        if (has("world/world.json")) world = read_json(run / "world/world.json");
+        if (has("world/world.json")) {
+            world = read_json(run / "world/world.json");
+            reviews = static_cast<size_t>(world["review_documents"].integer());
+            for (const auto& [kind, number] : world["documents"].object())
+                if (is_review(kind)) reviews -= static_cast<size_t>(number.integer());
+        }
         if (has("preference-model/score.json")) score = read_json(run / "preference-model/score.json");
         if (has("constitution.txt")) constitution = Constitution::read(run / "constitution.txt");
     }
@@ -93,13 +101,6 @@ struct Records {
 // Where an act was measured: a hazard that the seed holds out has a split of its own.
 inline const std::vector<const char*> kMeasuredSplits = {"held_out_entities", "held_out_hazards"};
 
-// "34,000".
-inline std::string with_commas(size_t number) {
-    std::string digits = std::to_string(number);
-    for (size_t i = digits.size(); i > 3; i -= 3) digits.insert(i - 3, ",");
-    return digits;
-}
-
 // "93 %", "-" for NaN.
 inline std::string share_text(double share) { return std::isnan(share) ? "-" : whole_percent(share); }
 
@@ -112,11 +113,6 @@ inline std::string share_of(size_t part, size_t all) {
 // A bar and the share that it is about, beside it where there is room and else below.
 inline std::string bar_cell(const std::string& bar, double share) {
     return "<div class=\"cell\">" + bar + "<span class=\"numbers\">" + share_text(share) + "</span></div>";
-}
-
-// "1 line", "12 lines".
-inline std::string counted(size_t number, const std::string& one) {
-    return with_commas(number) + " " + one + (number == 1 ? "" : "s");
 }
 
 }  // namespace cai

@@ -3,6 +3,7 @@
 // seen words only and are drawn uniformly over acts.
 #pragma once
 #include <algorithm>
+#include <map>
 #include <string>
 
 #include "../io/run_directory.h"
@@ -27,7 +28,8 @@ inline size_t number_of(const DocumentShare& mix, size_t all) {
     return static_cast<size_t>(static_cast<double>(all) * mix.share + 0.5);
 }
 
-inline void write_corpus(Run& run, const World& world, const CorpusRecipe& recipe) {
+// What the stage writes, by file, in the run directory. It depends on seed and recipe alone.
+inline std::map<std::string, std::string> corpus_files(const World& world, const CorpusRecipe& recipe) {
     std::string drills, documents, dialogues, reviews, prompts;
     Json counts = Json::Object{};
     size_t review_documents = 0;
@@ -66,12 +68,6 @@ inline void write_corpus(Run& run, const World& world, const CorpusRecipe& recip
     write_prompts("compare", recipe.compare_prompts, 0.33);
     write_prompts("ppo", recipe.ppo_prompts, 0.33);
 
-    write_file(run / "world/drills.jsonl", drills);
-    write_file(run / "world/documents.jsonl", documents);
-    write_file(run / "world/dialogues.jsonl", dialogues);
-    write_file(run / "world/reviews.jsonl", reviews);
-    write_file(run / "world/prompts.jsonl", prompts);
-
     auto held_out = [](const auto& items, auto name) {
         Json list = Json::Array{};
         for (const auto& item : items)
@@ -89,8 +85,15 @@ inline void write_corpus(Run& run, const World& world, const CorpusRecipe& recip
              Json(Json::Object{{"hazards", held_out(world.acts, [](const Act& act) { return Json(act.name); })},
                                {"entities", held_out(world.entities, [](const Entity& e) { return Json(e.name); })},
                                {"phrasings", phrasings}}));
-    write_file(run / "world/world.json", dump(summary, 2) + "\n");
-    note("world", concat(recipe.documents, " documents for pretraining; ", review_documents,
+    return {{"world/drills.jsonl", drills},   {"world/documents.jsonl", documents}, {"world/dialogues.jsonl", dialogues},
+            {"world/reviews.jsonl", reviews}, {"world/prompts.jsonl", prompts},
+            {"world/world.json", dump(summary, 2) + "\n"}};
+}
+
+inline void write_corpus(Run& run, const World& world, const CorpusRecipe& recipe) {
+    for (const auto& [file, text] : corpus_files(world, recipe)) write_file(run / file, text);
+    const int64_t reviews = read_json(run / "world/world.json")["review_documents"].integer();
+    note("world", concat(recipe.documents, " documents for pretraining; ", reviews,
                          " reviews and drills in total, those for fine-tuning included"));
 }
 

@@ -155,6 +155,7 @@ inline std::string what_it_says(const CheckedLine& line) {
 
 inline void print_check(const Check& check, const World& world, const Constitution& constitution, int rounds,
                         std::ostream& out) {
+    if (check.lines.empty()) out << "There is no line in it.\n";
     for (const CheckedLine& line : check.lines) {
         const std::string weight = line.weight > 1 ? concat(line.weight, "x ") : "";
         out << "line " << line.number << ": " << weight << line.text << "\n";
@@ -199,6 +200,7 @@ inline void note_check(const Check& check, int rounds) {
     size_t forbid = 0;
     std::string least;
     double rarest = 1;
+    if (check.lines.empty()) warn("the constitution has no line: nothing will be refused");
     for (const CheckedLine& line : check.lines) {
         if (line.reading.says() == std::string("nothing")) continue;  // read_constitution() warned of it
         if (line.reading.forbidden.empty()) {

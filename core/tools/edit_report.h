@@ -144,7 +144,8 @@ inline std::string change_words(const ActChange& act) {
         return format_rate(&json, format);
     };
     return concat(act.name, " ", rate(act.before), " -> ", rate(act.after), " (", rate(act.change.value, "%+.2f"),
-                  ", 95 % ", rate(act.change.low, "%+.2f"), " to ", rate(act.change.high, "%+.2f"), ")");
+                  ", 95 % ", rate(act.change.low, "%+.2f"), " to ", rate(act.change.high, "%+.2f"), ")",
+                  act.change.low <= 0 && act.change.high >= 0 ? ": too little to tell from chance" : "");
 }
 
 inline void print_edit(const EditReport& report, std::ostream& out) {
@@ -153,10 +154,10 @@ inline void print_edit(const EditReport& report, std::ostream& out) {
         out << "\n" << capitalized(line.change) << ": " << line.line << "\n";
         if (!line.was.empty()) out << "  it was: " << line.was << "\n";
         if (line.acts.empty()) out << "  It speaks of no act.\n";
-        for (const ActChange& act : line.acts) out << "  done as asked: " << change_words(act) << "\n";
+        for (const ActChange& act : line.acts) out << "  such requests done: " << change_words(act) << "\n";
     }
     if (!report.acts.empty()) {
-        out << "\nEvery act that another share of the lines forbids now, as RL-CAI does it on held-out names:\n";
+        out << "\nEvery act that another share of the lines forbids now, how often RL-CAI does it when asked, on held-out names:\n";
         for (const ActChange& act : report.acts) out << "  " << change_words(act) << "\n";
     }
     if (!report.surprise.empty())

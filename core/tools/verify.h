@@ -16,7 +16,7 @@ namespace cai {
 struct FileFingerprint {
     std::string stage;        // that made the file; "given" for data/world/ and the constitution
     std::string file;         // relative to the run directory, such as "sl-cai/model.safetensors"
-    std::string fingerprint;  // "" if there is no such file
+    std::string fingerprint;  // as the manifest records it of a text that is not kept; "" if there is no such file
 };
 
 struct RunFingerprints {
@@ -75,7 +75,9 @@ inline RunFingerprints fingerprints_of_run(const std::filesystem::path& director
             if (!maker_of(file)) all.given.push_back({"given", file, hash.string()});
         for (const std::string& output : stage.outputs) {
             const std::string file = compared_file(output);
-            all.made.push_back({stage.name, file, content_fingerprint(run / file)});
+            const bool left_out = run.is_left_out(task_of(stage, defaults), output);
+            all.made.push_back({stage.name, file,
+                                left_out ? manifest["outputs"][output].string() : content_fingerprint(run / file)});
         }
     }
     return all;
@@ -179,12 +181,15 @@ inline void verify(const std::filesystem::path& directory, const std::filesystem
     const RunFingerprints run = fingerprints_of_run(directory);
     const std::vector<ComparedFile> files = compare_fingerprints(run, path);
     out << (json ? dump(comparison_json(files)) + "\n" : comparison_table(files));
-    if (const ComparedFile* first = first_departure(files))
+    if (const ComparedFile* first = first_departure(files)) {
+        if (first->result == "missing")
+            fail(kBadInput, run.directory / first->file, ": is missing; `cai all --out ", run.directory,
+                 "` makes it again");
         fail(kBadInput, directory, ": departs from the fingerprints first in the stage ", first->stage,
-             ", at ", first->file, first->result == "missing" ? ", which is missing" : "",
-             ": the file was changed, or other code made it than made theirs (this is cai ", version,
-             "; --device plain and cuda round differently), or this is a defect, since no compiler, processor or "
+             ", at ", first->file, ": the file was changed, or other code made it than made theirs (this is cai ",
+             version, "; --device plain and cuda round differently), or this is a defect, since no compiler, processor or "
              "number of threads should change a bit");
+    }
     if (!json)
         out << concat("\n", directory, ": all ", files.size(), " files equal, bit for bit, those of size ",
                       run.size, ", seed ", run.seed, "\n");

@@ -1,9 +1,9 @@
 // From statements with their votes to the lines of a constitution: which are chosen, which of them say the same, and
 // which the models could not read.
 //
-// 2406.07814 took statements by falling group-aware consensus until it had as many ideas as the constitution that it was
-// to be compared with (95); the last one's consensus was 0.723. People there counted ideas and merged duplicates; here an
-// idea is an act that a statement forbids or allows, and statements with the same ideas are duplicates.
+// 2406.07814 took statements by falling group-aware consensus until it had as many ideas as the constitution that it
+// was to be compared with (95); the last one's consensus was 0.723. People there counted ideas and merged duplicates;
+// here an idea is an act that a statement forbids or allows, and statements with the same ideas are duplicates.
 #pragma once
 #include <algorithm>
 #include <cctype>
@@ -23,10 +23,10 @@ enum class Choose { threshold, count, ideas, majority };
 
 struct SelectionOptions {
     Choose by = Choose::threshold;
-    double threshold = 0;     // least consensus; 0: default_threshold()
-    size_t most = 0;          // lines for count, ideas for ideas
-    bool geometric = false;   // the consensus' geometric mean, rather than the product
-    bool laplace = false;     // with Laplace's correction
+    double threshold = 0;    // least consensus; 0: default_threshold()
+    size_t most = 0;         // lines for count, ideas for ideas
+    bool geometric = false;  // the consensus' geometric mean, rather than the product
+    bool laplace = false;    // with Laplace's correction
     bool keep_duplicates = false, keep_unknown = false;
 };
 
@@ -41,22 +41,21 @@ inline double default_threshold(size_t groups, bool geometric) {
 }
 
 struct Fate {
-    double score = 0;              // by which statements are ordered; NaN if a group has no vote on it
-    bool chosen = false;           // it passes,
-    long same_as = -1;             // but says what this chosen one says
-    std::string cannot_be_read;    // or cannot be a line, and why
-    bool is_line() const { return chosen && same_as < 0 && cannot_be_read.empty(); }
+    double score = 0;            // by which statements are ordered; NaN if a group has no vote on it
+    bool chosen = false;         // it passes,
+    long same_as = -1;           // but says what this chosen one says
+    std::string cannot_be_read;  // or cannot be a line, and why
 };
 
 struct Selection {
     std::vector<Fate> fates;    // (C)
     std::vector<size_t> lines;  // the statements that become lines, by falling score
     size_t chosen = 0, ideas = 0;
-    double threshold = 0;       // 0 where there is none
+    double threshold = 0;  // 0 where there is none
 };
 
-// What a statement says, as far as the models' words go: "no stealing", "yes singing", "no the baker"; of one that names
-// nothing, its words.
+// What a statement says, as far as the models' words go: "no stealing", "yes singing", "no the baker"; of one that
+// names nothing, its words.
 inline std::vector<std::string> ideas_of(const World& world, const std::string& text) {
     const Reading reading = read_principle(world, text);
     std::set<std::string> ideas;
@@ -74,14 +73,16 @@ inline std::vector<std::string> ideas_of(const World& world, const std::string& 
     return {ideas.begin(), ideas.end()};
 }
 
-// A statement as one line of a constitution: no line breaks, no # and no weight, which the reader of constitutions takes
-// for its own; voters cannot give their statement weight.
+// A statement as one line of a constitution: no line breaks, no # and no weight, which the reader of constitutions
+// takes for its own; voters cannot give their statement weight.
 inline std::string as_line(const std::string& text) {
     std::string line;
     for (char c : text) {
         const bool space = c == ' ' || c == '\n' || c == '\r' || c == '\t' || c == '#';
-        if (!space) line += c;
-        else if (!line.empty() && line.back() != ' ') line += ' ';
+        if (!space)
+            line += c;
+        else if (!line.empty() && line.back() != ' ')
+            line += ' ';
     }
     for (;;) {
         line = std::string(trim(line));
@@ -102,7 +103,7 @@ inline std::string cannot_be_read(const World& world, const std::string& line, b
 }
 
 inline Selection choose_statements(const std::vector<Statement>& statements, const std::vector<StatementCounts>& counts,
-                                size_t groups, const World& world, const SelectionOptions& options) {
+                                   size_t groups, const World& world, const SelectionOptions& options) {
     Selection choice;
     choice.fates.resize(statements.size());
     std::vector<size_t> order;

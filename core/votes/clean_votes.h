@@ -13,10 +13,10 @@
 namespace cai {
 
 struct CleaningOptions {
-    std::filesystem::path toss;     // a file of participants to leave out, one a line; the notebook's were found by hand
-    size_t least_votes = 0;         // of a participant; 0: least_votes_of() below
-    bool keep_moderated = false;    // statements that moderators let nobody vote on any more
-    bool drop_author_votes = false; // the agree that Polis enters for whoever writes a statement
+    std::filesystem::path toss;   // a file of participants to leave out, one a line; the notebook's were found by hand
+    size_t least_votes = 0;       // of a participant; 0: least_votes_of() below
+    bool keep_moderated = false;  // statements that moderators let nobody vote on any more
+    bool drop_author_votes = false;  // the agree that Polis enters for whoever writes a statement
 };
 
 // The notebook keeps who cast more than 25 votes; where statements are few, a tenth of them will do.
@@ -25,7 +25,7 @@ inline size_t least_votes_of(size_t statements) { return std::min<size_t>(26, (s
 struct Cleaned {
     Poll poll;
     size_t least_votes = 0, tossed = 0, voted_too_little = 0, moderated_out = 0;
-    size_t author_votes = 0;           // agrees of a statement's own author, in the poll as it was read
+    size_t author_votes = 0;            // agrees of a statement's own author, in the poll as it was read
     size_t only_author_statements = 0;  // statements that hold nothing but such an agree
 };
 

@@ -74,8 +74,8 @@ inline Summary summary_of(std::vector<double> values) {
     return {sum / static_cast<double>(n), (values[(n - 1) / 2] + values[n / 2]) / 2, values.front(), values.back(), n};
 }
 
-// How a group's votes on a statement stand out (Polis): for its agrees, or its disagrees, n of S votes, and those of all
-// other groups, m of T,
+// How a group's votes on a statement stand out (Polis): for its agrees, or its disagrees, n of S votes, and those of
+// all other groups, m of T,
 //   share        p = (n + 1) / (S + 2)
 //   ratio        r = p / ((m + 1) / (T + 2))
 //   z of p       2 sqrt(S + 1) ((n + 1) / (S + 1) - 1/2), against one half
@@ -108,8 +108,8 @@ inline Representative representativeness(const StatementCounts& counts, size_t s
 
 // Of each group, at most so many statements of which both z are above 1.2816, the 90th percentile of the normal
 // distribution, by falling rank.
-inline std::vector<Representative> representative_statements(const std::vector<StatementCounts>& counts,
-                                                             size_t groups, size_t most = 5) {
+inline std::vector<Representative> representative_statements(const std::vector<StatementCounts>& counts, size_t groups,
+                                                             size_t most = 5) {
     constexpr double kSignificant = 1.2816;
     std::vector<Representative> all;
     for (size_t group = 0; group < groups; group++) {

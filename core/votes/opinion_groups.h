@@ -2,8 +2,9 @@
 //
 // As Polis does it (Small et al. 2021, Polis: scaling deliberation by mapping high dimensional opinion spaces) and the
 // notebook of 2406.07814: k-means with k = 100 makes base clusters, k-means of their centres makes k groups for each k
-// from 2 to 5, and the k of the highest silhouette (Rousseeuw 1987) is taken, the larger one of equals. In the silhouette a
-// base cluster weighs as much as it holds; in the notebook all weigh the same, and then the k hangs on the seed.
+// from 2 to 5, and the k of the highest silhouette (Rousseeuw 1987) is taken, the larger one of equals. In the
+// silhouette a base cluster weighs as much as it holds; in the notebook all weigh the same, and then the k hangs on the
+// seed.
 #pragma once
 #include <algorithm>
 #include <array>
@@ -25,9 +26,9 @@ inline double squared_distance(const Place& a, const Place& b) {
 }
 
 struct Clusters {
-    std::vector<Place> centres;     // (k)
-    std::vector<size_t> of;         // (N): the cluster of each point
-    double inertia = 0;             // sum of weight times squared distance to the centre
+    std::vector<Place> centres;  // (k)
+    std::vector<size_t> of;      // (N): the cluster of each point
+    double inertia = 0;          // sum of weight times squared distance to the centre
 };
 
 // Lloyd's algorithm from centres drawn by k-means++ (Arthur & Vassilvitskii 2007: each next one with probability
@@ -87,8 +88,8 @@ inline Clusters k_means(const std::vector<Place>& points, const std::vector<doub
 }
 
 // The mean over points of (b - a) / max(a, b): a is the mean distance to the other points of its own cluster, b the
-// least mean distance to those of another. A point alone in its cluster counts 0. A point of weight w stands for w points
-// at its place. NaN for fewer than two clusters.
+// least mean distance to those of another. A point alone in its cluster counts 0. A point of weight w stands for w
+// points at its place. NaN for fewer than two clusters.
 inline double silhouette(const std::vector<Place>& points, const std::vector<double>& weights,
                          const std::vector<size_t>& of, size_t k) {
     std::vector<double> mass(k, 0);
@@ -113,7 +114,7 @@ inline double silhouette(const std::vector<Place>& points, const std::vector<dou
 
 struct GroupOptions {
     size_t base_clusters = 100;
-    size_t count = 0;          // of groups; 0: the k from 2 to most_groups of the highest silhouette
+    size_t count = 0;  // of groups; 0: the k from 2 to most_groups of the highest silhouette
     size_t most_groups = 5;
     bool weigh_bases = false;  // in the second k-means, by how many participants they hold, as Polis does
     uint64_t seed = 1;
@@ -123,7 +124,7 @@ struct OpinionGroups {
     std::vector<size_t> of;     // (R): the group of each participant, the largest group being 0
     std::vector<size_t> sizes;  // (groups)
     std::vector<std::pair<size_t, double>> silhouettes;  // of each k that was tried
-    Clusters bases;             // participants by base cluster
+    Clusters bases;                                      // participants by base cluster
 };
 
 // Groups numbered anew by size, the largest first; of equals, the one whose first member comes first.
@@ -182,8 +183,8 @@ inline OpinionGroups find_groups(const std::vector<Place>& points, const GroupOp
     return groups;
 }
 
-// How far two divisions of the same points agree, whatever the groups are called: 1 if they are the same, 0 on average if
-// they have nothing to do with each other (the adjusted Rand index; Hubert & Arabie 1985).
+// How far two divisions of the same points agree, whatever the groups are called: 1 if they are the same, 0 on average
+// if they have nothing to do with each other (the adjusted Rand index; Hubert & Arabie 1985).
 inline double adjusted_rand(const std::vector<size_t>& a, const std::vector<size_t>& b) {
     std::map<std::pair<size_t, size_t>, double> both;
     std::map<size_t, double> of_a, of_b;

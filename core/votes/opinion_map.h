@@ -1,4 +1,5 @@
-// The opinion map: participants and statements in the plane of core/votes/opinion_space.h, as an SVG file that stands alone.
+// The opinion map: participants and statements in the plane of core/votes/opinion_space.h, as an SVG file that stands
+// alone.
 #pragma once
 #include <algorithm>
 #include <array>
@@ -6,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "../page/svg.h"
+#include "../base/svg.h"
 #include "opinion_groups.h"
 #include "opinion_space.h"
 
@@ -15,9 +16,9 @@ namespace cai {
 // The name of a group: A is the largest.
 inline std::string group_name(size_t group) { return std::string(1, static_cast<char>('A' + group % 26)); }
 
-// A dot for each participant, coloured by group, or for each base cluster where they are too many to be told apart; and a
-// square for each statement, in the direction in which those are who agree with it. A pointer that rests on one is told
-// what it is.
+// A dot for each participant, coloured by group, or for each base cluster where they are too many to be told apart; and
+// a square for each statement, in the direction in which those are who agree with it. A pointer that rests on one is
+// told what it is.
 inline std::string opinion_map(const Poll& poll, const OpinionSpace& space, const OpinionGroups& groups) {
     constexpr double kSide = 640, kMargin = 40;
     constexpr size_t kMostDots = 3000, kMostSquares = 400;

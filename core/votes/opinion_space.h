@@ -1,8 +1,8 @@
 // The opinion space: participants as points in the plane in which their votes differ most, by principal component
 // analysis of the filled and centred matrix of votes B (R,C).
 //
-// B is never stored: filling with 0 or with a statement's mean, and subtracting means, leaves the sparse votes S and two
-// terms of rank one,   B = S - r 1' - 1 c',   so that B v and B' u cost as much as there are votes. The two largest
+// B is never stored: filling with 0 or with a statement's mean, and subtracting means, leaves the sparse votes S and
+// two terms of rank one,   B = S - r 1' - 1 c',   so that B v and B' u cost as much as there are votes. The two largest
 // singular values and vectors of B = sum of s u v' are found by the Lanczos process on B'B with full
 // reorthogonalisation (Golub & Van Loan, Matrix Computations, section 10.1), whose small tridiagonal matrix Jacobi's
 // rotations diagonalise (section 8.5).
@@ -144,8 +144,8 @@ inline void orthogonalise(Vector& v, const std::vector<Vector>& units) {
         }
 }
 
-// The right singular vectors of the two largest singular values of B, to a residual of 1e-10 of the first, or as near as
-// kMostSteps steps come.
+// The right singular vectors of the two largest singular values of B, to a residual of 1e-10 of the first, or as near
+// as kMostSteps steps come.
 inline std::array<Vector, 2> leading_vectors(const CentredVotes& B, size_t rows, size_t columns) {
     constexpr size_t kMostSteps = 300;
     const size_t most = std::min({columns, std::max<size_t>(rows, 2), kMostSteps});

@@ -29,15 +29,16 @@ struct Statement {
 
 struct Participant {
     std::string id;
-    size_t votes_said = 0;  // by the file's column n-votes, 0 without one: more than its votes where statements were cut
-    int group_said = -1;    // by its column group-id, -1 without one
+    size_t votes_said =
+        0;                // by the file's column n-votes, 0 without one: more than its votes where statements were cut
+    int group_said = -1;  // by its column group-id, -1 without one
 };
 
 struct Poll {
     std::vector<Statement> statements;      // (C)
     std::vector<Participant> participants;  // (R)
     VoteMatrix votes;                       // (R,C)
-    bool toy = false;  // drawn by `cai votes --population`, and not cast by people
+    bool toy = false;                       // drawn by `cai votes --population`, and not cast by people
 };
 
 // Toy voters are told from people by their names, wherever their votes are written and read again.

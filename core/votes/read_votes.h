@@ -36,6 +36,10 @@ inline size_t find_column(const std::vector<std::string_view>& header, const std
 
 inline const std::vector<std::string> kParticipant = {"participant", "participant-id", "voter", "voter-id", "name"};
 
+// Columns of a file of votes that are about the participant.
+inline const std::vector<std::string> kNotStatements = {"xid",     "group-id",   "n-comments", "n-votes",
+                                                        "n-agree", "n-disagree", "timestamp"};
+
 // 1, 0 and -1, or the words agree, pass and disagree, as forms export them. Errors: anything else.
 inline int8_t vote_of(std::string_view field, const CsvReader& csv) {
     const std::string_view word = trim(field);
@@ -71,14 +75,13 @@ class StatementIndex {
 };
 
 inline Poll read_wide(CsvReader& csv, const std::filesystem::path& path, Poll poll) {
-    static const std::vector<std::string> kNotStatements = {"xid", "n-comments", "n-agree", "n-disagree", "timestamp"};
     const std::vector<std::string_view> header = csv.fields();
     const size_t who = find_column(header, kParticipant), said = find_column(header, {"n-votes"}),
                  group = find_column(header, {"group-id"});
     const StatementIndex index(poll.statements);
     std::vector<std::pair<uint32_t, size_t>> columns;  // the statement's and the file's, by statement
     for (size_t i = 0; i < header.size(); i++) {
-        if (i == who || i == said || i == group || holds(kNotStatements, lower(header[i]))) continue;
+        if (i == who || holds(kNotStatements, lower(header[i]))) continue;
         const long statement = index.find(header[i]);
         expects(statement >= 0, path, ": column ", i + 1, " is headed \"", header[i],
                 "\", which is the number or the text of no statement");
@@ -91,19 +94,19 @@ inline Poll read_wide(CsvReader& csv, const std::filesystem::path& path, Poll po
     const auto whole = [&](size_t column, double most) {  // of a column of numbers that may be empty
         double value = -1;
         if (column >= header.size() || trim(csv.fields()[column]).empty()) return value;
-        expects(parse_number(trim(csv.fields()[column]), value) == std::errc() && value >= 0 && value <= most, csv.place(),
-                header[column], " is \"", csv.fields()[column], "\", not a number from 0 to ", most);
+        expects(parse_number(trim(csv.fields()[column]), value) == std::errc() && value >= 0 && value <= most,
+                csv.place(), header[column], " is \"", csv.fields()[column], "\", not a number from 0 to ", most);
         return value;
     };
     std::unordered_map<std::string, size_t> first_line;
     while (csv.next()) {
-        const std::string id = who < header.size() ? std::string(trim(csv.fields()[who]))
-                                                   : std::to_string(poll.participants.size() + 1);
+        const std::string id =
+            who < header.size() ? std::string(trim(csv.fields()[who])) : std::to_string(poll.participants.size() + 1);
         expects(!id.empty(), csv.place(), "the participant has no name");
         const auto [seen, is_new] = first_line.emplace(id, csv.line());
         expects(is_new, csv.place(), "the participant ", id, " stands here twice, first on line ", seen->second);
-        poll.participants.push_back({id, static_cast<size_t>(std::max(0.0, whole(said, 1e9))),
-                                     static_cast<int>(whole(group, 1000))});
+        poll.participants.push_back(
+            {id, static_cast<size_t>(std::max(0.0, whole(said, 1e9))), static_cast<int>(whole(group, 1000))});
         for (const auto& [statement, column] : columns) {
             const std::string_view field = csv.fields()[column];
             if (field.empty() || trim(field).empty()) continue;
@@ -184,8 +187,13 @@ inline std::vector<Statement> read_statements(const std::filesystem::path& path)
                             moderated < none && cell(moderated) != "1"};
         expects(!statement.text.empty(), csv.place(), "the statement has no text");
         expects(!statement.id.empty(), csv.place(), "the statement has no number");
+        const std::string heading = lower(statement.id);
+        expects(!holds(kNotStatements, heading) && !holds(kParticipant, heading) && heading != "statement" &&
+                    heading != "comment-id" && heading != "vote",
+                csv.place(), "the number of a statement cannot be ", statement.id, ", which heads another column");
         const auto [seen, is_new] = first_line.emplace(statement.id, csv.line());
-        expects(is_new, csv.place(), "the statement ", statement.id, " stands here twice, first on line ", seen->second);
+        expects(is_new, csv.place(), "the statement ", statement.id, " stands here twice, first on line ",
+                seen->second);
         statements.push_back(statement);
     }
     expects(!statements.empty(), path, ": no statement in it, only the names of the columns");
@@ -210,7 +218,8 @@ inline Poll read_votes(const std::filesystem::path& path, std::vector<Statement>
     const bool is_long = who < header.size() && what < header.size() && how < header.size();
     poll = is_long ? read_long(csv, path, who, what, how, std::move(poll)) : read_wide(csv, path, std::move(poll));
     expects(poll.votes.entries() > 0, path, ": no vote in it");
-    for (const Participant& participant : poll.participants) poll.toy = poll.toy || participant.id.starts_with(kToyVoter);
+    for (const Participant& participant : poll.participants)
+        poll.toy = poll.toy || participant.id.starts_with(kToyVoter);
     return poll;
 }
 

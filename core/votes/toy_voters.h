@@ -1,5 +1,5 @@
-// Toy voters: draws the votes of a population whose wishes are known (core/world/population.h). It shows what the counting
-// does with votes of known groups; nobody here thinks, listens, or changes a mind.
+// Toy voters: draws the votes of a population whose wishes are known (core/world/population.h). It shows what the
+// counting does with votes of known groups; nobody here thinks, listens, or changes a mind.
 #pragma once
 #include <string>
 #include <utility>

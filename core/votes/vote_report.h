@@ -20,7 +20,6 @@ struct VotesResult {
     OpinionSpace space;
     OpinionGroups groups;
     std::vector<StatementCounts> counts;  // (C)
-    SelectionOptions options;
     Selection choice;
     bool groups_of_file = false, author_votes_dropped = false;
     double planted_rand = -2;  // of toy voters: how well the groups found are those drawn from
@@ -71,8 +70,9 @@ inline Json to_json(const Summary& summary) {
 
 // {"participants", "statements", "groups": [sizes], "consensus": {"mean", "median", "least", "most"}, "polarisation":
 // {"median"}, "selected"} and, beside these, "consensus_laplace", "votes", "lines", "ideas", "threshold" (null where
-// there is none), "toy", "silhouettes": [{"groups", "silhouette"}]. Consensus is the product over groups; "selected"
-// counts statements, also those that are no line since they repeat one or have unknown words.
+// there is none), "toy", "silhouettes": [{"groups", "silhouette"}] and, of toy voters, "planted_adjusted_rand".
+// Consensus is the product over groups; "selected" counts statements, also those that are no line since they repeat one
+// or have unknown words.
 inline Json to_json(const VotesResult& result) {
     using namespace vote_report;
     Json sizes = Json::Array{}, silhouettes = Json::Array{};
@@ -126,9 +126,12 @@ inline std::string groups_csv(const VotesResult& result) {
 // A row a statement, whether it was chosen or not.
 inline std::string statements_csv(const VotesResult& result) {
     using namespace vote_report;
-    std::vector<std::string> header = {"statement", "text",      "voters",    "agree",
-                                       "disagree",  "pass",      "consensus", "consensus_laplace",
-                                       "geometric", "geometric_laplace", "polarisation", "adjusted_polarisation"};
+    std::vector<std::string> header = {"statement",    "text",
+                                       "voters",       "agree",
+                                       "disagree",     "pass",
+                                       "consensus",    "consensus_laplace",
+                                       "geometric",    "geometric_laplace",
+                                       "polarisation", "adjusted_polarisation"};
     for (size_t g = 0; g < result.groups.sizes.size(); g++)
         header.insert(header.end(), {"agree_" + group_name(g), "votes_" + group_name(g)});
     header.push_back("outcome");
@@ -141,7 +144,8 @@ inline std::string statements_csv(const VotesResult& result) {
         for (double value : {one.consensus(false), one.consensus(true), one.geometric_mean(false),
                              one.geometric_mean(true), one.polarisation(), one.adjusted_polarisation()})
             row.push_back(decimals(value));
-        for (const VoteCounts& group : one.by_group) row.push_back(decimals(group.agree, 0)), row.push_back(decimals(group.votes(), 0));
+        for (const VoteCounts& group : one.by_group)
+            row.push_back(decimals(group.agree, 0)), row.push_back(decimals(group.votes(), 0));
         row.push_back(fate_of(result, s));
         text += csv_line(row);
     }
@@ -171,7 +175,8 @@ inline void print_votes(const VotesResult& result, std::ostream& out) {
     using namespace vote_report;
     const Poll& poll = result.poll();
     const Cleaned& cleaned = result.cleaned;
-    if (poll.toy) out << "Toy voters: drawn from the wishes of a file, and not asked. This says how votes are counted.\n";
+    if (poll.toy)
+        out << "Toy voters: drawn from the wishes of a file, and not asked. This says how votes are counted.\n";
     out << poll.participants.size() << " " << result.voters() << ", " << poll.statements.size() << " statements, "
         << poll.votes.entries() << " votes\nleft out: " << cleaned.tossed << " by --toss, " << cleaned.voted_too_little
         << " with fewer than " << cleaned.least_votes << " votes, and " << cleaned.moderated_out
@@ -192,7 +197,8 @@ inline void print_votes(const VotesResult& result, std::ostream& out) {
         out << "\nadjusted Rand index with the groups that they were drawn from: " << decimals(result.planted_rand, 3);
     out << "\n\n";
 
-    std::vector<std::vector<std::string>> rows = {{"group-aware consensus", "mean", "median", "least", "most", "chosen at"}};
+    std::vector<std::vector<std::string>> rows = {
+        {"group-aware consensus", "mean", "median", "least", "most", "chosen at"}};
     for (bool geometric : {false, true})
         for (bool laplace : {false, true}) {
             const std::vector<double> values = result.each([&](const StatementCounts& one) {
@@ -208,8 +214,8 @@ inline void print_votes(const VotesResult& result, std::ostream& out) {
     out << format_table(rows);
     const auto median = [&](auto value) { return decimals(summary_of(result.each(value)).median, 3); };
     out << "\npolarisation: median " << median([](const StatementCounts& one) { return one.polarisation(); })
-        << ", without those who pass "
-        << median([](const StatementCounts& one) { return one.adjusted_polarisation(); }) << "\n\n";
+        << ", without those who pass " << median([](const StatementCounts& one) { return one.adjusted_polarisation(); })
+        << "\n\n";
 
     rows = {{"group", "stands for", "share", "ratio", "z share", "z ratio", "statement"}};
     for (const Representative& one : representative_statements(result.counts, result.groups.sizes.size()))
@@ -228,9 +234,8 @@ inline void print_votes(const VotesResult& result, std::ostream& out) {
     std::vector<size_t> order;
     for (size_t s = 0; s < result.choice.fates.size(); s++)
         if (result.choice.fates[s].chosen) order.push_back(s);
-    std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
-        return result.choice.fates[a].score > result.choice.fates[b].score;
-    });
+    std::stable_sort(order.begin(), order.end(),
+                     [&](size_t a, size_t b) { return result.choice.fates[a].score > result.choice.fates[b].score; });
     for (size_t s : order)
         rows.push_back({decimals(result.choice.fates[s].score, 3), shortened(as_line(poll.statements[s].text)),
                         shortened(fate_of(result, s))});

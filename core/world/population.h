@@ -21,8 +21,8 @@ namespace cai {
 
 struct Group {
     std::string name;
-    size_t size = 0;           // villagers
-    double participation = 0;  // the share of the statements that each votes on, above 0, at most 1
+    size_t size = 0;                             // villagers
+    double participation = 0;                    // the share of the statements that each votes on, above 0, at most 1
     std::map<std::string, double> refuse_share;  // by the act's name; the group has no view of an act that is missing
 };
 
@@ -67,7 +67,8 @@ inline Population read_population(const std::filesystem::path& path) {
             return value;
         };
         if (words[0] == "group") {
-            expects(words.size() == 4, where, "a group is `group NAME VILLAGERS SHARE`, such as `group traders 60 0.5`");
+            expects(words.size() == 4, where,
+                    "a group is `group NAME VILLAGERS SHARE`, such as `group traders 60 0.5`");
             expect_views();
             const double size = number_of(words[2], "how many villagers", 1, kMostVillagers);
             expects(size == std::floor(size), where, "\"", words[2], "\" villagers is no whole number");
@@ -79,7 +80,8 @@ inline Population read_population(const std::filesystem::path& path) {
             continue;
         }
         expects(!population.groups.empty(), where, "\"", words[0], "\" stands before the first line `group ...`");
-        expects(words.size() == 2, where, "a view is `ACT SHARE`, such as `stealing 0.9`, not ", words.size(), " words");
+        expects(words.size() == 2, where, "a view is `ACT SHARE`, such as `stealing 0.9`, not ", words.size(),
+                " words");
         const double share = number_of(words[1], "the share who want it refused", 0, 1);
         expects(population.groups.back().refuse_share.emplace(words[0], share).second, where, last, " has ", words[0],
                 " twice");

@@ -65,7 +65,7 @@ def consensus_of(votes, groups):
 
 
 def pipeline(votes, least):
-    """Reads, divides and counts, as the notebook does. Run in a process of its own, whose start counts, as cai's does."""
+    """Reads, divides and counts, as the notebook does. In a process of its own, whose start counts, as cai's does."""
     import numpy as np
     from sklearn.cluster import KMeans
     from sklearn.decomposition import PCA

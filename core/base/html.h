@@ -4,7 +4,7 @@
 #include <string_view>
 #include <vector>
 
-#include "../base/json.h"
+#include "json.h"
 
 namespace cai {
 

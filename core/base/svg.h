@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "../base/format.h"
+#include "format.h"
 #include "html.h"
 
 namespace cai {

@@ -8,10 +8,10 @@
 #include <vector>
 
 #include "../session.h"
-#include "../tools/verb.h"
-#include "read_votes.h"
-#include "toy_voters.h"
-#include "vote_report.h"
+#include "../votes/read_votes.h"
+#include "../votes/toy_voters.h"
+#include "../votes/vote_report.h"
+#include "verb.h"
 
 namespace cai {
 
@@ -42,14 +42,13 @@ inline VotesResult run_votes(const Poll& poll, const World& world, const VotesOp
     VotesResult result;
     result.cleaned = clean_votes(poll, options.cleaning);
     result.space = opinion_space_of(result.poll().votes, options.space, options.impute);
-    result.groups = options.groups_of_file ? groups_of_file(result.poll())
-                                           : find_groups(result.space.participants, options.groups);
+    result.groups =
+        options.groups_of_file ? groups_of_file(result.poll()) : find_groups(result.space.participants, options.groups);
     result.groups_of_file = options.groups_of_file;
     result.author_votes_dropped = options.cleaning.drop_author_votes;
     result.counts = count_votes(result.poll().votes, result.groups.of, result.groups.sizes.size());
-    result.options = options.choice;
-    result.choice = choose_statements(result.poll().statements, result.counts, result.groups.sizes.size(), world,
-                                      options.choice);
+    result.choice =
+        choose_statements(result.poll().statements, result.counts, result.groups.sizes.size(), world, options.choice);
     return result;
 }
 
@@ -81,7 +80,8 @@ inline VotesOptions read_votes_options(Arguments& arguments) {
     choice.keep_duplicates = arguments.flag("keep-duplicates");
     choice.keep_unknown = arguments.flag("keep-unknown");
     const bool limited = choice.by == Choose::count || choice.by == Choose::ideas;
-    if (limited && choice.most == 0) fail(kUsage, "--select ", by, " needs --most N: how many ", by == "count" ? "lines" : by);
+    if (limited && choice.most == 0)
+        fail(kUsage, "--select ", by, " needs --most N: how many ", by == "count" ? "lines" : by);
     if (!limited && choice.most > 0) fail(kUsage, "--most is for --select count and --select ideas");
     if (choice.by != Choose::threshold && choice.threshold > 0) fail(kUsage, "--threshold is for --select threshold");
     return options;
@@ -102,15 +102,15 @@ inline int run_votes_verb(Arguments& arguments, const std::filesystem::path& pro
     const fs::path out = votes_folder(arguments), population_file = arguments.string("population", ""),
                    data = data_folder(arguments, program);
     const double slips = arguments.number("slips", 0.05, 0.0, 1.0);
-    const bool is_long = arguments.choice("layout", {"polis", "long"}, "polis") == "long", json = arguments.flag("json");
+    const bool is_long = arguments.choice("layout", {"polis", "long"}, "polis") == "long",
+               json = arguments.flag("json");
     quiet = arguments.flag("quiet");
     const bool toy = !population_file.empty();
     const fs::path votes_file = toy ? "" : arguments.positional(0, "a file of votes, or --population FILE");
     if (!toy && !arguments.has("statements")) fail(kUsage, "cai votes needs --statements FILE, what was voted on");
     for (const char* name : {"slips", "layout"})
         if (!toy && arguments.has(name)) fail(kUsage, "--", name, " is for toy voters: say --population FILE too");
-    const fs::path statements_file =
-        arguments.string("statements", (data / "collective/statements.txt").string());
+    const fs::path statements_file = arguments.string("statements", (data / "collective/statements.txt").string());
     arguments.finish();
 
     const World world(data / "world", 1);
@@ -121,8 +121,7 @@ inline int run_votes_verb(Arguments& arguments, const std::filesystem::path& pro
         expect_known_acts(population, world);
         voters = draw_toy_voters(population, std::move(statements), world, slips, options.groups.seed);
     }
-    VotesResult result =
-        run_votes(toy ? voters.poll : read_votes(votes_file, std::move(statements)), world, options);
+    VotesResult result = run_votes(toy ? voters.poll : read_votes(votes_file, std::move(statements)), world, options);
     if (toy) {
         std::map<std::string, size_t> planted;
         for (size_t i = 0; i < voters.group_of.size(); i++)
@@ -142,6 +141,9 @@ inline int run_votes_verb(Arguments& arguments, const std::filesystem::path& pro
     }
     return kDone;
 }
+
+inline const Option kVotes = {"votes", "FILE", "train on the lines that `cai votes` chooses of these votes"},
+                    kVotesStatements = {"statements", "FILE", "what --votes is about"};
 
 // What `cai all` trains on if it is given --votes and --statements: the lines that `cai votes` chooses by its defaults.
 class VotedConstitution {
@@ -180,39 +182,41 @@ class VotedConstitution {
 };
 
 inline Verb votes_verb() {
-    return {"votes",
-            "from people's votes on statements to a constitution: opinion groups, their consensus, the lines chosen",
-            "cai votes votes.csv --statements statements.csv --out runs/vote\n"
-            "  cai votes --population data/collective/population.txt --out runs/toy-vote",
-            {{"statements", "FILE", "what was voted on: one a line (.txt), or csv (toy voters: collective/statements.txt)"},
-             {"out", "DIR", "for constitution.txt, groups.csv, statements.csv and map.svg"},
-             {"population", "FILE", "draw the votes of toy voters from these groups, into votes.csv, and count those"},
-             {"slips", "SHARE", "of toy voters' votes that are not what they mean (0.05)"},
-             {"layout", "NAME", "of toy voters' votes.csv: polis or long (polis)"},
-             {"seed", "N", "draws toy voters and the clusters' first centres (1)"},
-             {"toss", "FILE", "participants to leave out, one a line; the paper's were found by reading (nobody)"},
-             {"least-votes", "N", "leave out who cast fewer (26, the paper's, or a tenth of the statements if less)"},
-             {"keep-moderated", "", "keep statements whose column moderated is not 1, which the paper leaves out"},
-             {"drop-author-votes", "", "do not count the agree that Polis enters for a statement's author, as the paper does"},
-             {"space", "NAME", "the plane and the weights of ccai, the paper's notebook, or of polis (ccai)"},
-             {"impute", "NAME", "a vote not cast counts as zero, or as the statement's mean (zero; space polis: mean)"},
-             {"base-clusters", "N", "that groups are made of (100)"},
-             {"most-groups", "N", "the best silhouette of 2 to N groups (5)"},
-             {"group-count", "N", "as many groups as this"},
-             {"groups", "NAME", "found, or file: those of the file's column group-id (found)"},
-             {"select", "NAME",
-              "threshold, count (the best --most lines), ideas (until --most ideas) or majority (threshold)"},
-             {"threshold", "T", "the least consensus (the paper's 0.723 for two groups, 0.850 as geometric mean)"},
-             {"most", "N", "lines, or ideas"},
-             {"geometric", "", "choose by the geometric mean over groups instead of the product"},
-             {"laplace", "", "choose by shares with Laplace's correction, as Polis does"},
-             {"keep-duplicates", "", "statements that say the same stay lines of their own"},
-             {"keep-unknown", "", "statements with words that the models do not know become lines too"},
-             {"data", "DIR", "the folder of world/ and collective/ (data)"},
-             kJson,
-             kQuiet},
-            run_votes_verb,
-            false};
+    return {
+        "votes",
+        "from people's votes on statements to a constitution: opinion groups, their consensus, the lines chosen",
+        "cai votes votes.csv --statements statements.csv --out runs/vote\n"
+        "  cai votes --population data/collective/population.txt --out runs/toy-vote",
+        {{"statements", "FILE", "what was voted on: one a line (.txt), or csv (toy voters: collective/statements.txt)"},
+         {"out", "DIR", "for constitution.txt, groups.csv, statements.csv and map.svg"},
+         {"population", "FILE", "draw the votes of toy voters from these groups, into votes.csv, and count those"},
+         {"slips", "SHARE", "of toy voters' votes that are not what they mean (0.05)"},
+         {"layout", "NAME", "of toy voters' votes.csv: polis or long (polis)"},
+         {"seed", "N", "draws toy voters and the clusters' first centres (1)"},
+         {"toss", "FILE", "participants to leave out, one a line; the paper's were found by reading (nobody)"},
+         {"least-votes", "N", "leave out who cast fewer (26, the paper's, or a tenth of the statements if less)"},
+         {"keep-moderated", "", "keep statements whose column moderated is not 1, which the paper leaves out"},
+         {"drop-author-votes", "",
+          "do not count the agree that Polis enters for a statement's author, as the paper does"},
+         {"space", "NAME", "the plane and the weights of ccai, the paper's notebook, or of polis (ccai)"},
+         {"impute", "NAME", "a vote not cast counts as zero, or as the statement's mean (zero; space polis: mean)"},
+         {"base-clusters", "N", "that groups are made of (100)"},
+         {"most-groups", "N", "the best silhouette of 2 to N groups (5)"},
+         {"group-count", "N", "as many groups as this"},
+         {"groups", "NAME", "found, or file: those of the file's column group-id (found)"},
+         {"select", "NAME",
+          "threshold, count (the best --most lines), ideas (until --most ideas) or majority (threshold)"},
+         {"threshold", "T", "the least consensus (the paper's 0.723 for two groups, 0.850 as geometric mean)"},
+         {"most", "N", "lines, or ideas"},
+         {"geometric", "", "choose by the geometric mean over groups instead of the product"},
+         {"laplace", "", "choose by shares with Laplace's correction, as Polis does"},
+         {"keep-duplicates", "", "statements that say the same stay lines of their own"},
+         {"keep-unknown", "", "statements with words that the models do not know become lines too"},
+         {"data", "DIR", "the folder of world/ and collective/ (data)"},
+         kJson,
+         kQuiet},
+        run_votes_verb,
+        false};
 }
 
 }  // namespace cai
