@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "../experiments/method.h"
+#include "../experiments/revisions.h"
 #include "../experiments/run_experiment.h"
 #include "compare_runs_verb.h"
 #include "population_wishes.h"
