@@ -439,7 +439,7 @@ TEST_CASE("an experiment on stories: each cell's run reuses its seed's, and a se
     cai.fails(1, "experiment mine.txt --seeds 1 --out e", "another text of the experiment");
     cai.fails(1, "experiment none", "there is no such experiment");
     write_file("odd.txt", "method: odd\nfactor a: 1\nclaim: c\nmeasure: m\nexpect: lower\nmargin: 1\n");
-    cai.fails(1, "experiment odd.txt", "no method \"odd\"; there are ledger, cancellation and revisions");
+    cai.fails(1, "experiment odd.txt", "no method \"odd\"; there are ledger, cancellation, revisions and collective");
 }
 
 TEST_CASE("--help lists the options that a verb reads, and no others") {
