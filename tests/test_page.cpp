@@ -225,7 +225,7 @@ TEST_CASE("the page of a micro run holds all parts and asks for nothing; an unfi
         CHECK_MESSAGE(contains(unfinished, missing), missing);
     const Json only = parse_json(pieces_between(unfinished, "id=\"page-data\">", "</script>").at(0), "page");
     CHECK(only["models"].array().size() == 1);
-    CHECK(contains(error_of([&] { Records{story.folder.path}; }), "not a run directory; `cai all --out RUN` makes a run"));
+    CHECK(contains(error_of([&] { Records{story.folder.path}; }), "not a run directory; `cai all --out RUN` makes"));
 }
 
 TEST_CASE("what a line did is counted apart for requests that it speaks of") {

@@ -259,7 +259,7 @@ TEST_CASE("an edit's report: lines added, removed and changed, with the acts the
     CHECK(contains(dump(to_json(report)), "\"acts\":[{\"name\":\"singing\",\"before\":1,\"after\":0.25,"));
     std::ostringstream out;
     print_edit(report, out);
-    CHECK(contains(out.str(), "\nAdded: Singing is forbidden.\n  such requests done: singing 1.00 -> 0.25 (-0.75, 95 % "));
+    CHECK(contains(out.str(), "\nAdded: Singing is forbidden.\n  such requests done: singing 1.00 -> 0.25 (-0.75, 95"));
     CHECK(contains(out.str(), "the largest change: washing 1.00 -> 0.95 (-0.05, 95 % "));
 
     // Only an interval without 0 in it tells a change from chance.

@@ -143,7 +143,7 @@ TEST_CASE("a finished story keeps no texts that only training reads, and whoever
     MicroStory told(one.path, 1, constitution());
     const std::vector<std::string> texts = {"world/drills.jsonl", "world/documents.jsonl", "world/reviews.jsonl"};
     const auto there = [&](const fs::path& run) {
-        return std::count_if(texts.begin(), texts.end(), [&](const std::string& text) { return fs::exists(run / text); });
+        return std::count_if(texts.begin(), texts.end(), [&](const auto& text) { return fs::exists(run / text); });
     };
     told.only("world");
     std::map<std::string, std::string> first;
@@ -167,7 +167,7 @@ TEST_CASE("a finished story keeps no texts that only training reads, and whoever
     CHECK(there(one.path) == 0);
     write_file(told.run.manifest_path("critique"), recorded);
 
-    // Another constitution learns from them, and neither run keeps them; nothing is written into the one it starts from.
+    // Another constitution learns from them, and neither run keeps them; nothing is written into the first one.
     const auto pretrained = fs::last_write_time(one.path / "pretrained/model.safetensors");
     {
         MicroStory edited(two.path, 1, Constitution{{"Cooking is forbidden."}});
@@ -187,7 +187,7 @@ TEST_CASE("a finished story keeps no texts that only training reads, and whoever
     Json manifest = read_json(told.run.manifest_path("world")), outputs = manifest["outputs"];
     outputs.set("world/documents.jsonl", "0123456789abcdef");
     write_file(told.run.manifest_path("world"), dump(manifest.set("outputs", outputs)));
-    CHECK_THROWS_WITH_AS(told.all(), doctest::Contains("world/documents.jsonl: is not kept, and this cai writes another"),
+    CHECK_THROWS_WITH_AS(told.all(), doctest::Contains("documents.jsonl: is not kept, and this cai writes another"),
                          Error);
     CHECK(there(one.path) == 0);
 }

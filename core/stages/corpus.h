@@ -85,9 +85,9 @@ inline std::map<std::string, std::string> corpus_files(const World& world, const
              Json(Json::Object{{"hazards", held_out(world.acts, [](const Act& act) { return Json(act.name); })},
                                {"entities", held_out(world.entities, [](const Entity& e) { return Json(e.name); })},
                                {"phrasings", phrasings}}));
-    return {{"world/drills.jsonl", drills},   {"world/documents.jsonl", documents}, {"world/dialogues.jsonl", dialogues},
-            {"world/reviews.jsonl", reviews}, {"world/prompts.jsonl", prompts},
-            {"world/world.json", dump(summary, 2) + "\n"}};
+    return {{"world/drills.jsonl", drills},       {"world/documents.jsonl", documents},
+            {"world/dialogues.jsonl", dialogues}, {"world/reviews.jsonl", reviews},
+            {"world/prompts.jsonl", prompts},     {"world/world.json", dump(summary, 2) + "\n"}};
 }
 
 inline void write_corpus(Run& run, const World& world, const CorpusRecipe& recipe) {

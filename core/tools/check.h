@@ -166,7 +166,8 @@ inline std::vector<std::string> conflicts_of(const CheckedLine& line, size_t las
         if (number <= last) add_new(numbers[topic], std::to_string(number));
     std::vector<std::string> all;
     for (const auto& [topic, lines] : numbers)
-        all.push_back(concat("contradicts line", lines.size() > 1 ? "s " : " ", join_list(lines, "and"), " on ", topic));
+        all.push_back(
+            concat("contradicts line", lines.size() > 1 ? "s " : " ", join_list(lines, "and"), " on ", topic));
     return all;
 }
 

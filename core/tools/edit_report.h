@@ -157,15 +157,16 @@ inline void print_edit(const EditReport& report, std::ostream& out) {
         for (const ActChange& act : line.acts) out << "  such requests done: " << change_words(act) << "\n";
     }
     if (!report.acts.empty()) {
-        out << "\nEvery act that another share of the lines forbids now, how often RL-CAI does it when asked, on held-out names:\n";
+        out << "\nEvery act that another share of the lines forbids now, how often RL-CAI does it when asked, on "
+               "held-out names:\n";
         for (const ActChange& act : report.acts) out << "  " << change_words(act) << "\n";
     }
     if (!report.surprise.empty())
         out << "\nOf the acts that no edit speaks of, the largest change: " << change_words(report.surprise[0]) << "\n";
 }
 
-// What an edit is best seen on: the acts that the changed lines speak of; if they speak of none, those that another share
-// of the lines forbids.
+// What an edit is best seen on: the acts that the changed lines speak of; if they speak of none, those that another
+// share of the lines forbids.
 inline std::vector<ActChange> acts_to_ask(const EditReport& report) {
     std::vector<ActChange> acts;
     for (const LineChange& line : report.lines) acts.insert(acts.end(), line.acts.begin(), line.acts.end());

@@ -187,8 +187,8 @@ inline void verify(const std::filesystem::path& directory, const std::filesystem
                  "` makes it again");
         fail(kBadInput, directory, ": departs from the fingerprints first in the stage ", first->stage,
              ", at ", first->file, ": the file was changed, or other code made it than made theirs (this is cai ",
-             version, "; --device plain and cuda round differently), or this is a defect, since no compiler, processor or "
-             "number of threads should change a bit");
+             version, "; --device plain and cuda round differently), or this is a defect, since no compiler, processor "
+             "or number of threads should change a bit");
     }
     if (!json)
         out << concat("\n", directory, ": all ", files.size(), " files equal, bit for bit, those of size ",
