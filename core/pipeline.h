@@ -181,9 +181,7 @@ inline const Stage& stage_named(const std::string& name) {
 }
 
 inline Task task_of(const Stage& stage, const Recipe& recipe) {
-    Task task = {stage.name,    stage.inputs,
-                 stage.optional_inputs,
-                 stage.outputs, stage_options(recipe, stage.options),
+    Task task = {stage.name, stage.inputs, stage.optional_inputs, stage.outputs, stage_options(recipe, stage.options),
                  stage.not_kept};
     if (!recipe.ppo.options.has_value_model()) std::erase(task.outputs, "value-model");
     return task;
