@@ -367,7 +367,7 @@ Recording record_kernel(const std::string& name, const std::map<std::string, siz
         Recording recording{.kernel = name, .does = row.kernel.does};
         std::map<std::string, size_t> sizes(row.kernel.shape.begin(), row.kernel.shape.end());
         for (const auto& [letter, size] : shape) {
-            expects(sizes.count(letter), name, " has no size ", letter);
+            expects(sizes.count(letter), name, " has no size ", letter, "; `cai replay` lists each kernel's sizes");
             sizes[letter] = size;
         }
         expect_sizes(row.kernel, sizes);

@@ -298,7 +298,7 @@ inline std::map<std::string, size_t> read_shape(const std::string& text) {
         size_t size = 0;
         const char* number = part.c_str() + std::min(equals, part.size() - 1) + 1;
         const auto [rest, error] = std::from_chars(number, part.c_str() + part.size(), size);
-        if (equals == part.npos || error != std::errc() || *rest)
+        if (equals == part.npos || equals == 0 || error != std::errc() || *rest)
             fail(kUsage, "--shape ", text, ": \"", part, "\" is no size; it is written like N=8,D=32");
         if (!shape.emplace(part.substr(0, equals), size).second)
             fail(kUsage, "--shape ", text, ": ", part.substr(0, equals), " is given twice");
