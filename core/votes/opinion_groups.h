@@ -57,7 +57,7 @@ inline Clusters k_means(const std::vector<Place>& points, const std::vector<doub
         }
         now.of.assign(n, 0);
         for (int round = 0; round < kMostRounds; round++) {
-            // From each centre, all centres by distance: one at least twice as far as the point is no nearer to the point.
+            // From each centre, all by distance: one at least twice as far as the point is no nearer to the point.
             std::vector<std::vector<std::pair<double, size_t>>> around(k);
             for (size_t c = 0; c < k; c++) {
                 for (size_t other = 0; other < k; other++)
