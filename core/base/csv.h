@@ -25,10 +25,9 @@ class CsvReader {
     CsvReader(std::string text, std::string where) : text_(std::move(text)), where_(std::move(where)) {
         if (without_bom(text_).size() < text_.size()) at_ = 3;
         size_t bad = 0;
-        const bool valid = valid_utf8(text_, &bad);
-        expects(valid, where_, ": line ", line_of(bad), ": not UTF-8; save the file as UTF-8 text");
+        if (!valid_utf8(text_, &bad)) fail(kBadInput, where_, ": line ", line_of(bad), ": not UTF-8; ", kSaveAsText);
         bad = text_.find('\0');
-        expects(bad == text_.npos, where_, ": line ", line_of(bad), ": a NUL byte; save the file as UTF-8 text");
+        if (bad != text_.npos) fail(kBadInput, where_, ": line ", line_of(bad), ": a NUL byte; ", kSaveAsText);
         const std::string_view first = std::string_view(text_).substr(0, text_.find_first_of("\r\n"));
         if (first.find(',') == first.npos)
             separator_ = first.find(';') != first.npos ? ';' : first.find('\t') != first.npos ? '\t' : ',';
@@ -66,6 +65,8 @@ class CsvReader {
     std::string place() const { return concat(where_, ": line ", line_, ": "); }
 
   private:
+    static constexpr const char* kSaveAsText = "save the file as UTF-8 text";
+
     size_t line_of(size_t offset) const {
         size_t lines = 1;
         for (size_t i = 0; i < std::min(offset, text_.size()); i++) lines += text_[i] == '\n';

@@ -57,14 +57,21 @@ inline Clusters k_means(const std::vector<Place>& points, const std::vector<doub
         }
         now.of.assign(n, 0);
         for (int round = 0; round < kMostRounds; round++) {
+            // From each centre, all by distance: one at least twice as far as the point is no nearer to the point.
+            std::vector<std::vector<std::pair<double, size_t>>> around(k);
+            for (size_t c = 0; c < k; c++) {
+                for (size_t other = 0; other < k; other++)
+                    around[c].emplace_back(squared_distance(now.centres[c], now.centres[other]), other);
+                std::sort(around[c].begin(), around[c].end());
+            }
             size_t moved = 0;
             now.inertia = 0;
             for (size_t i = 0; i < n; i++) {
                 size_t mine = now.of[i];  // of centres as near as each other, the one it has
                 double least = squared_distance(points[i], now.centres[mine]);
-                for (size_t c = 0; c < k; c++) {
-                    const double across = points[i][0] - now.centres[c][0];
-                    if (across * across >= least) continue;
+                const double reach = 4 * least;
+                for (const auto& [apart, c] : around[now.of[i]]) {
+                    if (apart >= reach) break;
                     const double distance = squared_distance(points[i], now.centres[c]);
                     if (distance < least) least = distance, mine = c;
                 }
