@@ -99,6 +99,7 @@ TEST_CASE("independent interests cancel by the formula, shared ones do not") {
     CHECK(near(mean("isotropic", 900, "residual"), 1 / 0.3 / 30, 0.012));
     CHECK(near(mean("isotropic", 900, "good"), 1));
     CHECK(near(mean("isotropic", 1, "residual"), 1 / 0.3, 1e-6));  // one wish: all of its interest
+    CHECK(near(mean("shared 60 %", 1, "residual"), 1 / 0.3, 0.3));  // sharing an interest makes it no longer
     CHECK(mean("pareto 1.2", 900, "effective") < 300);
     CHECK(near(mean("pareto 1.2", 900, "ratio"), 1, 0.15));
     CHECK(near(mean("shared 30 %", 3000, "residual"), 1, 0.02));
