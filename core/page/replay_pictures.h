@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "../base/elementary.h"
 #include "../base/svg.h"
 #include "warp_requests.h"
 
@@ -103,8 +104,8 @@ struct Touches {
     std::string style(size_t i) const {
         const size_t touches = reads[i] + writes[i];
         if (touches == 0) return "untouched";
-        const double level = most == 1 ? 1 : std::round(3 * std::log(static_cast<double>(touches)) /
-                                                        std::log(static_cast<double>(most)));
+        const double level = most == 1 ? 1 : std::round(3 * elementary::log(static_cast<double>(touches)) /
+                                                        elementary::log(static_cast<double>(most)));
         return concat(writes[i] == 0 ? "t-read" : reads[i] == 0 ? "t-write" : "t-both", " h", static_cast<int>(level));
     }
 };

@@ -45,7 +45,8 @@ class CollectiveRuns {
             {"config.cfg", recipe_configuration(session_.recipe), "recipe, size or first seed"},
             {"population.txt", read_file(population_.file), "population"}};
         for (const ComparedRun& one : constitutions_)
-            files.push_back({"constitution-" + folder_name(one.name) + ".txt", one.constitution.text(), "constitution"});
+            files.push_back(
+                {"constitution-" + folder_name(one.name) + ".txt", one.constitution.text(), "constitution"});
         return files;
     }
 
