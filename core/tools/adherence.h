@@ -22,8 +22,8 @@ struct HeldOutAnswer {
     bool with_reason;      // and for the true one
 };
 
-// Its answers on held-out entities and about held-out hazards, as when the run was evaluated, which recorded refusals of
-// hazards only where their reason was true. Errors: the run has no such model.
+// Its answers on held-out entities and about held-out hazards, as when the run was evaluated, which recorded refusals
+// of hazards only where their reason was true. Errors: the run has no such model.
 inline std::vector<HeldOutAnswer> held_out_answers(const Kernels& kernels, const std::filesystem::path& run,
                                                    const std::filesystem::path& data,
                                                    const std::string& model = "rl-cai") {
@@ -92,7 +92,10 @@ inline std::map<std::string, ActRates> rates_by_act(const World& world, const st
 // The share of refusals whose reason is not true, 0 of none.
 inline double false_reasons(const std::vector<HeldOutAnswer>& answers) {
     double refused = 0, untrue = 0;
-    for (const HeldOutAnswer& answer : answers) refused += answer.refused, untrue += answer.refused && !answer.with_reason;
+    for (const HeldOutAnswer& answer : answers) {
+        refused += answer.refused;
+        untrue += answer.refused && !answer.with_reason;
+    }
     return refused > 0 ? untrue / refused : 0;
 }
 
