@@ -141,8 +141,8 @@ inline void expect_same_wishes(const std::filesystem::path& out, const std::stri
     const Json* own = inputs ? inputs->find("wishes.jsonl") : nullptr;
     expects((own ? own->string() : "") == (wishes.empty() ? "" : hexadecimal(stream(wishes))), out,
             ": holds comparisons made by ", own ? "other" : "no",
-            " wishes. To keep it, make a new run: `cai all --from ", out, " --wishes FILE --out runs/mine`; to train ",
-            "this one anew, add --force");
+            " wishes. To keep it, make a new run: `cai all --from ", out,
+            " --wishes FILE --out runs/mine`; to train this one anew, add --force");
 }
 
 // The constitution of a run, or the default one if it has none yet.

@@ -132,7 +132,8 @@ TEST_CASE("a command goes on with the recipe of the run it works in") {
     REQUIRE_MESSAGE(cai("all --wishes wishes.jsonl" + wished) == 0, cai.err);
     CHECK(fs::last_write_time("runs/wished/comparisons.jsonl") == compared);
     cai.fails(1, "all --wishes other.jsonl" + wished, "runs/wished: holds comparisons made by other wishes");
-    cai.fails(1, "all --wishes wishes.jsonl --out runs/story", "runs/story: holds comparisons made by no wishes");
+    cai.fails(1, "all --wishes wishes.jsonl --wishes-per-comparison 2 --out runs/story",
+              "runs/story: holds comparisons made by no wishes");
     cai.fails(1, "all --wishes-per-comparison 3" + wished, "holds 2 wishes, but a comparison would draw 3");
     cai.fails(2, "compare --wish-aggregation median", "how wishes are drawn and aggregated is for runs with wishes");
     cai.fails(2, "compare --wishes wishes.jsonl --wish-aggregation burn-weighted", "would count every burn twice");

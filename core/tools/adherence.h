@@ -92,8 +92,10 @@ inline std::map<std::string, ActRates> rates_by_act(const World& world, const st
 // The share of refusals whose reason is not true, 0 of none.
 inline double false_reasons(const std::vector<HeldOutAnswer>& answers) {
     double refused = 0, untrue = 0;
-    for (const HeldOutAnswer& answer : answers)
-        refused += answer.refused, untrue += answer.refused && !answer.with_reason;
+    for (const HeldOutAnswer& answer : answers) {
+        refused += answer.refused;
+        untrue += answer.refused && !answer.with_reason;
+    }
     return refused > 0 ? untrue / refused : 0;
 }
 

@@ -13,8 +13,8 @@
 
 namespace cai {
 
-// Factors: `constitution`, whose level NAME is data/collective/NAME.txt, or standard, the shipped data/constitution.txt;
-// and `aggregation`, the level of --wish-aggregation with which comparisons are made by the wishes of
+// Factors: `constitution`, whose level NAME is data/collective/NAME.txt, or standard, the data/constitution.txt that
+// comes with cai; and `aggregation`, the level of --wish-aggregation with which comparisons are made by the wishes of
 // data/collective/population.txt. Measures, of RL-CAI on held-out prompts if they do not say SL-CAI:
 //   worst-served utility, mean utility    of the population's groups, and of its villagers: see group_utilities()
 //   GROUP utility                         of each group
