@@ -37,7 +37,10 @@ fs::path rest_of_the_state() {
 void cai::read_input(const std::string& input) {
     quiet = true;
     const fs::path saved = rest_of_the_state().parent_path() / "model.training";
-    fs::copy(rest_of_the_state(), saved, fs::copy_options::recursive | fs::copy_options::overwrite_existing);
+    fs::create_directories(saved);
+    // Not by fs::copy, which libFuzzer's timer may interrupt.
+    for (const fs::directory_entry& file : fs::directory_iterator(rest_of_the_state()))
+        write_file(saved / file.path().filename(), read_file(file.path()));
     write_file(saved / "state.json", input);
 
     Model model(plain_kernels, kConfig);
