@@ -143,10 +143,11 @@ inline std::vector<AskedLine> draw_wishes(Rng& rng, const std::vector<AskedLine>
     std::vector<AskedLine> drawn;
     for (size_t k = 0; k < recipe.per_comparison; k++) {
         const double at = sum * rng.uniform();
-        // The first whose cumulated probability is above: one of probability 0 never is.
-        const auto found = std::upper_bound(cumulated.begin(), cumulated.end(), at) - cumulated.begin();
-        drawn.push_back(*candidates[static_cast<size_t>(found)]);
-        drawn.back().probability = probabilities[static_cast<size_t>(found)];
+        // The first whose cumulated probability is above: one of probability 0 never is. (at may be rounded up to sum.)
+        const auto above = std::upper_bound(cumulated.begin(), cumulated.end() - 1, at);
+        const size_t found = static_cast<size_t>(above - cumulated.begin());
+        drawn.push_back(*candidates[found]);
+        drawn.back().probability = probabilities[found];
     }
     return drawn;
 }
