@@ -39,24 +39,26 @@ class CsvReader {
         while (at_ < text_.size() && (text_[at_] == '\r' || text_[at_] == '\n')) end_line();
         if (at_ >= text_.size()) return false;
         line_ = next_line_;
-        fields_.clear();
-        for (;;) {
-            const bool empty = at_ < text_.size() && text_[at_] == separator_;  // as most are in a file of votes
-            fields_.push_back(empty ? std::string_view() : field());
-            if (at_ >= text_.size()) break;
+        for (size_t field : filled_) fields_[field] = {};
+        filled_.clear();
+        size_t count = 0;
+        for (;; at_++) {  // past a separator; where that ends the text, an empty field follows it
+            // Most fields are empty in a file of votes: each further separator ends one.
+            const size_t begin = std::min(text_.find_first_not_of(separator_, at_), text_.size());
+            count += begin - at_;
+            at_ = begin;
+            const std::string_view one = at_ < text_.size() ? field() : std::string_view();
+            if (width_ == 0) fields_.resize(count + 1);
+            if (count < fields_.size()) fields_[count] = one, filled_.push_back(count);
+            count++;
+            if (at_ == text_.size()) break;
             if (text_[at_] != separator_) {
                 end_line();
                 break;
             }
-            at_++;
-            if (at_ == text_.size()) {  // a separator ends the text: an empty field follows it
-                fields_.emplace_back();
-                break;
-            }
         }
-        if (width_ == 0) width_ = fields_.size();
-        expects(fields_.size() == width_, where_, ": line ", line_, " has ", fields_.size(),
-                " fields, but the first has ", width_);
+        if (width_ == 0) width_ = count;
+        expects(count == width_, where_, ": line ", line_, " has ", count, " fields, but the first has ", width_);
         return true;
     }
 
@@ -110,6 +112,7 @@ class CsvReader {
 
     std::string text_, where_;
     std::vector<std::string_view> fields_;
+    std::vector<size_t> filled_;  // of them, in this record
     size_t at_ = 0, line_ = 0, next_line_ = 1, width_ = 0;
     char separator_ = ',';
 };

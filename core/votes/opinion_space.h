@@ -44,9 +44,10 @@ class CentredVotes {
             mean_sum += mean_[j];
             c_[j] = space == Space::ccai ? -mean_[j] : impute == Impute::zero ? sum[j] / rows : 0;
         }
+        for (size_t e = 0; e < votes.entries(); e++) values_.push_back(votes.vote[e] - mean_[votes.column[e]]);
         for (size_t i = 0; i < votes.rows(); i++) {
             double row = mean_sum;
-            for (size_t e = votes.starts[i]; e < votes.starts[i + 1]; e++) row += value(e);
+            for (size_t e = votes.starts[i]; e < votes.starts[i + 1]; e++) row += values_[e];
             r_[i] = space == Space::ccai ? row / columns : 0;
         }
         // |B|^2: as if nobody had voted, sum of (r_i + c_j)^2, then what each vote changes of it.
@@ -55,7 +56,7 @@ class CentredVotes {
         for (size_t i = 0; i < votes.rows(); i++) {
             double row = columns * r_[i] * r_[i] + 2 * r_[i] * c_sum + c_squares;
             for (size_t e = votes.starts[i]; e < votes.starts[i + 1]; e++)
-                row += value(e) * (value(e) - 2 * (r_[i] + c_[votes.column[e]]));
+                row += values_[e] * (values_[e] - 2 * (r_[i] + c_[votes.column[e]]));
             squares += row;
         }
         squares_ = squares;
@@ -68,9 +69,13 @@ class CentredVotes {
         double ones = 0, shift = 0;
         for (size_t j = 0; j < v.size(); j++) ones += v[j], shift += c_[j] * v[j];
         std::vector<double> u(votes_.rows());
+        // Plain pointers: this is compiled to be stepped through, and a vector's [] is then a call.
+        const double *value = values_.data(), *of = v.data();
+        const uint32_t* column = votes_.column.data();
         for (size_t i = 0; i < u.size(); i++) {
+            const size_t end = votes_.starts[i + 1];
             double sum = 0;
-            for (size_t e = votes_.starts[i]; e < votes_.starts[i + 1]; e++) sum += value(e) * v[votes_.column[e]];
+            for (size_t e = votes_.starts[i]; e < end; e++) sum += value[e] * of[column[e]];
             u[i] = sum - r_[i] * ones - shift;
         }
         return u;
@@ -80,19 +85,23 @@ class CentredVotes {
     std::vector<double> transposed_times(const std::vector<double>& u) const {
         double ones = 0, shift = 0;
         std::vector<double> v(votes_.columns, 0);
+        const double* value = values_.data();
+        const uint32_t* column = votes_.column.data();
+        double* sums = v.data();
         for (size_t i = 0; i < u.size(); i++) {
-            ones += u[i], shift += r_[i] * u[i];
-            for (size_t e = votes_.starts[i]; e < votes_.starts[i + 1]; e++) v[votes_.column[e]] += value(e) * u[i];
+            const double of = u[i];
+            const size_t end = votes_.starts[i + 1];
+            ones += of, shift += r_[i] * of;
+            for (size_t e = votes_.starts[i]; e < end; e++) sums[column[e]] += value[e] * of;
         }
         for (size_t j = 0; j < v.size(); j++) v[j] -= shift + c_[j] * ones;
         return v;
     }
 
   private:
-    double value(size_t entry) const { return votes_.vote[entry] - mean_[votes_.column[entry]]; }
-
     const VoteMatrix& votes_;
     std::vector<double> mean_, r_, c_;  // what fills a statement's missing votes; B = S - r 1' - 1 c'
+    std::vector<double> values_;        // S: of each vote cast, less that
     double squares_ = 0;
 };
 
