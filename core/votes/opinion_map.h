@@ -65,7 +65,7 @@ inline std::string opinion_map(const Poll& poll, const OpinionSpace& space, cons
         drawing.text({x + 12, kSide + 18}, "start", "label", concat(group_name(group), ": ", groups.sizes[group]));
     }
     drawing.text({kMargin, kSide + 44}, "start", "label",
-                 concat(people, poll.toy ? " toy voters, drawn and not asked" : " participants", " as dots, ",
+                 concat(people, poll.toy ? " toy voters, drawn and not asked," : " participants", " as dots, ",
                         order.size(), " of ", poll.statements.size(), " statements as squares"));
     std::string svg = drawing.svg(poll.toy ? "Opinion map of toy voters" : "Opinion map");
     const std::string head =
