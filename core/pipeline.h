@@ -300,12 +300,14 @@ inline void check_lengths(const Pipeline& pipeline, const Run& run) {
                   preset(pipeline.recipe.size, static_cast<int>(tokenizer.size())).context);
 }
 
-inline void run_pipeline(const Pipeline& pipeline) {
+// Runs the stages up to and including `last`, or all; what is finished is kept.
+inline void run_pipeline(const Pipeline& pipeline, const std::string& last = "") {
     restore_texts(pipeline);
     for (const Stage& stage : stages()) {
         if (stage.optional && !pipeline.run.has_manifest(stage.name)) continue;
         run_stage(pipeline, stage);
         if (stage.name == std::string("tokenizer")) check_lengths(pipeline, pipeline.run);
+        if (stage.name == last) return;
     }
     for (const std::string& file : stage_named("world").not_kept) std::filesystem::remove(pipeline.run / file);
     note("world", concat("drills, documents and reviews are not kept; `cai world --out ", pipeline.run.directory,

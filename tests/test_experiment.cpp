@@ -184,7 +184,9 @@ TEST_CASE("an experiment that is interrupted goes on to the same bits, and a cha
     const auto run = [&](const std::string& name, const std::string& text, size_t seeds,
                          const std::vector<FixedFile>& fixed = {}) {
         by_seed.clear();
-        return run_experiment("plan", text, fixed, plan(text), method, 1, seeds, folder.path / name, by_seed);
+        Method with_files = method;
+        with_files.fixed = fixed;
+        return run_experiment("plan", text, plan(text), with_files, 1, seeds, folder.path / name, by_seed);
     };
     const Json whole = run("whole", kPlan, 3);
     CHECK(runs == 18);

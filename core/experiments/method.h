@@ -1,6 +1,5 @@
 // What an experiment may run for each combination of levels: a method has a name, factors that it knows, and measures.
 #pragma once
-#include <cctype>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -10,12 +9,10 @@
 
 namespace cai {
 
-// A part of a folder's name: letters, digits, dots and dashes.
-inline std::string folder_name(const std::string& text) {
-    std::string name;
-    for (char c : text) name += std::isalnum(static_cast<unsigned char>(c)) || c == '.' ? c : '-';
-    return name;
-}
+// What all cells of a folder were measured with: a file there, its text, and what to call it.
+struct FixedFile {
+    std::string name, text, what;
+};
 
 struct Method {
     std::string name, does;
@@ -25,6 +22,7 @@ struct Method {
     std::function<void(const std::string& factor, const std::string& level)> expect_level;
     // All measures of one combination of levels with one seed.
     std::function<NamedValues(const Levels& levels, uint64_t seed)> measure;
+    std::vector<FixedFile> fixed = {};  // what all cells depend on, beside the experiment's own file
 };
 
 // The level of a factor, or what it is where the experiment does not vary it.

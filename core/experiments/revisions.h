@@ -10,18 +10,9 @@
 #include "../method/score_answers.h"
 #include "../session.h"
 #include "method.h"
+#include "run_story.h"
 
 namespace cai {
-
-// Runs the stages up to and including `last`; what is finished is kept.
-inline void run_through(const Pipeline& pipeline, const std::string& last) {
-    for (const Stage& stage : stages()) {
-        if (stage.optional) continue;
-        run_stage(pipeline, stage);
-        if (stage.name == std::string("tokenizer")) check_lengths(pipeline, pipeline.run);
-        if (stage.name == last) return;
-    }
-}
 
 // The answers that revisions.jsonl holds after so many revisions, in its order. Errors: it has fewer rounds.
 inline std::vector<std::string> answers_after(const std::filesystem::path& file, size_t revisions) {
@@ -111,20 +102,24 @@ class RevisionRuns {
         const std::filesystem::path folder = out_ / "runs" / concat("seed-", seed);
         const std::filesystem::path given = from_.empty() ? "" : from_ / concat("seed-", seed);
         const std::filesystem::path base = folder / "base";
-        run_in(base, world, constitution_, recipe, given, "reward");
-        std::string name;
+        run_story(session_, base, world, constitution_, "", recipe, given, "reward");
+        const std::string name = folder_name(levels, "revisions");
         Constitution constitution = constitution_;
         for (const auto& [factor, level] : levels) {
             if (factor == "revisions") continue;
-            name += (name.empty() ? "" : "_") + folder_name(factor) + "-" + folder_name(level);
             if (factor == "principles")
                 constitution.principles.resize(natural_level(factor, level, 1, constitution_.principles.size()));
             else
                 set_option(recipe, factor, level);
         }
         if (name.empty()) return judged(base, base, levels, world, recipe);
-        run_in(folder / name, world, constitution, recipe, base, "critique");
+        run_story(session_, folder / name, world, constitution, "", recipe, base, "critique");
         return judged(folder / name, base, levels, world, recipe);
+    }
+
+    std::vector<FixedFile> fixed_files() const {
+        return {{"constitution.txt", constitution_.text(), "constitution"},
+                {"config.cfg", recipe_configuration(session_.recipe), "recipe, size or first seed"}};
     }
 
   private:
@@ -140,15 +135,6 @@ class RevisionRuns {
                 return read_field(arguments, field);
             }
         refuse_factor(factor, known);
-    }
-
-    void run_in(const std::filesystem::path& folder, const World& world, const Constitution& constitution,
-                const Recipe& recipe, const std::filesystem::path& from, const std::string& last) const {
-        Run run = session_.open_run(folder);
-        run.pending_files = {{"config.cfg", recipe_configuration(recipe)}, {"constitution.txt", constitution.text()}};
-        const Pipeline pipeline = {session_.kernels, run, world, constitution, recipe, session_.threads};
-        if (!from.empty() && std::filesystem::exists(from)) reuse_from(pipeline, session_.open_run(from));
-        run_through(pipeline, last);
     }
 
     NamedValues judged(const std::filesystem::path& run, const std::filesystem::path& base, const Levels& levels,
@@ -177,7 +163,8 @@ inline Method revisions_method(const RevisionRuns& runs) {
             "The toy world: models of --size, a made-up village, judged by its oracle.",
             kRevisionMeasures,
             [&runs](const std::string& factor, const std::string& level) { runs.expect_level(factor, level); },
-            [&runs](const Levels& levels, uint64_t seed) { return runs.measure(levels, seed); }};
+            [&runs](const Levels& levels, uint64_t seed) { return runs.measure(levels, seed); },
+            runs.fixed_files()};
 }
 
 }  // namespace cai

@@ -23,11 +23,6 @@
 
 namespace cai {
 
-// What all cells of a folder were measured with: a file there, its text, and what to call it.
-struct FixedFile {
-    std::string name, text, what;
-};
-
 // Writes those that are missing. Errors, before anything is written: one that is there holds another text.
 inline void expect_fixed_files(const std::filesystem::path& out, const std::vector<FixedFile>& files) {
     for (const FixedFile& file : files)
@@ -126,17 +121,17 @@ inline Json claim_json(const Claim& claim, const std::vector<std::vector<CellRes
                         {"verdict", to_string(has_needed ? verdict_of(claim, values) : Verdict::inconclusive)}};
 }
 
-// Runs what is not there yet and writes the files listed above. text: of the experiment's file. fixed: further files
-// that all cells depend on. by_seed: for the caller, the cells of each seed. Errors: OUT holds another experiment, or a
-// claim makes no sense for the method.
-inline Json run_experiment(const std::string& name, const std::string& text, std::vector<FixedFile> fixed,
-                           const Experiment& experiment, const Method& method, uint64_t first_seed, size_t seeds,
-                           const std::filesystem::path& out, std::vector<std::vector<CellResult>>& by_seed) {
+// Runs what is not there yet and writes the files listed above. text: of the experiment's file. by_seed: for the
+// caller, the cells of each seed. Errors: OUT holds another experiment, or a claim makes no sense for the method.
+inline Json run_experiment(const std::string& name, const std::string& text, const Experiment& experiment,
+                           const Method& method, uint64_t first_seed, size_t seeds, const std::filesystem::path& out,
+                           std::vector<std::vector<CellResult>>& by_seed) {
     check_experiment(experiment, method, name);
     make_folder(out);
     DirectoryLock lock;
     lock.take(out);
-    fixed.insert(fixed.begin(), {"experiment.txt", text, "text of the experiment"});
+    std::vector<FixedFile> fixed = {{"experiment.txt", text, "text of the experiment"}};
+    fixed.insert(fixed.end(), method.fixed.begin(), method.fixed.end());
     expect_fixed_files(out, fixed);
     const std::vector<Levels> cells = cells_of(experiment);
     Json list = Json::Array{};

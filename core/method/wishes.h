@@ -11,6 +11,7 @@
 #include "../base/json.h"
 #include "constitution.h"
 #include "judge_lines.h"
+#include "ledger.h"
 
 namespace cai {
 
@@ -33,10 +34,9 @@ struct Wishes {
 
     // How many wishes of equal burns would average out as well as these: (sum of burns)² / sum of burns² (Kish 1965).
     double effective_number() const {
-        const double all = burned();
-        double squares = 0;
-        for (const Wish& wish : list) squares += (wish.burn / all) * (wish.burn / all);
-        return 1 / squares;
+        std::vector<double> burns;
+        for (const Wish& wish : list) burns.push_back(wish.burn);
+        return cai::effective_number(burns);
     }
 
     // The file that reads back as these wishes.

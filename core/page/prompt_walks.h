@@ -156,10 +156,6 @@ inline std::string definition(const std::string& term, const std::string& text) 
 }
 
 inline std::string walk_article(const Walk& walk, const Recipe& recipe) {
-    const auto number = [](double value) {
-        const Json json = value;
-        return format_rate(&json);
-    };
     const std::string kind = walk.kind == "hazard" ? "harmful" : walk.kind == "look_alike" ? "look-alike" : walk.kind;
     std::string html = "<article class=\"way\"><h3>" + escape_html(walk.prompt) + "</h3>\n";
     if (!kind.empty()) html += "<p class=\"soft\">" + escape_html(kind + ", " + walk.act) + "</p>\n";
@@ -189,15 +185,15 @@ inline std::string walk_article(const Walk& walk, const Recipe& recipe) {
             for (size_t order : {0, 1}) {
                 if (recipe.compare.reasoning)
                     html += definition(order ? "second as A" : "first as A", verdict.reasoning[order]);
-                html +=
-                    definition("", concat("probability that the first is better: ", number(verdict.p_a_orders[order]),
-                                          recipe.compare.reasoning ? ""
-                                          : order                  ? " (second shown as A)"
-                                                                   : " (first shown as A)"));
+                const std::string p_a = format_rate(verdict.p_a_orders[order]);
+                html += definition("", concat("probability that the first is better: ", p_a,
+                                              recipe.compare.reasoning ? ""
+                                              : order                  ? " (second shown as A)"
+                                                                       : " (first shown as A)"));
             }
         }
-        html += definition("label", number(walk.label) + (walk.lines.size() > 1 ? ", of all wishes together"
-                                                                                : ", the mean of both")) +
+        const char* of = walk.lines.size() > 1 ? ", of all wishes together" : ", the mean of both";
+        html += definition("label", format_rate(walk.label) + of) +
                 "</dl>\n";
     }
     if (!walk.greedy.empty()) {
@@ -207,7 +203,7 @@ inline std::string walk_article(const Walk& walk, const Recipe& recipe) {
     }
     if (!walk.scores.empty()) {
         html += "<h4>What the preference model thinks of these answers</h4><dl>";
-        for (const auto& [name, score] : walk.scores) html += definition(name, number(score));
+        for (const auto& [name, score] : walk.scores) html += definition(name, format_rate(score));
         html += "</dl>\n";
     }
     return html + "</article>\n";

@@ -137,18 +137,14 @@ inline Json to_json(const std::vector<std::vector<Adherence>>& table, const std:
 // A table, and for each constitution the run that keeps to it most.
 inline std::string adherence_text(const std::string& title, const std::vector<std::vector<Adherence>>& table,
                                   const std::vector<ComparedRun>& runs) {
-    const auto number = [](double value) {
-        const Json json = value;
-        return format_rate(&json);
-    };
     std::vector<std::vector<std::string>> rows = {{title}};
     for (const ComparedRun& run : runs) rows[0].push_back("to that of " + run.name);
     for (size_t r = 0; r < runs.size(); r++) {
         rows.push_back({runs[r].name});
         for (const Adherence& cell : table[r]) {
             const Estimate rate = cell.rate();
-            rows.back().push_back(concat(number(rate.value), " (", number(rate.low), " to ", number(rate.high),
-                                         ", n ", cell.n, ")"));
+            rows.back().push_back(concat(format_rate(rate.value), " (", format_rate(rate.low), " to ",
+                                         format_rate(rate.high), ", n ", cell.n, ")"));
         }
     }
     std::string text = format_table(rows);

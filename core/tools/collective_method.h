@@ -6,8 +6,7 @@
 #include <vector>
 
 #include "../experiments/method.h"
-#include "../experiments/revisions.h"
-#include "../experiments/run_experiment.h"
+#include "../experiments/run_story.h"
 #include "compare_runs_verb.h"
 #include "population_wishes.h"
 
@@ -63,23 +62,17 @@ class CollectiveRuns {
         recipe.seed = seed;
         const World world(session_.data / "world", seed);
         const Constitution constitution = constitution_of(level_of(levels, "constitution", "standard"));
-        std::string name, wishes;
-        for (const auto& [factor, level] : levels)
-            name += (name.empty() ? "" : "_") + folder_name(factor) + "-" + folder_name(level);
+        std::string wishes;
         if (levels.count("aggregation")) {
             set_aggregation(recipe, levels.at("aggregation"));
             wishes = wishes_of_population(population_).text();
         }
-        Run run = session_.open_run(out_ / "runs" / concat("seed-", seed) / name);
-        run.pending_files = {{"config.cfg", recipe_configuration(recipe)}, {"constitution.txt", constitution.text()}};
-        if (!wishes.empty()) run.pending_files["wishes.jsonl"] = wishes;
-        const Pipeline pipeline = {session_.kernels, run, world, constitution, recipe, session_.threads};
+        const std::filesystem::path run = out_ / "runs" / concat("seed-", seed) / folder_name(levels);
         const std::filesystem::path given = from_.empty() ? "" : from_ / concat("seed-", seed);
-        if (!given.empty() && std::filesystem::exists(given)) reuse_from(pipeline, session_.open_run(given));
-        run_pipeline(pipeline);
-        NamedValues values = measured(world, held_out_answers(session_.kernels, run.directory, session_.data));
+        run_story(session_, run, world, constitution, wishes, recipe, given);
+        NamedValues values = measured(world, held_out_answers(session_.kernels, run, session_.data));
         const auto before = group_utilities(
-            world, population_, {held_out_answers(session_.kernels, run.directory, session_.data, "sl-cai")});
+            world, population_, {held_out_answers(session_.kernels, run, session_.data, "sl-cai")});
         values.emplace_back("SL-CAI worst-served utility", before[worst_served(before, 0)][0]);
         values.emplace_back("SL-CAI mean utility", mean_utility(population_, before, 0));
         return values;
@@ -127,7 +120,8 @@ inline Method collective_method(const CollectiveRuns& runs) {
             "The toy world: models of --size, a made-up village whose groups' wishes a file plants; no people.",
             runs.measures,
             [&runs](const std::string& factor, const std::string& level) { runs.expect_level(factor, level); },
-            [&runs](const Levels& levels, uint64_t seed) { return runs.measure(levels, seed); }};
+            [&runs](const Levels& levels, uint64_t seed) { return runs.measure(levels, seed); },
+            runs.fixed_files()};
 }
 
 }  // namespace cai

@@ -62,10 +62,7 @@ inline Json utilities_json(const Population& population, const std::vector<Compa
 
 inline std::string utilities_text(const Population& population, const std::vector<ComparedRun>& runs,
                                   const std::vector<std::vector<double>>& utilities) {
-    const auto number = [](double value) {
-        const Json json = value;
-        return format_rate(&json, "%.3f");
-    };
+    const auto number = [](double value) { return format_rate(value, "%.3f"); };
     std::vector<std::vector<std::string>> rows = {{"gets of what it wants"}};
     for (const ComparedRun& run : runs) rows[0].push_back(run.name);
     for (size_t g = 0; g < utilities.size(); g++) {

@@ -139,12 +139,9 @@ inline Json to_json(const EditReport& report) {
 }
 
 inline std::string change_words(const ActChange& act) {
-    const auto rate = [](double value, const char* format = "%.2f") {
-        const Json json = value;
-        return format_rate(&json, format);
-    };
-    return concat(act.name, " ", rate(act.before), " -> ", rate(act.after), " (", rate(act.change.value, "%+.2f"),
-                  ", 95 % ", rate(act.change.low, "%+.2f"), " to ", rate(act.change.high, "%+.2f"), ")",
+    const auto change = [](double value) { return format_rate(value, "%+.2f"); };
+    return concat(act.name, " ", format_rate(act.before), " -> ", format_rate(act.after), " (",
+                  change(act.change.value), ", 95 % ", change(act.change.low), " to ", change(act.change.high), ")",
                   act.change.low <= 0 && act.change.high >= 0 ? ": too little to tell from chance" : "");
 }
 

@@ -43,14 +43,9 @@ inline int run_experiment_verb(Arguments& arguments, const std::filesystem::path
     for (const Method& method : methods) {
         known.push_back(method.name);
         if (method.name != experiment.method) continue;
-        std::vector<FixedFile> fixed;
-        if (method.name == "revisions")
-            fixed = {{"constitution.txt", constitution.text(), "constitution"},
-                     {"config.cfg", recipe_configuration(s.recipe), "recipe, size or first seed"}};
-        if (village) fixed = village->fixed_files();
         std::vector<std::vector<CellResult>> by_seed;
         const Json verdict =
-            run_experiment(stem, read_file(file), fixed, experiment, method, s.recipe.seed, seeds, out, by_seed);
+            run_experiment(stem, read_file(file), experiment, method, s.recipe.seed, seeds, out, by_seed);
         if (json) {
             std::cout << dump(verdict) << "\n";
             return kDone;

@@ -69,6 +69,11 @@ inline std::string format_rate(const Json* rate, const char* format = "%.2f") {
     return text;
 }
 
+inline std::string format_rate(double rate, const char* format = "%.2f") {
+    const Json json = rate;
+    return format_rate(&json, format);
+}
+
 inline std::vector<std::string> keys_of(const Json* json) {
     std::vector<std::string> keys;
     if (json && json->is_object())
