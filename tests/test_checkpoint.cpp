@@ -83,6 +83,19 @@ TEST_CASE("safetensors: bytes as Hugging Face's safetensors 0.8.0 writes them") 
     CHECK(file.floats("empty").empty());
 }
 
+TEST_CASE("safetensors in float16: bytes as Hugging Face's safetensors 0.8.0 writes them") {
+    // save({"b.weight": ..., "alpha": ...}, metadata={"format": "pt"}), of numpy.float16
+    const float a[] = {65504, -1.0f / 3}, b[] = {1, 2, 0.1f, 4, 6.1e-5f, -0.5f};
+    std::string header =
+        "{\"__metadata__\":{\"format\":\"pt\"},\"alpha\":{\"dtype\":\"F16\",\"shape\":[2],\"data_offsets\":[0,4]},"
+        "\"b.weight\":{\"dtype\":\"F16\",\"shape\":[2,3],\"data_offsets\":[4,16]}}";
+    header.resize((header.size() + 7) / 8 * 8, ' ');
+    const std::string data("\xff\x7b\x55\xb5\0\x3c\0\x40\x66\x2e\0\x44\xff\x03\0\xb8", 16);
+    const std::string bytes = safetensors_bytes({{"b.weight", {2, 3}, b}, {"alpha", {2}, a}}, WeightType::float16);
+    CHECK(bytes == framed(header, data));
+    CHECK(parse_safetensors(bytes, "m.safetensors").floats("b.weight")[3] == 4);
+}
+
 TEST_CASE("safetensors: what the reference accepts") {
     const std::string zeros(16, '\0');
     const std::string test = "{\"test\":{\"dtype\":\"I32\",\"shape\":[2,2],\"data_offsets\":[0,16]}}";
@@ -211,6 +224,25 @@ TEST_CASE("a model and its tokenizer, there and back") {
     check_contains(error_of([&] { save_model(directory, small_model(narrow), tokenizer); }), "vocab_size 20");
     write_file(directory / "config.json", config_json(narrow));
     check_contains(error_of([&] { load_tokenizer(directory); }), "they are from different models");
+}
+
+TEST_CASE("a model saved in float16 takes half the bytes, says so, and is read back as its nearest halves") {
+    TemporaryFolder temporary;
+    const fs::path whole = temporary.path / "float32", half = temporary.path / "float16";
+    const Model model = small_model(small_config(), 7);
+    save_model(whole, model, small_tokenizer());
+    save_model(half, model, small_tokenizer(), WeightType::float16);
+    CHECK(read_json(whole / "config.json")["torch_dtype"] == "float32");
+    CHECK(read_json(half / "config.json")["torch_dtype"] == "float16");
+    const std::vector<float> before = model.parameters.download();
+    const size_t saved = fs::file_size(whole / "model.safetensors") - fs::file_size(half / "model.safetensors");
+    CHECK(saved >= before.size() * 2);
+    CHECK(saved < before.size() * 2 + 64);  // with what the header saves
+    const std::vector<float> after = load_model(cpu_kernels, half).parameters.download();
+    REQUIRE(after.size() == before.size());
+    for (size_t i = 0; i < before.size(); i++)
+        REQUIRE(std::abs(after[i] - before[i]) <= std::max(std::abs(before[i]) / 2048, 0x1p-25f));
+    CHECK_FALSE(after == before);
 }
 
 TEST_CASE("a damaged or foreign directory is refused in one sentence") {

@@ -107,7 +107,7 @@ TEST_CASE("every field is read, refused outside its range, listed, saved, and pa
             CHECK(on_top_of(recipe_configuration(changed), {}) == changed);
 
             std::set<std::string> touched, expected = {stage.name};
-            if (!std::string(field.also_of).empty()) expected.insert(field.also_of);
+            expected.insert(field.also_of.begin(), field.also_of.end());
             for (const RecipeStage& other : recipe_stages(plain))
                 if (!(stage_options(plain, other.name) == stage_options(changed, other.name)))
                     touched.insert(other.name);

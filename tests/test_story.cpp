@@ -139,7 +139,7 @@ TEST_CASE("the micro story: its loss falls, and one thread and two give the same
 }
 
 TEST_CASE("a finished story keeps no texts that only training reads, and whoever needs them gets the same again") {
-    TemporaryFolder one, two;
+    TemporaryFolder one, two, three;
     MicroStory told(one.path, 1, constitution());
     const std::vector<std::string> texts = {"world/drills.jsonl", "world/documents.jsonl", "world/reviews.jsonl"};
     const auto there = [&](const fs::path& run) {
@@ -179,6 +179,21 @@ TEST_CASE("a finished story keeps no texts that only training reads, and whoever
     CHECK(there(two.path) == 0);
     CHECK(fs::last_write_time(two.path / "pretrained/model.safetensors") == pretrained);
     CHECK(fs::hard_link_count(two.path / "world/prompts.jsonl") == 2);
+
+    // In float16 the models that an edit makes are half as long, and what is taken over is linked as before.
+    {
+        MicroStory half(three.path, 1, Constitution{{"Cooking is forbidden."}});
+        half.recipe.weights = WeightType::float16;
+        reuse_from(half.pipeline, told.run);
+        half.all();
+    }
+    const auto bytes_of = [&](const TemporaryFolder& story, const char* model) {
+        return fs::file_size(story.path / model / "model.safetensors");
+    };
+    for (const char* model : {"sl-cai", "preference-model", "rl-cai", "value-model"})
+        CHECK(bytes_of(three, model) < bytes_of(two, model) * 0.52);
+    CHECK(fs::hard_link_count(three.path / "pretrained/model.safetensors") == 3);
+    CHECK(read_file(three.path / "revisions.jsonl") == read_file(two.path / "revisions.jsonl"));
 
     // The world stage alone is how to look at them. What another program wrote is not taken for it.
     told.only("world");

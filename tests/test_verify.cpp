@@ -159,6 +159,9 @@ TEST_CASE("a run that has no fingerprints is refused in a sentence that says why
     CHECK(contains(made.error(),
                    "its stage ppo was run with ppo-rollouts = 8; there are fingerprints of the default "
                    "only, 16"));
+    made.set("sft-sl-cai", "options", "weights", "float16");  // which manifests of the default leave out
+    CHECK(contains(made.error(), "its stage sft-sl-cai was run with weights = \"float16\"; there are fingerprints of "
+                                 "the default only"));
     made.set("critique", "options", "critique-rounds", 2);
     CHECK(contains(made.error(), "its stage critique was run with critique-rounds = 2"));
     made.set("world", "options", "seed", 2);  // of a run of seed 1

@@ -204,25 +204,27 @@ inline Tokenizer load_tokenizer(const std::filesystem::path& path) { return load
 // Writes a model and its tokenizer into an existing directory. tensors: all of the configuration.
 inline void write_model_files(const std::filesystem::path& directory, const Config& config,
                               const std::vector<NamedTensor>& tensors, const Tokenizer& tokenizer,
-                              const Generation& generation) {
+                              const Generation& generation, WeightType type = WeightType::float32) {
     expects(tokenizer.size() <= static_cast<size_t>(config.vocab_size), "a tokenizer of ", tokenizer.size(),
             " tokens does not fit a model of vocab_size ", config.vocab_size);
-    write_file(directory / "config.json", config_json(config, generation));
+    write_file(directory / "config.json", config_json(config, generation, kWeightTypes[static_cast<size_t>(type)]));
     if (!config.score_head) write_file(directory / "generation_config.json", generation_json(generation));
     write_tokenizer(directory, tokenizer, config.context, generation);
-    write_safetensors(directory / "model.safetensors", tensors);
+    write_safetensors(directory / "model.safetensors", tensors, type);
 }
 
 // The same of a model in memory; save_model() below does so in one step.
-inline void write_model(const std::filesystem::path& directory, const Model& model, const Tokenizer& tokenizer) {
+inline void write_model(const std::filesystem::path& directory, const Model& model, const Tokenizer& tokenizer,
+                        WeightType type = WeightType::float32) {
     model.expect_plain_weights();
     std::vector<float> host = model.parameters.download();
-    write_model_files(directory, model.config, name_tensors(model.config, host, ""), tokenizer, our_generation());
+    write_model_files(directory, model.config, name_tensors(model.config, host, ""), tokenizer, our_generation(), type);
 }
 
 // Saves a finished model. The whole directory is replaced, which deletes any training state in it.
-inline void save_model(const std::filesystem::path& directory, const Model& model, const Tokenizer& tokenizer) {
-    replace_directory(directory, [&](const auto& temporary) { write_model(temporary, model, tokenizer); });
+inline void save_model(const std::filesystem::path& directory, const Model& model, const Tokenizer& tokenizer,
+                       WeightType type = WeightType::float32) {
+    replace_directory(directory, [&](const auto& temporary) { write_model(temporary, model, tokenizer, type); });
 }
 
 }  // namespace cai

@@ -34,7 +34,8 @@ inline Json rope_scaling_json(const RopeScaling& scaling) {
 // Writes every key for which LlamaConfig has a default, since those defaults describe another model. transformers 4 and
 // 5 both read the legacy keys rope_theta, rope_scaling and torch_dtype. A score model is a
 // LlamaForSequenceClassification with one label, which pools at the last token that is not <|pad|>.
-inline std::string config_json(const Config& c, const Generation& generation = our_generation()) {
+inline std::string config_json(const Config& c, const Generation& generation = our_generation(),
+                               const std::string& weight_type = "float32") {
     Json json = Json::Object{
         {"architectures", Json::Array{c.score_head ? "LlamaForSequenceClassification" : "LlamaForCausalLM"}},
         {"model_type", "llama"},
@@ -59,7 +60,7 @@ inline std::string config_json(const Config& c, const Generation& generation = o
         {"bos_token_id", token_json(generation.bos)},
         {"eos_token_id", tokens_json(generation.stops)},
         {"pad_token_id", token_json(generation.pad)},
-        {"torch_dtype", "float32"},
+        {"torch_dtype", weight_type},
         {"transformers_version", "4.45.0"},
     };
     if (c.score_head) {

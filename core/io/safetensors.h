@@ -21,6 +21,10 @@ namespace cai {
 static_assert(std::endian::native == std::endian::little,
               "safetensors are read and written as the machine's own numbers");
 
+// The number type of weights in a file. In memory they are float32.
+enum class WeightType { float32, float16 };
+inline constexpr const char* kWeightTypes[] = {"float32", "float16"};
+
 // A tensor to write; `values` points to host memory.
 struct NamedTensor {
     std::string name;
@@ -40,17 +44,32 @@ inline size_t element_count(const std::vector<size_t>& shape) {
     return count;
 }
 
-// The bytes of a file with these tensors in F32, identical to those of the reference implementation: data sorted by
-// name, the header padded with spaces to a multiple of 8. transformers 4 requires "format": "pt".
-inline std::string safetensors_bytes(std::vector<NamedTensor> tensors) {
+// The nearest IEEE 754 binary16, ties to even; beyond 65504 that number. The inverse of Safetensors::from_float16().
+// value: finite.
+inline uint16_t to_float16(float value) {
+    const uint32_t bits = std::bit_cast<uint32_t>(value), sign = bits >> 16 & 0x8000;
+    const float magnitude = std::min(std::abs(value), 65504.0f);
+    // The 10 bits of fraction that a half keeps are what a float keeps of the magnitude beside a number 2^13 times its
+    // power of two, at least that of the smallest normal half.
+    const float power = std::bit_cast<float>(std::bit_cast<uint32_t>(std::max(magnitude, 0x1p-14f)) & 0x7f800000u);
+    const float rounded = magnitude + power * 0x1p13f - power * 0x1p13f;
+    const uint32_t half = rounded < 0x1p-14f ? static_cast<uint32_t>(rounded * 0x1p24f)
+                                             : (std::bit_cast<uint32_t>(rounded) >> 13) - (112u << 10);
+    return static_cast<uint16_t>(sign | half);
+}
+
+// The bytes of a file with these tensors, identical to those of the reference implementation: data sorted by name, the
+// header padded with spaces to a multiple of 8. transformers 4 requires "format": "pt". values: finite, for float16.
+inline std::string safetensors_bytes(std::vector<NamedTensor> tensors, WeightType type = WeightType::float32) {
+    const bool half = type == WeightType::float16;
     std::sort(tensors.begin(), tensors.end(), [](auto& a, auto& b) { return a.name < b.name; });
     Json header;
     header.set("__metadata__", Json::Object{{"format", "pt"}});
     size_t end = 0;
     for (const NamedTensor& tensor : tensors) {
         size_t begin = end;
-        end += element_count(tensor.shape) * sizeof(float);
-        header.set(tensor.name, Json::Object{{"dtype", "F32"},
+        end += element_count(tensor.shape) * (half ? sizeof(uint16_t) : sizeof(float));
+        header.set(tensor.name, Json::Object{{"dtype", half ? "F16" : "F32"},
                                              {"shape", Json::Array(tensor.shape.begin(), tensor.shape.end())},
                                              {"data_offsets", Json::Array{begin, end}}});
     }
@@ -60,13 +79,22 @@ inline std::string safetensors_bytes(std::vector<NamedTensor> tensors) {
     std::string bytes(reinterpret_cast<const char*>(&length), sizeof length);
     bytes.reserve(sizeof length + text.size() + end);
     bytes += text;
-    for (const NamedTensor& tensor : tensors)
-        bytes.append(reinterpret_cast<const char*>(tensor.values), element_count(tensor.shape) * sizeof(float));
+    for (const NamedTensor& tensor : tensors) {
+        const size_t count = element_count(tensor.shape);
+        if (half) {
+            std::vector<uint16_t> halves(count);
+            std::transform(tensor.values, tensor.values + count, halves.begin(), to_float16);
+            bytes.append(reinterpret_cast<const char*>(halves.data()), count * sizeof(uint16_t));
+        } else {
+            bytes.append(reinterpret_cast<const char*>(tensor.values), count * sizeof(float));
+        }
+    }
     return bytes;
 }
 
-inline void write_safetensors(const std::filesystem::path& path, std::vector<NamedTensor> tensors) {
-    write_file(path, safetensors_bytes(std::move(tensors)));
+inline void write_safetensors(const std::filesystem::path& path, std::vector<NamedTensor> tensors,
+                              WeightType type = WeightType::float32) {
+    write_file(path, safetensors_bytes(std::move(tensors), type));
 }
 
 // A file that has passed every check of the reference implementation.

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 
+#include "../io/safetensors.h"
 #include "../nn/optimizer.h"
 #include "ppo_conventions.h"
 
@@ -117,6 +118,7 @@ struct Recipe {
     SupervisedRecipe helpful = {.warmup_steps = 20, .final_fraction = 0.02f, .embedding_rate = 0.5f};
     Draw draw = Draw::uniform;
     CritiqueRecipe critique;
+    WeightType weights = WeightType::float32;  // of the models from here on, where they are saved
     SupervisedRecipe sl_cai = {.epochs = 1.1, .learning_rate = 4e-3f, .warmup_steps = 20, .final_fraction = 0.02f};
     CompareRecipe compare;
     WishRecipe wishes;

@@ -55,7 +55,7 @@ struct RecipeField {
     std::variant<size_t*, int*, float*, double*, bool*, LabelBounds*, Choice> value;  // its variable in a recipe
     const char* does;
     Range range = {};          // of a number
-    const char* also_of = "";  // another stage whose result depends on it
+    std::vector<std::string> also_of = {};  // other stages whose results depend on it
     bool of_like = false;      // set by --like
     const char* prefix = "";   // of its stage
     const char* implied = "";  // the value that manifests leave out: those of older runs, without the field, mean it
@@ -186,7 +186,7 @@ inline std::vector<RecipeStage> recipe_stages(Recipe& r) {
          "critiques and revisions",
          {{"rounds", &r.critique.rounds, "of critique and revision", {.most = 64}},
           {"temperature", &r.critique.temperature, "of answers, critiques and revisions; 0 takes the likeliest token",
-           kUpTo10, "evaluate"}}},
+           kUpTo10, {"evaluate"}}}},
         {"critique",
          "",
          "the principles of critiques and comparisons",
@@ -194,7 +194,7 @@ inline std::vector<RecipeStage> recipe_stages(Recipe& r) {
            choice(kDraws, r.draw),
            "how they are drawn: uniformly, or, unlike the paper, among those that speak of the request",
            {},
-           "compare",
+           {"compare"},
            false,
            "",
            "uniform"}}},
@@ -202,10 +202,21 @@ inline std::vector<RecipeStage> recipe_stages(Recipe& r) {
          joined(supervised_fields(r.sl_cai),
                 {{"replayed", &r.corpus.replayed, "documents of the encyclopedia mixed in", kCount},
                  {"replayed-conversations", &r.corpus.replayed_conversations, "of pretraining, mixed in", kCount}})},
+        {"sft-sl-cai",
+         "",
+         "SL-CAI and all models after it",
+         {{"weights",
+           choice(kWeightTypes, r.weights),
+           "the type of the numbers in their files; float16 halves the files, and is read back as float32",
+           {},
+           {"reward", "ppo", "dpo"},
+           false,
+           "",
+           "float32"}}},
         {"compare",
          "compare-",
          "the judge's labels",
-         {{"reasoning", &r.compare.reasoning, "the judge writes a reason before its verdict", {}, "evaluate"},
+         {{"reasoning", &r.compare.reasoning, "the judge writes a reason before its verdict", {}, {"evaluate"}},
           {"clamp", &r.compare.clamp, "the bounds of a label"},
           {"temperature", &r.compare.temperature, "of the two answers; 0 takes the likeliest token", kUpTo10}}},
         {"compare", "", "the wishes of --wishes FILE, which the judge is asked about in place of a principle",
@@ -360,7 +371,7 @@ inline Json stage_options(Recipe recipe, const std::string& name) {
     for (const RecipeStage& stage : recipe_stages(recipe)) {
         known |= stage.name == name;
         for (const RecipeField& field : stage.fields)
-            if ((stage.name == name || field.also_of == name) && value_text(field) != field.implied)
+            if ((stage.name == name || holds(field.also_of, name)) && value_text(field) != field.implied)
                 options.set(field.option(), value_json(field));
     }
     expects(known, "the recipe has no stage ", name);

@@ -20,6 +20,7 @@ namespace cai {
 struct TrainingOptions : SupervisedRecipe {
     size_t steps = 0;
     std::string fingerprint;  // of everything that determines the outcome
+    WeightType weights = WeightType::float32;  // of the model's file
     double save_every_seconds = 60;
 };
 
@@ -72,7 +73,7 @@ inline double train(Model& model, BatchStream& stream, const TrainingOptions& op
         tail_loss = state["tail_loss"].number();
         tail_steps = state["tail_steps"].natural();
     };
-    loop.finish = [&] { save_model(directory, model, tokenizer); };
+    loop.finish = [&] { save_model(directory, model, tokenizer, options.weights); };
     run_loop(loop, metrics);
     return tail_steps ? tail_loss / static_cast<double>(tail_steps) : 0;
 }
@@ -91,10 +92,11 @@ inline std::vector<Document> read_documents(const std::filesystem::path& path, c
 // loss of the last tenth of the steps.
 inline double train_and_save(Model& model, std::vector<Document> documents, const Tokenizer& tokenizer, Run& run,
                              const std::string& stage, const std::string& name, const SupervisedRecipe& recipe,
-                             uint64_t seed, const std::string& fingerprint, FirstLesson lesson = {}) {
+                             uint64_t seed, const std::string& fingerprint, FirstLesson lesson = {},
+                             WeightType weights = WeightType::float32) {
     BatchStream stream(std::move(documents), static_cast<size_t>(model.config.context), recipe.tokens_per_batch, seed,
                        stage, std::move(lesson));
-    const TrainingOptions options = {recipe, stream.steps(recipe.epochs), fingerprint};
+    const TrainingOptions options = {recipe, stream.steps(recipe.epochs), fingerprint, weights};
     return train(model, stream, options, stage, run.metrics, run / name, tokenizer);
 }
 

@@ -11,20 +11,6 @@
 
 namespace cai {
 
-// The nearest IEEE 754 binary16, ties to even; beyond 65504 that number. The inverse of Safetensors::from_float16().
-// value: finite.
-inline uint16_t to_float16(float value) {
-    const uint32_t bits = std::bit_cast<uint32_t>(value), sign = bits >> 16 & 0x8000;
-    const float magnitude = std::min(std::abs(value), 65504.0f);
-    // The 10 bits of fraction that a half keeps are what a float keeps of the magnitude beside a number 2^13 times its
-    // power of two, at least that of the smallest normal half.
-    const float power = std::bit_cast<float>(std::bit_cast<uint32_t>(std::max(magnitude, 0x1p-14f)) & 0x7f800000u);
-    const float rounded = magnitude + power * 0x1p13f - power * 0x1p13f;
-    const uint32_t half = rounded < 0x1p-14f ? static_cast<uint32_t>(rounded * 0x1p24f)
-                                             : (std::bit_cast<uint32_t>(rounded) >> 13) - (112u << 10);
-    return static_cast<uint16_t>(sign | half);
-}
-
 // How many bytes of a page the models may take.
 inline constexpr size_t kMostModelBytes = 11'500'000;
 

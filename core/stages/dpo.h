@@ -95,7 +95,7 @@ inline void train_dpo(const Kernels& kernels, Run& run, const Recipe& recipe, co
         policy = load_model(kernels, found);
         load_training_state(found, policy, optimizer);
     };
-    loop.finish = [&] { save_model(run / "dpo", policy, tokenizer); };
+    loop.finish = [&] { save_model(run / "dpo", policy, tokenizer, recipe.weights); };
     run_loop(loop, run.metrics);
 }
 

@@ -244,10 +244,10 @@ inline void ppo(const Kernels& kernels, Run& run, const World& world, const Reci
     };
     loop.finish = [&] {
         if (value)
-            save_model(run / "value-model", value->model, tokenizer);
+            save_model(run / "value-model", value->model, tokenizer, recipe.weights);
         else
             fs::remove_all(run / "value-model");  // of another run of this stage
-        save_model(run / "rl-cai", policy.model, tokenizer);
+        save_model(run / "rl-cai", policy.model, tokenizer, recipe.weights);
     };
     run_loop(loop, run.metrics);
 }

@@ -162,7 +162,7 @@ inline void train_preference_model(const Kernels& kernels, Run& run, const Recip
     loop.finish = [&] {
         const Json report = report_scores(run, model, tokenizer, training, comparisons.held_out, recipe.seed, steps);
         replace_directory(run / "preference-model", [&](const std::filesystem::path& temporary) {
-            write_model(temporary, model, tokenizer);
+            write_model(temporary, model, tokenizer, recipe.weights);
             write_score_moments(temporary / "config.json", report);
             write_file(temporary / "score.json", dump(report, 2) + "\n");
         });

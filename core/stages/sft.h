@@ -79,7 +79,7 @@ inline void sft_sl_cai(const Kernels& kernels, Run& run, const Recipe& recipe, c
     Tokenizer tokenizer = load_tokenizer(run / "pretrained");
     std::vector<Document> documents = sl_cai_documents(run, tokenizer, recipe.corpus);
     train_and_save(model, std::move(documents), tokenizer, run, "sft-sl-cai", "sl-cai", recipe.sl_cai, recipe.seed,
-                   fingerprint);
+                   fingerprint, {}, recipe.weights);
 }
 
 }  // namespace cai

@@ -69,6 +69,9 @@ inline RunFingerprints fingerprints_of_run(const std::filesystem::path& director
             expects(own && *own == value, directory, ": its stage ", stage.name, " was run with ", name, " = ",
                     own ? dump(*own) : "nothing", "; there are fingerprints of the default only, ", dump(value));
         }
+        for (const auto& [name, value] : manifest["options"].object())  // the defaults of some are in no manifest
+            expects(options.find(name), directory, ": its stage ", stage.name, " was run with ", name, " = ",
+                    dump(value), "; there are fingerprints of the default only");
         expects(!manifest["inputs"].find("wishes.jsonl"), directory,
                 ": compared answers by wishes; there are fingerprints of runs without them only");
         for (const auto& [file, hash] : manifest["inputs"].object())
