@@ -10,6 +10,7 @@
 #include "../experiments/ledger_contest.h"
 #include "../experiments/revisions.h"
 #include "../experiments/run_experiment.h"
+#include "../experiments/selfish.h"
 #include "../session.h"
 #include "collective_method.h"
 #include "ledger.h"
@@ -35,9 +36,11 @@ inline int run_experiment_verb(Arguments& arguments, const std::filesystem::path
     const Experiment experiment = read_experiment(file);
     const Constitution constitution = Constitution::read(principles);
     const RevisionRuns runs(s, constitution, out, from);
+    const SelfishRuns selfish(s, constitution, out, from);
     std::vector<std::string> known;
     std::optional<CollectiveRuns> village;  // whose files no other experiment needs
-    std::vector<Method> methods = {ledger_method(), cancellation_method(), revisions_method(runs)};
+    std::vector<Method> methods = {ledger_method(), cancellation_method(), revisions_method(runs),
+                                   selfish_method(selfish)};
     if (experiment.method == "collective")
         methods.push_back(collective_method(village.emplace(s, experiment, out, from)));
     for (const Method& method : methods) {
