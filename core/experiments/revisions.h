@@ -91,7 +91,7 @@ class RevisionRuns {
             natural_level(factor, level, 1, constitution_.principles.size());
         } else {
             Recipe recipe = session_.recipe;
-            set_option(recipe, factor, level);
+            set_critique_option(recipe, factor, level);
         }
     }
 
@@ -110,7 +110,7 @@ class RevisionRuns {
             if (factor == "principles")
                 constitution.principles.resize(natural_level(factor, level, 1, constitution_.principles.size()));
             else
-                set_option(recipe, factor, level);
+                set_critique_option(recipe, factor, level);
         }
         if (name.empty()) return judged(base, base, levels, world, recipe);
         run_story(session_, folder / name, world, constitution, "", recipe, base, "critique");
@@ -124,17 +124,14 @@ class RevisionRuns {
 
   private:
     // Sets an option of the critique stage; no other one changes what revisions do.
-    static void set_option(Recipe& recipe, const std::string& factor, const std::string& level) {
+    static void set_critique_option(Recipe& recipe, const std::string& factor, const std::string& level) {
         std::vector<std::string> known = {"revisions", "principles"};
-        for (RecipeStage& stage : recipe_stages(recipe))
-            for (RecipeField& field : stage.fields) {
-                if (stage.name != std::string("critique") || field.option() == "critique-rounds") continue;
-                known.push_back(field.option());
-                if (field.option() != factor) continue;
-                Arguments arguments({"--" + factor, level}, {});
-                return read_field(arguments, field);
-            }
-        refuse_factor(factor, known);
+        for (const RecipeStage& stage : recipe_stages(recipe))
+            for (const RecipeField& field : stage.fields)
+                if (stage.name == std::string("critique") && field.option() != "critique-rounds")
+                    known.push_back(field.option());
+        if (!holds(known, factor)) refuse_factor(factor, known);
+        set_option(recipe, factor, level);
     }
 
     NamedValues judged(const std::filesystem::path& run, const std::filesystem::path& base, const Levels& levels,

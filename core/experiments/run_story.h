@@ -24,6 +24,17 @@ inline std::string folder_name(const Levels& levels, const std::string& but = ""
     return name;
 }
 
+// Sets an option of the recipe from its text. Errors: kUsage, it cannot have this value.
+inline void set_option(Recipe& recipe, const std::string& option, const std::string& value) {
+    for (RecipeStage& stage : recipe_stages(recipe))
+        for (RecipeField& field : stage.fields) {
+            if (field.option() != option) continue;
+            Arguments arguments({"--" + option, value}, {});
+            return read_field(arguments, field);
+        }
+    fail(kBadInput, "the recipe has no option ", option);
+}
+
 // Runs the stages in the folder up to and including `last`, or all, and reuses what it can of the run `from`, if that
 // is there. wishes: the text of wishes.jsonl, or empty.
 inline void run_story(const Session& session, const std::filesystem::path& folder, const World& world,

@@ -53,7 +53,7 @@ class CollectiveRuns {
         if (factor == "constitution") return;  // read by the constructor
         if (factor != "aggregation") refuse_factor(factor, {"constitution", "aggregation"});
         Recipe recipe = session_.recipe;
-        set_aggregation(recipe, level);
+        set_option(recipe, "wish-aggregation", level);
         check_recipe(recipe);
     }
 
@@ -64,7 +64,7 @@ class CollectiveRuns {
         const Constitution constitution = constitution_of(level_of(levels, "constitution", "standard"));
         std::string wishes;
         if (levels.count("aggregation")) {
-            set_aggregation(recipe, levels.at("aggregation"));
+            set_option(recipe, "wish-aggregation", levels.at("aggregation"));
             wishes = wishes_of_population(population_).text();
         }
         const std::filesystem::path run = out_ / "runs" / concat("seed-", seed) / folder_name(levels);
@@ -98,15 +98,6 @@ class CollectiveRuns {
         return level == "standard" ? session_.data / "constitution.txt" : folder_ / (level + ".txt");
     }
     Constitution constitution_of(const std::string& level) const { return Constitution::read(file_of(level)); }
-
-    static void set_aggregation(Recipe& recipe, const std::string& level) {
-        for (RecipeStage& stage : recipe_stages(recipe))
-            for (RecipeField& field : stage.fields) {
-                if (field.option() != "wish-aggregation") continue;
-                Arguments arguments({"--wish-aggregation", level}, {});
-                read_field(arguments, field);
-            }
-    }
 
     const Session& session_;
     std::filesystem::path out_, from_, folder_;
