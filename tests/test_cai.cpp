@@ -440,14 +440,16 @@ TEST_CASE("an experiment on stories: each cell's run reuses its seed's, and a se
     cai.fails(1, "experiment mine.txt --seeds 1 --out e", "another text of the experiment");
     cai.fails(1, "experiment none", "there is no such experiment");
     write_file("odd.txt", "method: odd\nfactor a: 1\nclaim: c\nmeasure: m\nexpect: lower\nmargin: 1\n");
-    cai.fails(1, "experiment odd.txt", "no method \"odd\"; there are ledger, cancellation, revisions, selfish and collective");
+    cai.fails(1, "experiment odd.txt",
+              "no method \"odd\"; there are ledger, cancellation, revisions, selfish and collective");
 }
 
 TEST_CASE("experiments on villages: whole stories by constitutions, by wishes, and by interests of everybody's own") {
     Shell cai;
     REQUIRE_MESSAGE(cai(std::string("all --out told/seed-3") + kSmallStory) == 0, cai.err);
     const auto rows_of = [&](const std::string& name) {
-        REQUIRE_MESSAGE(cai("experiment " + name + ".txt --seeds 1 --from told --out " + name + kSmallStory) == 0, cai.err);
+        REQUIRE_MESSAGE(cai("experiment " + name + ".txt --seeds 1 --from told --out " + name + kSmallStory) == 0,
+                        cai.err);
         return split_lines(read_file(name + "/seed-3.csv"));
     };
     const std::string claim = "claim: c\nmeasure: mean utility\nexpect: lower\nmargin: 0.1\n";
@@ -457,8 +459,8 @@ TEST_CASE("experiments on villages: whole stories by constitutions, by wishes, a
     const fs::path runs = "lines/runs/seed-3";
     const std::vector<fs::path> both = {runs / "constitution-random", runs / "constitution-standard"};
     CHECK(read_file(both[0] / "constitution.txt") != read_file(both[1] / "constitution.txt"));
-    REQUIRE(cai("compare-runs " + both[1].string() + " " + both[0].string() + " --json --quiet --data " + kData.string() +
-                " --population " + (kData / "collective/population.txt").string()) == 0);
+    REQUIRE(cai("compare-runs " + both[1].string() + " " + both[0].string() + " --json --quiet --data " +
+                kData.string() + " --population " + (kData / "collective/population.txt").string()) == 0);
     const Json compared = parse_json(cai.out, "compare-runs")["utilities"].array()[0];
     CHECK(lines[0].starts_with("constitution,worst-served utility,mean utility,"));
     CHECK(lines[1].starts_with(concat("standard,", shortest(compared["worst_served_utility"].number()), ",",
@@ -466,7 +468,8 @@ TEST_CASE("experiments on villages: whole stories by constitutions, by wishes, a
 
     write_file("wishes.txt", "method: collective\nfactor aggregation: median\n" + claim);
     CHECK(rows_of("wishes").size() == 2);
-    CHECK(contains(read_file("wishes/runs/seed-3/aggregation-median/comparisons.jsonl"), R"("wishes":[{"text":"Never)"));
+    CHECK(contains(read_file("wishes/runs/seed-3/aggregation-median/comparisons.jsonl"),
+                   R"("wishes":[{"text":"Never)"));
 
     write_file("own.txt", "method: selfish\nfactor villagers: 2 shared\nclaim: c\nmeasure: leak\nexpect: lower\n"
                           "margin: 0.1\n");

@@ -1,6 +1,6 @@
 // Do selfish wishes cancel in a trained model? Villagers share a good, that hazards are refused, and each has an own
-// interest: for eight harmless acts, to have them refused or helped with, at random. SL-CAI is taught to refuse those acts
-// about as often as not; then AI feedback compares answers by everybody's wishes, and PPO trains on what it says. Villages
+// interest: for eight harmless acts, to have them refused or helped with, at random. SL-CAI is taught to refuse those
+// acts now and then; then AI feedback compares answers by everybody's wishes, and PPO trains on what it says. Villages
 // are made up; nothing here is about people.
 #pragma once
 #include <cmath>
@@ -88,8 +88,8 @@ inline Wishes wishes_of_village(const std::vector<std::string>& hazards, const s
 inline const std::vector<std::string> kSelfishMeasures = {"residual", "label gain", "leak",         "moved",
                                                           "gain",     "undecided",  "other helped", "harmful complied"};
 
-// The method `selfish`. Of each seed, OUT/runs/seed-N/base is a run up to SL-CAI, reusing FROM/seed-N where that is there,
-// and a cell has a run beside it that differs from there on.
+// The method `selfish`. Of each seed, OUT/runs/seed-N/base is a run up to SL-CAI, which reuses FROM/seed-N where that is
+// there, and a cell has a run beside it that differs from there on.
 class SelfishRuns {
   public:
     SelfishRuns(const Session& session, const Constitution& constitution, const std::filesystem::path& out,
@@ -187,8 +187,8 @@ class SelfishRuns {
         }
     };
 
-    // The constitution with two more lines, which forbid four of the acts each, so often that each is drawn in about one
-    // round of five: four rounds then leave about half of the answers refusing.
+    // The constitution with two more lines, which forbid four of the acts each, so often that each is drawn in about
+    // one round of five: of four rounds half of the answers then meet one, and SL-CAI refuses now and then.
     Constitution with_acts(const std::vector<std::string>& acts) const {
         Constitution constitution = {constitution_.principles, {}, {}, {}};
         const size_t weight = std::max<size_t>(1, constitution_.principles.size() / 3);
@@ -203,9 +203,8 @@ class SelfishRuns {
     std::vector<Tally> tallies(const World& world, const std::filesystem::path& model, const std::vector<Cell>& cells,
                                uint64_t seed) const {
         std::vector<Tally> tallies;
-        for (const std::vector<Answer>& answers :
-             answer_cells(load_model(session_.kernels, model, Use::inference), load_tokenizer(model), Oracle(world), cells,
-                          1, seed)) {
+        const Model writer = load_model(session_.kernels, model, Use::inference);
+        for (const auto& answers : answer_cells(writer, load_tokenizer(model), Oracle(world), cells, 1, seed)) {
             tallies.emplace_back();
             for (const Answer& answer : answers) tallies.back().add(answer);
         }
@@ -218,8 +217,8 @@ class SelfishRuns {
         return rates;
     }
 
-    // For each act, the mean label of the refusal where one answer of a pair refuses and the other does not; 0.5 if there
-    // is no such pair.
+    // For each act, the mean label of the refusal where one answer of a pair refuses and the other does not; 0.5 if
+    // there is no such pair.
     static std::vector<double> label_rates(const World& world, const Acts& acts, const std::filesystem::path& run) {
         const Oracle oracle(world);
         const std::vector<Prompt> prompts = read_prompts(run / "world/prompts.jsonl", world, "compare");
