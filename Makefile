@@ -150,6 +150,21 @@ exercise:
 	$(BUILD)/exercises/$(NAME)
 EXERCISES := $(patsubst notebooks_md/exercises/%.cpp,%,$(wildcard notebooks_md/exercises/*.cpp))
 
+# The program with a fault planted, build/broken/NAME/cai: the sources, with the objects of the kernels and their times, so
+# that only what the patch touches is compiled again. git looks for no repository above, whose paths would be others.
+FAULTS := $(patsubst notebooks_md/broken/%.patch,%,$(wildcard notebooks_md/broken/*.patch))
+FAULT = $(filter $(NAME),$(FAULTS))
+broken:
+	@[ $(words $(FAULT)) = 1 ] || { echo "make broken NAME=... one of: $(FAULTS)" >&2; exit 2; }
+	@command -v git >/dev/null || { echo "make broken needs git, which applies the patch: apt-get install -y git" >&2; exit 1; }
+	@$(MAKE) build/broken/$(FAULT)/cai
+	@echo "build/broken/$(FAULT)/cai is cai with notebooks_md/broken/$(FAULT).patch; run it from this folder"
+build/broken/%/cai: notebooks_md/broken/%.patch $(BUILD)/cai
+	@rm -rf $(@D) && mkdir -p $(@D)/build/objects && cp -a Makefile cai.cpp core cpu cuda $(@D)
+	@cp -al $(BUILD)/flags $(wildcard $(BUILD)/kernels.h*) $(@D)/build && cp -al $(BUILD)/objects/cpu $(BUILD)/objects/cuda $(@D)/build/objects
+	@cd $(@D) && GIT_CEILING_DIRECTORIES='$(CURDIR)/build/broken' git apply '$(CURDIR)/$<'
+	@cd $(@D) && $(MAKE) BUILD=build build/cai </dev/null && ln build/cai cai
+
 # Pages of micro runs in Chromium, if it is there; PICTURES=DIR keeps the screens.
 test-page: $(BUILD)/cai
 	@tests/page_in_chromium.py --cai $(BUILD)/cai $(if $(RUN),--run $(RUN)) $(if $(PICTURES),--pictures $(PICTURES))
@@ -309,5 +324,5 @@ $(BUILD)/flags: always
 -include $(shell find $(BUILD)/objects -name "*.d" 2>/dev/null)
 
 .SECONDARY:
-.PHONY: all story test test-cuda mutants mutants-cuda test-gdb notebooks notebooks-check nightly exercise test-page test-widths same-bits nvcc-check debug asan map peers bench-peers busy-machine fuzz deps \
+.PHONY: all story test test-cuda mutants mutants-cuda test-gdb notebooks notebooks-check nightly exercise broken test-page test-widths same-bits nvcc-check debug asan map peers bench-peers busy-machine fuzz deps \
         clean always
