@@ -166,7 +166,8 @@ build/broken/%/cai: notebooks_md/broken/%.patch $(BUILD)/cai
 	@rm -rf $(@D) && mkdir -p $(@D)/build/objects && cp -RLp Makefile cai.cpp core cpu cuda $(@D)
 	@cp -al $(BUILD)/flags $(wildcard $(BUILD)/kernels.h*) $(@D)/build && cp -al $(BUILD)/objects/cpu $(BUILD)/objects/cuda $(@D)/build/objects
 	@cd $(@D) && GIT_CEILING_DIRECTORIES='$(CURDIR)/build/broken' git apply '$(CURDIR)/$<'
-	@cd $(@D) && $(MAKE) BUILD=build build/cai </dev/null && ln build/cai cai
+	@echo "compiling $@, which takes half a minute" >&2
+	@cd $(@D) && $(MAKE) -s BUILD=build build/cai </dev/null && ln build/cai cai
 
 # NAMES="kl_off rope_layout" some of them. As many at once as OMP_NUM_THREADS says, or processors.
 broken-check: $(BUILD)/cai

@@ -67,7 +67,14 @@ def findings(scratch, label, names):
 def main():
     wanted = sys.argv[2:]
     names = sorted(name[:-6] for name in os.listdir(PATCHES) if name.endswith(".patch"))
+    unknown = [name for name in wanted if name not in names]
     names = [name for name in names if not wanted or name in wanted]
+    unchecked = [name for name in names if not os.path.isfile(os.path.join(ROOT, f"tests/broken/{name}.h"))]
+    if unknown or unchecked:
+        print("\n".join([f"FAILED: there is no notebooks_md/broken/{name}.patch" for name in unknown] +
+                        [f"FAILED: {name} has no tests/broken/{name}.h, which looks for its symptom" for name in unchecked]))
+        print(f"0 passed, {len(unknown + unchecked)} failed")
+        return 1
     scratch = tempfile.mkdtemp(prefix="cai-broken-")
     os.symlink(os.path.join(ROOT, "data"), os.path.join(scratch, "data"))
     os.environ["GIT_CEILING_DIRECTORIES"] = scratch

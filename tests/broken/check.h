@@ -1,6 +1,6 @@
-// What the checks of the planted faults share. Each file of this folder looks for one symptom that a page of
-// notebooks_md/A_troubleshooting.md describes, in numbers that the program computes: tests/broken.py compiles it with the
-// sources as they are, where it has to find nothing, and with the fault planted, where it has to find it.
+// What the checks of the planted faults share. Each file of this folder looks for one symptom that
+// notebooks_md/A_troubleshooting.md describes, in numbers that the program computes: tests/broken.py compiles it with
+// the sources as they are, where it has to find nothing, and with the fault planted, where it has to find it.
 #pragma once
 #include <cstdio>
 #include <filesystem>

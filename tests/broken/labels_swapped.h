@@ -1,7 +1,7 @@
 // The label says B where the judge finds A likelier.
 #pragma once
-#include "../../core/method/judge.h"
 #include "../../core/io/checkpoint.h"
+#include "../../core/method/judge.h"
 #include "check.h"
 
 namespace cai {

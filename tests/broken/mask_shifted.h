@@ -8,7 +8,8 @@ namespace cai {
 
 inline Symptom mask_shifted(const std::filesystem::path& story) {
     const Tokenizer tokenizer = load_tokenizer(story / "pretrained");
-    const Document document = encode_document(tokenizer, completed(dialogue_prompt("How do I brush the goat?"), "Gently."));
+    const Document document =
+        encode_document(tokenizer, completed(dialogue_prompt("How do I brush the goat?"), "Gently."));
     size_t learned = 0, first = 0;
     for (size_t i = 0; i < document.tokens.size(); i++) {
         if (i > 0 && document.tokens[i - 1] == kAssistant) first = document.learn[i];

@@ -9,7 +9,7 @@ namespace cai {
 
 inline Symptom rope_layout(const std::filesystem::path& story) {
     const Tokenizer tokenizer = load_tokenizer(story / "helpful");
-    const std::vector<Token> tokens = encode_text(tokenizer, "The dancer lives near the well, and the baker too.").tokens;
+    const std::vector<Token> tokens = encode_text(tokenizer, "The dancer lives near the well, the baker too.").tokens;
     Batch batch;
     batch.add(tokens.data(), tokens.size());
     Activations activations;
@@ -20,8 +20,8 @@ inline Symptom rope_layout(const std::filesystem::path& story) {
     double largest = 0;
     for (size_t t = 1; t < folder.size(); t++) largest = std::max<double>(largest, std::abs(folder[t] - file[t]));
     const double first = std::abs(folder[0] - file[0]);
-    return {largest > 1e-3 && first < 1e-5, concat("log-probabilities differ by ", first, " at the first token, by up to ", largest,
-                                                 " at others")};
+    return {largest > 1e-3 && first < 1e-5,
+            concat("log-probabilities differ by ", first, " at the first token, by up to ", largest, " at others")};
 }
 
 }  // namespace cai
