@@ -1,4 +1,4 @@
-"""Curves of fine-tuning by three programs with a fault, beside those of the run that `make story` makes."""
+"""Curves of fine-tuning by three programs with a fault, beside those of runs/story."""
 import json
 
 from svg import Picture
