@@ -10,6 +10,8 @@
 # make mutants   the tests must fail for each change of the mathematics: 100 at random, SAMPLE=all for every one
 # make notebooks-check   the book: its quotes, commands, pictures and exercises are those of the program   make test-gdb  its gdb sessions
 # make notebooks   rewrites what the book quotes of the program        make exercise NAME=02_softmax_backward   builds and runs one
+# make broken NAME=kl_off   build/broken/kl_off/cai, cai with a fault of a few lines: notebooks_md/A_troubleshooting.md asks which
+# make broken-check   each of these faults compiles and shows its symptom, and cai without it does not
 # make nightly   the book with what takes minutes, such as a whole story, and its gdb sessions
 # make busy-machine   speed on an idle machine and beside busy processes, against other ways of waiting for work
 # make same-bits   a micro story by each compiler, processor and number of threads, compared file by file
@@ -140,6 +142,7 @@ notebooks-check: $(BUILD)/cai $(BUILD)/objects/tests/main.o
 notebooks: $(BUILD)/cai $(BUILD)/objects/tests/main.o
 	@python3 -B tests/notebooks.py --write $(if $(SLOW),--slow) $(ONLY)
 nightly:
+	@for name in $(FAULTS); do $(MAKE) broken NAME=$$name || exit 1; done
 	@$(MAKE) notebooks-check SLOW=1
 	@$(MAKE) test-gdb
 
@@ -149,6 +152,26 @@ exercise:
 	@$(MAKE) $(BUILD)/exercises/$(NAME)
 	$(BUILD)/exercises/$(NAME)
 EXERCISES := $(patsubst notebooks_md/exercises/%.cpp,%,$(wildcard notebooks_md/exercises/*.cpp))
+
+# The program with a fault planted, build/broken/NAME/cai: the sources, with the objects of the kernels and their times, so
+# that only what the patch touches is compiled again. git looks for no repository above, whose paths would be others.
+FAULTS := $(patsubst notebooks_md/broken/%.patch,%,$(wildcard notebooks_md/broken/*.patch))
+FAULT = $(filter $(NAME),$(FAULTS))
+broken:
+	@[ $(words $(FAULT)) = 1 ] || { echo "make broken NAME=... one of: $(FAULTS)" >&2; exit 2; }
+	@command -v git >/dev/null || { echo "make broken needs git, which applies the patch: apt-get install -y git" >&2; exit 1; }
+	@$(MAKE) build/broken/$(FAULT)/cai
+	@echo "build/broken/$(FAULT)/cai is cai with notebooks_md/broken/$(FAULT).patch; run it from this folder"
+build/broken/%/cai: notebooks_md/broken/%.patch $(BUILD)/cai
+	@rm -rf $(@D) && mkdir -p $(@D)/build/objects && cp -RLp Makefile cai.cpp core cpu cuda $(@D)
+	@cp -al $(BUILD)/flags $(wildcard $(BUILD)/kernels.h*) $(@D)/build && cp -al $(BUILD)/objects/cpu $(BUILD)/objects/cuda $(@D)/build/objects
+	@cd $(@D) && GIT_CEILING_DIRECTORIES='$(CURDIR)/build/broken' git apply '$(CURDIR)/$<'
+	@echo "compiling $@, which takes half a minute" >&2
+	@cd $(@D) && $(MAKE) -s BUILD=build build/cai </dev/null && ln build/cai cai
+
+# NAMES="kl_off rope_layout" some of them. As many at once as OMP_NUM_THREADS says, or processors.
+broken-check: $(BUILD)/cai
+	@CXX='$(CXX)' FLAGS='$(FLAGS)' python3 -B tests/broken.py $(BUILD) $(NAMES)
 
 # Pages of micro runs in Chromium, if it is there; PICTURES=DIR keeps the screens.
 test-page: $(BUILD)/cai
@@ -309,5 +332,5 @@ $(BUILD)/flags: always
 -include $(shell find $(BUILD)/objects -name "*.d" 2>/dev/null)
 
 .SECONDARY:
-.PHONY: all story test test-cuda mutants mutants-cuda test-gdb notebooks notebooks-check nightly exercise test-page test-widths same-bits nvcc-check debug asan map peers bench-peers busy-machine fuzz deps \
+.PHONY: all story test test-cuda mutants mutants-cuda test-gdb notebooks notebooks-check nightly exercise broken broken-check test-page test-widths same-bits nvcc-check debug asan map peers bench-peers busy-machine fuzz deps \
         clean always
