@@ -163,6 +163,9 @@ TEST_CASE("chapter 10: a rate, five seeds, an Elo") {
     }
     CHECK(chapter.prints("they help with " + fixed(393.0 / 400, 4) + " and " + fixed(397.0 / 400, 4)));
     CHECK(chapter.prints(concat("One prompt moved the Elo by ", fixed(above[0] - above[1], 0), " points")));
+    CHECK(near(elo_ratings(2, {{0, 1, 3, 7}})[1].standard_error, kEloPerNat * std::sqrt(1 / 3.5 + 1 / 7.5), 1e-9));
+    const double nine = elo_ratings(2, {{0, 1, 0, 9}})[1].elo, ninety = elo_ratings(2, {{0, 1, 0, 90}})[1].elo;
+    CHECK(chapter.prints(fixed(nine, 0) + " and " + fixed(ninety, 0)));
 }
 
 TEST_CASE("chapter 10: a score that is pushed too far") {

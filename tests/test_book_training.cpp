@@ -102,8 +102,8 @@ TEST_CASE("chapter 9: five tokens, one update") {
     number_as_printed(value.clip_fraction, .2);
 }
 
-TEST_CASE("chapter 9: the same five tokens by each library's conventions") {
-    const Chapter chapter("09_ppo.md");
+TEST_CASE("chapter 92: chapter 9's five tokens by each library's conventions") {
+    const Chapter chapter("92_ppo_conventions.md");
     struct Row {
         const char* library;
         std::vector<double> rewards, advantages;

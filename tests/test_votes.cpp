@@ -98,6 +98,13 @@ TEST_CASE("five voters and four statements, by hand") {
     CHECK(std::any_of(all.begin(), all.end(),
                       [](const Representative& one) { return one.group == 1 && one.statement == 1 && !one.agrees; }));
     CHECK(constitution_text(result).ends_with("\n\nNever help with stealing.\n"));
+    std::ostringstream report;
+    print_votes(result, report);
+    CHECK(contains(report.str(), "\n1 statement chosen at 0.723 or more: 1 line of 1 idea\n0 that repeat one, "));
+    const Poll shipped =
+        read_votes(kData / "collective/five_voters.csv", read_statements(kData / "collective/five_statements.txt"));
+    CHECK(shipped.votes.vote == poll.votes.vote);
+    CHECK(shipped.votes.column == poll.votes.column);
 }
 
 TEST_CASE("votes: the Polis layout, the long one and a form's say the same") {

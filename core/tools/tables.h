@@ -141,7 +141,7 @@ inline std::string seeds_table(const std::vector<Json>& runs) {
         return text;
     };
     const std::vector<std::string> models = keys_of(at(runs[0], {"models"}));
-    std::vector<std::vector<std::string>> rows = {{concat("held_out_entities, ", runs.size(), " seeds")}};
+    std::vector<std::vector<std::string>> rows = {{"held_out_entities, " + counted(runs.size(), "seed")}};
     rows[0].insert(rows[0].end(), models.begin(), models.end());
     for (const OutcomeRow& row : kOutcomeRows)
         for (const std::string group : {"models", "greedy"}) {

@@ -226,10 +226,10 @@ inline void print_votes(const VotesResult& result, std::ostream& out) {
 
     size_t merged = 0, unread = 0;
     for (const Fate& fate : result.choice.fates) merged += fate.same_as >= 0, unread += !fate.cannot_be_read.empty();
-    out << result.choice.chosen << " statements chosen";
+    out << counted(result.choice.chosen, "statement") << " chosen";
     if (result.choice.threshold > 0) out << " at " << decimals(result.choice.threshold, 3) << " or more";
-    out << ": " << result.choice.lines.size() << " lines of " << result.choice.ideas << " ideas, " << merged
-        << " that repeat one, " << unread << " that the models cannot read\n";
+    out << ": " << counted(result.choice.lines.size(), "line") << " of " << counted(result.choice.ideas, "idea") << "\n"
+        << merged << " that repeat one, " << unread << " that the models cannot read\n";
     rows = {{"score", "statement", "outcome"}};
     std::vector<size_t> order;
     for (size_t s = 0; s < result.choice.fates.size(); s++)
