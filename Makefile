@@ -88,9 +88,12 @@ test:
 	@$(MAKE) $(BUILD)/tests
 	$(BUILD)/tests
 
-# One thread, so that gdb's step stays in the kernel.
+# One thread, so that gdb's step stays in the kernel. gdb names a header as the first file to include it did: with all of them
+# included in the order of their rooms, core/nn/model.h is core/nn/model.h and not core/page/../stages/../nn/model.h.
+HEADERS = $(foreach room,base nn lm io world method votes eval stages . experiments tools page,$(sort $(wildcard core/$(room)/*.h)))
 debug:
-	@$(MAKE) BUILD=build/debug CXXFLAGS=-g OPTIMIZATION=-O0 KERNEL_OPTIMIZATION=-O0 OPENMP= build/debug/cai
+	@$(MAKE) BUILD=build/debug CXXFLAGS='-g -fdebug-prefix-map=./=' OPTIMIZATION=-O0 KERNEL_OPTIMIZATION=-O0 OPENMP= \
+	  FIRST='$(addprefix -include ,$(HEADERS:core/./%=core/%))' build/debug/cai
 
 # Null pointers and addresses outside of objects are the address sanitizer's to find; checking them in both takes a third
 # more time to compile. The test cases run in two halves at once, but for the one that runs whole stages in the emulator,
@@ -133,6 +136,7 @@ mutants:
 # The gdb sessions of the chapters, compared with what gdb says today.
 test-gdb: $(BUILD)/cai
 	@$(MAKE) debug
+	@python3 -B tests/test_gdbinit.py
 	@tests/gdb_chapters.py
 
 # The chapters, compared with the source and with what their commands print today; ONLY="01_tokens_and_masks.md" one of them.
@@ -261,9 +265,9 @@ $(BUILD)/test_%: $(BUILD)/objects/tests/test_%.o $(BUILD)/objects/tests/main.o $
 EXERCISE = $(CXX) $(FLAGS) $(TEST_OPTIMIZATION) -include $(BUILD)/tests.h -MMD -MP -MT $@ -MF $@.d $< $(BUILD)/objects/tests/main.o -o $@
 $(BUILD)/exercises/%: notebooks_md/exercises/%.cpp $(BUILD)/objects/tests/main.o
 	@mkdir -p $(@D)
-	$(EXERCISE)
+	@$(EXERCISE)
 $(BUILD)/exercises/%: $(BUILD)/exercises/%.cpp $(BUILD)/objects/tests/main.o
-	$(EXERCISE)
+	@$(EXERCISE)
 -include $(wildcard $(BUILD)/exercises/*.d)
 
 $(BUILD)/fuzz_%: $(BUILD)/objects/tests/fuzz/fuzz_%.o
@@ -311,6 +315,7 @@ $(filter-out %/plain.o,$(patsubst %.cpp,$(BUILD)/objects/%.o,$(wildcard cpu/*.cp
 	@mkdir -p $(@D)
 	$(CXX) $(FLAGS) $(KERNEL_OPTIMIZATION) -include $(BUILD)/kernels.h -MMD -MP -c $< -o $@
 
+$(BUILD)/objects/cai.o: override OPTIMIZATION += $(FIRST)
 $(BUILD)/objects/%.o: %.cpp $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(CXX) $(FLAGS) $(OPTIMIZATION) -MMD -MP -c $< -o $@

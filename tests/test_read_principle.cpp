@@ -154,12 +154,16 @@ TEST_CASE("check: what each line says, how often it is drawn, contradictions and
     CHECK(conflicts_of(two.lines[2], 4).empty());
     CHECK(json.array()[0]["requests"].number() > 0.005);
     CHECK(contains(text_of(0, "example"), "song"));
-    // Four rounds, k of n lines: 1 - (1 - k/n)^4; a label between 1/2 and 1.
+    // Four rounds, k of n lines: 1 - (1 - k/n)^4, and the mean of that over 1 to 4 rounds; a label between 1/2 and 1.
     CHECK(predict(1.0 / 13, 4).revised == doctest::Approx(0.274).epsilon(0.001));
+    CHECK(predict(1.0 / 13, 4).learned == doctest::Approx(0.1781).epsilon(0.001));
+    CHECK(predict(0.5, 4).learned == doctest::Approx((0.5 + 0.75 + 0.875 + 0.9375) / 4));
+    CHECK(predict(0.5, 0).learned == 0);
     CHECK(predict(1.0 / 13, 4).label == doctest::Approx(0.5385).epsilon(0.001));
 
     // By hand, of the six draws: two forbid singing and one allows it; two requests in three thus meet a line that
-    // forbids it where lines are drawn that speak of it, and in four rounds 1 - (1/3)^4 of them do, or 99 %.
+    // forbids it where lines are drawn that speak of it, and in four rounds 1 - (1/3)^4 of them do, or 99 %; of the
+    // revisions of all four rounds, (2/3 + 8/9 + 26/27 + 80/81) / 4 refuse, or 88 %.
     const Constitution constitution = Constitution::read(folder.path / "c.txt");
     const auto printed = [&](Draw draw) {
         Recipe recipe = cai::recipe("tiny", 1);
@@ -169,12 +173,14 @@ TEST_CASE("check: what each line says, how often it is drawn, contradictions and
         return out.str();
     };
     const std::string uniform = printed(Draw::uniform), relevant = printed(Draw::relevant);
-    for (const auto& [text, row] : {std::pair{uniform, "2 of 6             80 %  0.6667\n"},
-                                    {relevant, "2 of 3             99 %  0.8333\n"},
-                                    {relevant, "1 of 1            100 %       1\n"}})
+    for (const auto& [text, row] : {std::pair{uniform, "2 of 6             80 %           60 %  0.6667\n"},
+                                    {relevant, "2 of 3             99 %           88 %  0.8333\n"},
+                                    {relevant, "1 of 1            100 %          100 %       1\n"}})
         CHECK_MESSAGE(contains(text, row), text);
     CHECK(contains(uniform, "drawn in 80 % of critiques of 4 rounds and in 33 % of comparisons"));
     CHECK(contains(uniform, "or say --draw relevant"));
+    for (const std::string& line : split_lines(uniform))  // a terminal's width, but for lines that are quoted
+        CHECK_MESSAGE((line.size() <= 80 || line.starts_with("line ")), line);
     CHECK(contains(relevant, "A line is drawn where it speaks of the request"));
     CHECK_FALSE(contains(relevant, "drawn in "));
     CHECK_FALSE(contains(relevant, "--draw relevant"));

@@ -192,4 +192,13 @@ TEST_CASE("tables: text to the left, numbers to the right, widths in characters"
           "é               -   7\n");
     CHECK(format_table({{"a", "b"}, {"x"}}) == "a  b\n-  -\nx\n");
     CHECK_THROWS_AS(format_table({{"a"}, {"x", "y"}}), Error);
+    // Prose: of words of five characters, 13 fit into 80 columns; a word longer than a line stays whole.
+    std::string words;
+    for (int i = 0; i < 27; i++) words += i ? " " + std::string(5, 'a') : std::string(5, 'a');
+    const std::vector<std::string> lines = split_lines(fold("  " + words, 4));
+    REQUIRE(lines.size() == 3);
+    CHECK(lines[0].size() == 2 + 13 * 6 - 1);
+    CHECK(lines[1].substr(0, 6) == "    aa");
+    CHECK(fold("short") == "short\n");
+    CHECK(fold("a " + std::string(90, 'b')) == "a\n" + std::string(90, 'b') + "\n");
 }

@@ -51,7 +51,7 @@ inline void embed(const Model& model, float* out, const Token* tokens, size_t N)
         model.kernels->embedding_forward(out, tokens, model.weights.embed_tokens, N, C);
 }
 
-// Fills the logits of a micro-batch, (R,V), or the scores (R) of a score head.
+// Fills the logits of a micro-batch, (R,V), or the scores (R) of a score head. x (N,C).
 inline void forward(const Model& model, MicroBatch& batch, const Attention& attention = {}) {
     const Kernels& k = *model.kernels;
     const auto [L, C, H, K, D, Q, F, V] = alphabet(model.config);
@@ -108,7 +108,7 @@ inline void forward(const Model& model, MicroBatch& batch, const Attention& atte
 
 // The steps of forward in reverse, under the same numbers; each comment repeats the formula being differentiated. On
 // entry batch.derivative holds the derivative of the loss with respect to each log-probability at this temperature, or
-// to each score. batch.dx is the gradient of the residual stream at the current step. Adds to dweights.
+// to each score; batch.dx is the residual stream's gradient. Adds to dweights. dx, dnormed (N,C).
 inline void backward(const Model& model, const Weights& dweights, MicroBatch& batch, float temperature = 1) {
     const Kernels& k = *model.kernels;
     const auto [L, C, H, K, D, Q, F, V] = alphabet(model.config);

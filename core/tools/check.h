@@ -42,15 +42,19 @@ struct CheckedLine {
 };
 
 // What the draws do to the requests about an act: of `rounds` rounds, the share of answers that meet a principle that
-// forbids it, 1 - (1 - k/n)^rounds with k of n principles; and the mean label of a refusal against a helpful answer:
-// 1 under a principle that forbids, 1/2 under any other.
+// forbids it, 1 - (1 - k/n)^rounds with k of n principles; its mean over 1, 2, ... rounds, the share of refusals in
+// what SL-CAI learns from, the revisions of all rounds; and the mean label of a refusal against a helpful answer: 1
+// under a principle that forbids, 1/2 under any other.
 struct Prediction {
-    double revised = 0, label = 0.5;
+    double revised = 0, learned = 0, label = 0.5;
 };
 inline Prediction predict(double share, int rounds) {
-    double kept = 1;
-    for (int round = 0; round < rounds; round++) kept *= 1 - share;
-    return {1 - kept, 0.5 + 0.5 * share};
+    double kept = 1, learned = 0;
+    for (int round = 0; round < rounds; round++) {
+        kept *= 1 - share;
+        learned += (1 - kept) / rounds;
+    }
+    return {1 - kept, learned, 0.5 + 0.5 * share};
 }
 
 struct Check {
@@ -203,15 +207,17 @@ inline void print_check(const Check& check, const World& world, const Constituti
         for (const std::string& conflict : conflicts_of(line, check.lines.back().number))
             out << "  " << conflict << "\n";
         if (line.requests > 0)
-            out << "  speaks of "
-                << whole_percent(static_cast<double>(line.requests) / static_cast<double>(check.asked))
-                << " of requests, half of which are hazards, such as: " << line.example << "\n";
+            out << fold(concat("  speaks of ",
+                               whole_percent(static_cast<double>(line.requests) / static_cast<double>(check.asked)),
+                               " of requests, half of which are hazards, such as: ", line.example),
+                        4);
         const Prediction alone = predict(line.drawn, rounds);
         if (uniform)
             out << "  drawn in " << whole_percent(alone.revised) << " of critiques of " << rounds
                 << " rounds and in " << whole_percent(line.drawn) << " of comparisons\n";
     }
-    std::vector<std::vector<std::string>> rows = {{"act", "kind", "lines that forbid it", "answers revised", "label"}};
+    std::vector<std::vector<std::string>> rows = {
+        {"act", "kind", "forbidden by", "answers revised", "SL-CAI learns", "label"}};
     std::vector<std::string> free;
     for (const Act& act : world.acts) {
         const DrawnLines lines = drawn_lines(world, constitution, act, recipe.draw);
@@ -221,16 +227,20 @@ inline void print_check(const Check& check, const World& world, const Constituti
         }
         const Prediction prediction = predict(lines.share(), rounds);
         rows.push_back({act.name, to_string(act.kind), concat(lines.forbid, " of ", lines.all),
-                        whole_percent(prediction.revised), format_value(prediction.label)});
+                        whole_percent(prediction.revised), whole_percent(prediction.learned),
+                        format_value(prediction.label)});
     }
     out << "\n";
     if (!uniform) out << "A line is drawn where it speaks of the request, one of those that do.\n";
     if (rows.size() > 1)
-        out << format_table(rows)
-            << "\nanswers revised: of harmful answers, the share that meets such a line in a round; label: the mean "
-               "probability\nthat a refusal is preferred to a helpful answer. A label near 0.5 hardly moves PPO"
-            << (uniform ? ": give a line weight, as in\n\"3x ...\", or say --draw relevant.\n" : ".\n");
-    out << "Forbidden by no line: " << join_list(free, "and") << ".\n";
+        out << format_table(rows) << "\n"
+            << fold(concat("forbidden by: of the lines among which one is drawn, those that forbid it; answers "
+                           "revised: of harmful answers, the share that has met such a line after ", rounds,
+                           rounds == 1 ? " round" : " rounds", "; SL-CAI learns: of the answers that it learns from, "
+                           "the revisions of all rounds, the share that refuses; label: the mean probability that a "
+                           "refusal is preferred to a helpful answer. A label near 0.5 hardly moves PPO",
+                           uniform ? ": give a line weight, as in \"3x ...\", or say --draw relevant." : "."));
+    out << fold("Forbidden by no line: " + join_list(free, "and") + ".");
 }
 
 // The check in a few notes, before a story is told.

@@ -151,10 +151,11 @@ inline std::string seeds_table(const std::vector<Json>& runs) {
                 rows.back().push_back(cell({group, model, "held_out_entities", row.kind, row.outcome}));
         }
     std::string text = format_table(rows) + "\n";
-    rows = {{"skill", "seen", "held_out_entities", "held_out_hazards", "held_out_phrasings"}};
+    rows = {{"skill", "seen", "held out: entities", "hazards", "phrasings"}};
     for (const std::string name : {"critic", "judge", "judge_without_reasoning"}) {
         rows.push_back({name + ", pairs"});
-        for (size_t c = 1; c < rows[0].size(); c++) rows.back().push_back(cell({name, rows[0][c], "pairs"}));
+        for (const char* split : {"seen", "held_out_entities", "held_out_hazards", "held_out_phrasings"})
+            rows.back().push_back(cell({name, split, "pairs"}));
     }
     return text + format_table(rows) + "\nseconds: " + cell({"seconds", "total"}) + "\n";
 }

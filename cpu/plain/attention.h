@@ -40,7 +40,7 @@ template <class Real>
 }
 
 // A row of qkv holds H query heads, then K key heads, then K value heads; query head h reads key-value head h / (H/K).
-// out (N,H·D), logsumexp (N,H), qkv (N,(H+2K)·D), offsets (S+1).
+// out (N,H·D), logsumexp (N,H), qkv (N,(H+2K)·D), offsets (S+1), N = offsets[S].
 template <class Real>
 void attention_forward(Real* out, Real* logsumexp, const Real* qkv, const int32_t* offsets, size_t S, size_t H,
                        size_t K, size_t D) {
@@ -59,7 +59,7 @@ void attention_forward(Real* out, Real* logsumexp, const Real* qkv, const int32_
 // For one query, with s_j = q·k_j / sqrt(D), p = softmax(s) and dout the gradient of out = Σ_j p_j v_j:
 // dv_j = p_j dout,  dp_j = dout·v_j,  ds_j = p_j (dp_j - Σ_i p_i dp_i) = p_j (dp_j - dout·out),
 // dq = Σ_j ds_j k_j / sqrt(D),  dk_j = ds_j q / sqrt(D). Keys and values sum these over all their queries.
-// dqkv = .    dqkv, qkv (N,(H+2K)·D), dout, out (N,H·D), logsumexp (N,H), offsets (S+1).
+// dqkv = .    dqkv, qkv (N,(H+2K)·D), dout, out (N,H·D), logsumexp (N,H), offsets (S+1), N = offsets[S].
 template <class Real>
 void attention_backward(Real* dqkv, const Real* dout, const Real* out, const Real* logsumexp, const Real* qkv,
                         const int32_t* offsets, size_t S, size_t H, size_t K, size_t D) {

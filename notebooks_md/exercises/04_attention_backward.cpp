@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <cstddef>
+#include <string>
 #include <vector>
 
 #include "../../cpu/plain/attention.h"
@@ -62,7 +63,8 @@ TEST_CASE("each gradient is what the loss changes by") {
     const double s0 = dot(q, k[0]) / std::sqrt(3.0), s1 = dot(q, k[1]) / std::sqrt(3.0);
     const double p0 = 1 / (1 + std::exp(s1 - s0));
     const Gradients g = attention_gradients(dout, out, {p0, 1 - p0}, q, k, v);
-    const auto check = [&](double& x, double gradient) {
+    const auto check = [&](double& x, double gradient, const std::string& name, size_t row, size_t column) {
+        INFO("d", name, " of row ", row, ", column ", column);
         const double was = x, step = 1e-6;
         x = was + step;
         const double up = dot(dout, attend(q, k, v));
@@ -72,7 +74,7 @@ TEST_CASE("each gradient is what the loss changes by") {
         CHECK(gradient == doctest::Approx((up - down) / (2 * step)).epsilon(1e-6));
     };
     for (size_t d = 0; d < 3; d++) {
-        check(q[d], g.dq[d]);
-        for (size_t j = 0; j < 2; j++) check(k[j][d], g.dk[j][d]), check(v[j][d], g.dv[j][d]);
+        check(q[d], g.dq[d], "q", 0, d);
+        for (size_t j = 0; j < 2; j++) check(k[j][d], g.dk[j][d], "k", j, d), check(v[j][d], g.dv[j][d], "v", j, d);
     }
 }
