@@ -1,13 +1,16 @@
-# What gdb sessions of this project begin with, from this folder: `gdb -x .gdbinit --args ...`, or, once and for all,
-#     mkdir -p ~/.config/gdb && echo "add-auto-load-safe-path $PWD" >>~/.config/gdb/gdbinit
+# What gdb sessions of this project begin with, from this folder, once gdb trusts it: `make debug` says how.
 # tensor NAME    a tensor's shape and its corners       cuda-threads, cuda-thread N    threads of the emulator
+# backtrace      without the standard library's frames and with short names; all of it: backtrace -no-filters
 set print frame-arguments presence
 set confirm off
 set pagination off
 source cuda/threads.py
 
 python
+import os
 import re
+
+from gdb.FrameDecorator import FrameDecorator
 
 
 class Tensor(gdb.Command):
@@ -78,6 +81,50 @@ A std::vector is a tensor of one dimension. Example: tensor x, tensor qkv N (H+2
         raise gdb.GdbError(f"tensor: no comment states the shape of {name}; say it: tensor {name} ROWS COLUMNS")
 
 
+class ShortFrame(FrameDecorator):
+    """A frame whose function has no list of parameter types, and whose file no "core/nn/../lm/"."""
+
+    def function(self):
+        name = super().function()
+        if not isinstance(name, str):
+            return name
+        name = name.replace("operator()", "call").replace("(anonymous namespace)", "anonymous")
+        while re.search(r"\([^()]*\)", name):
+            name = re.sub(r"\([^()]*\)", "", name)
+        return re.sub(r" const(?=::|$)", "", name).replace("anonymous", "(anonymous namespace)")
+
+    def filename(self):
+        name = super().filename()
+        return os.path.normpath(name) if name else name
+
+
+class OwnFrames:
+    """Leaves the standard library's frames, such as those of std::function, out of a backtrace."""
+
+    name, enabled, priority = "own-frames", True, 100
+
+    def __init__(self):
+        gdb.frame_filters[self.name] = self
+
+    def filter(self, frames):
+        return (ShortFrame(frame) for frame in frames if not str(frame.inferior_frame().name()).startswith("std::"))
+
+
+def explain_exit(event):
+    """A stage that is finished does nothing when it is run again, and no breakpoint is reached."""
+    arguments = re.search('"(.*)"', gdb.execute("show args", to_string=True)).group(1)
+    reached = any(breakpoint.hit_count for breakpoint in gdb.breakpoints())
+    if not gdb.breakpoints() or reached or getattr(event, "exit_code", 1) != 0 or "--force" in arguments:
+        return
+    if arguments.startswith("all"):
+        print("No breakpoint was reached. If the run was finished already, name another folder with --out: set args ...")
+    else:
+        print("No breakpoint was reached. If the stage was finished already, --force runs it again:")
+        print(f"set args {arguments} --force")
+
+
+gdb.events.exited.connect(explain_exit)
+OwnFrames()
 Tensor()
 # `step` goes into the project's functions only, not into those of the standard library.
 gdb.execute("skip -rfu ^std::", to_string=True)

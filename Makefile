@@ -89,6 +89,10 @@ test:
 # One thread, so that gdb's step stays in the kernel.
 debug:
 	@$(MAKE) BUILD=build/debug CXXFLAGS=-g OPTIMIZATION=-O0 KERNEL_OPTIMIZATION=-O0 OPENMP= build/debug/cai
+	@if command -v gdb >/dev/null && ! gdb -batch -ex 'help tensor' 2>&1 </dev/null | grep -q '^tensor NAME'; then \
+	  settings=$${XDG_CONFIG_HOME:-$$HOME/.config}/gdb/gdbinit; [ -e "$$settings" ] || settings=$$HOME/.gdbinit; \
+	  echo "debug: gdb does not read this folder's .gdbinit (tensor, short backtraces) before, once and for all:"; \
+	  echo "  echo 'add-auto-load-safe-path $(CURDIR)' >>$$settings"; fi
 
 # Null pointers and addresses outside of objects are the address sanitizer's to find; checking them in both takes a third
 # more time to compile. The test cases run in two halves at once, but for the one that runs whole stages in the emulator,
@@ -131,6 +135,7 @@ mutants:
 # The gdb sessions of the chapters, compared with what gdb says today.
 test-gdb: $(BUILD)/cai
 	@$(MAKE) debug
+	@python3 -B tests/test_gdbinit.py
 	@tests/gdb_chapters.py
 
 # The chapters, compared with the source and with what their commands print today; ONLY="01_tokens_and_masks.md" one of them.
