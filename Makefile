@@ -1,7 +1,7 @@
 # make        build/cai                      make story  the whole of Constitutional AI, into runs/story
 # make test   build and run the tests        make debug  build/debug/cai, for gdb: -O0, one thread
 # make asan   the tests under sanitizers     make map    rewrite the map of all files
-# make deps   install what is missing        make clean  remove build/
+# make deps   install what is missing        make clean  remove build/             V=1 prints the commands
 # make bench-peers   cai beside PyTorch, transformers, llama.cpp, OpenBLAS, oneDNN and others: tests/peers/bench_peers.py says how
 # make peers PEERS=DIR   cai's files and numbers beside those of transformers, tokenizers, llama.cpp, TRL and others
 # make CUDA=1 any of these with nvcc, for the GPU; otherwise the CUDA kernels run in an emulator, on the CPU
@@ -58,6 +58,7 @@ SHARED_TESTS := $(filter-out $(SINGLE_TESTS:%=tests/%.cpp),$(wildcard tests/*.cp
 STAGE_TESTS  := $(shell grep -lE '^.include "../(core/pipeline|core/stages|core/tools|core/page|core/votes|core/eval|cai.cpp)' $(SHARED_TESTS))
 PART_TESTS   := $(filter-out $(STAGE_TESTS),$(SHARED_TESTS))
 TESTS := $(patsubst %,$(BUILD)/objects/tests/%.o,stages parts $(SINGLE_TESTS))
+DOCTEST_FILE := https://raw.githubusercontent.com/doctest/doctest/v2.4.11/doctest/doctest.h
 DOCTEST  = echo | $(CXX) -include doctest/doctest.h -fsyntax-only -x c++ - 2>/dev/null
 
 # One program for every chip from the T4 on. The emulator stays in, for its own tests.
@@ -71,6 +72,8 @@ LIBRARIES   := -L$(dir $(NVCC))../lib64 -lcudart_static -ldl -lrt -lpthread
 endif
 
 MAKEFLAGS += --no-print-directory
+# Of a command that builds something only that something is printed; with V=1 the command.
+SAY = $(if $(V),,@echo '$@';)
 # Compile on all cores unless the command line says otherwise.
 ifeq ($(MAKELEVEL)$(filter -j%,$(MAKEFLAGS)),0)
 MAKEFLAGS += -j$(or $(shell getconf _NPROCESSORS_ONLN),2)
@@ -94,6 +97,10 @@ HEADERS = $(foreach room,base nn lm io world method votes eval stages . experime
 debug:
 	@$(MAKE) BUILD=build/debug CXXFLAGS='-g -fdebug-prefix-map=./=' OPTIMIZATION=-O0 KERNEL_OPTIMIZATION=-O0 OPENMP= \
 	  FIRST='$(addprefix -include ,$(HEADERS:core/./%=core/%))' build/debug/cai
+	@if command -v gdb >/dev/null && ! gdb -batch -ex 'help tensor' 2>&1 </dev/null | grep -q '^tensor NAME'; then \
+	  settings=$${XDG_CONFIG_HOME:-$$HOME/.config}/gdb/gdbinit; [ -e "$$settings" ] || settings=$$HOME/.gdbinit; \
+	  echo "debug: gdb does not read this folder's .gdbinit (tensor, short backtraces) before, once and for all:"; \
+	  echo "  echo 'add-auto-load-safe-path $(CURDIR)' >>$$settings"; fi
 
 # Null pointers and addresses outside of objects are the address sanitizer's to find; checking them in both takes a third
 # more time to compile. The test cases run in two halves at once, but for the one that runs whole stages in the emulator,
@@ -136,12 +143,14 @@ mutants:
 # The gdb sessions of the chapters, compared with what gdb says today.
 test-gdb: $(BUILD)/cai
 	@$(MAKE) debug
-	@python3 -B tests/test_gdbinit.py
+	@python3 -B tests/test_gdb_commands.py
+	@python3 -B tests/test_gdb_sessions.py
 	@tests/gdb_chapters.py
 
 # The chapters, compared with the source and with what their commands print today; ONLY="01_tokens_and_masks.md" one of them.
 notebooks-check: $(BUILD)/cai $(BUILD)/objects/tests/main.o
 	@python3 -B tests/test_notebooks.py
+	@python3 -B tests/test_make.py
 	@python3 -B tests/notebooks.py $(if $(SLOW),--slow) $(ONLY)
 notebooks: $(BUILD)/cai $(BUILD)/objects/tests/main.o
 	@python3 -B tests/notebooks.py --write $(if $(SLOW),--slow) $(ONLY)
@@ -151,7 +160,8 @@ nightly:
 	@$(MAKE) test-gdb
 
 exercise:
-	@test -f notebooks_md/exercises/$(NAME).cpp || { echo "make exercise NAME=... one of: $(EXERCISES)" >&2; exit 2; }
+	@test -f notebooks_md/exercises/$(NAME).cpp || { echo "make exercise NAME=... one of:" >&2; \
+	  echo "$(EXERCISES)" | fold -s -w 76 | sed 's/^/  /' >&2; exit 2; }
 	@$(DOCTEST) || $(MAKE) deps
 	@$(MAKE) $(BUILD)/exercises/$(NAME)
 	$(BUILD)/exercises/$(NAME)
@@ -245,7 +255,10 @@ deps:
 	if ! command -v apt-get >/dev/null; then \
 	  echo "deps: missing: $$missing (Debian's names); install a C++20 compiler and doctest, then run make again" >&2; exit 1; fi; \
 	if [ "$$(id -u)" = 0 ]; then sudo=; elif command -v sudo >/dev/null; then sudo=sudo; else \
-	  echo "deps: as root, run: apt-get update && apt-get install -y $$missing" >&2; exit 1; fi; \
+	  echo "deps: as root, run: apt-get update && apt-get install -y $$missing" >&2; \
+	  [ "$$missing" != doctest-dev ] || printf '%s\n' "deps: or, not being root, fetch its one file and run make again:" \
+	    "  mkdir -p ~/include/doctest && export CPATH=~/include" \
+	  X >&2; exit 1; fi; \
 	echo "deps: installing $$missing with $$sudo apt-get"; \
 	$$sudo apt-get update -q && $$sudo apt-get install -y -q $$missing
 
@@ -253,28 +266,28 @@ clean:
 	rm -rf build
 
 $(BUILD)/cai: $(BUILD)/objects/cai.o $(KERNELS)
-	$(CXX) $(FLAGS) $^ $(LIBRARIES) -o $@
+	$(SAY) $(CXX) $(FLAGS) $^ $(LIBRARIES) -o $@
 
 $(BUILD)/tests: $(TESTS) $(KERNELS)
-	$(CXX) $(FLAGS) $^ $(LIBRARIES) -o $@
+	$(SAY) $(CXX) $(FLAGS) $^ $(LIBRARIES) -o $@
 
 $(BUILD)/test_%: $(BUILD)/objects/tests/test_%.o $(BUILD)/objects/tests/main.o $(BUILD)/objects/tests/kernel_constants.o $(KERNELS)
-	$(CXX) $(FLAGS) $^ $(LIBRARIES) -o $@
+	$(SAY) $(CXX) $(FLAGS) $^ $(LIBRARIES) -o $@
 
 # An exercise, or one of build/exercises/ with its solution put in, which sees the same headers from there.
-EXERCISE = $(CXX) $(FLAGS) $(TEST_OPTIMIZATION) -include $(BUILD)/tests.h -MMD -MP -MT $@ -MF $@.d $< $(BUILD)/objects/tests/main.o -o $@
+EXERCISE = $(CXX) $(FLAGS) $(TEST_OPTIMIZATION) -include $(BUILD)/tests.h -include tests/show_values.h -MMD -MP -MT $@ -MF $@.d $< $(BUILD)/objects/tests/main.o -o $@
 $(BUILD)/exercises/%: notebooks_md/exercises/%.cpp $(BUILD)/objects/tests/main.o
 	@mkdir -p $(@D)
-	@$(EXERCISE)
+	$(SAY) $(EXERCISE)
 $(BUILD)/exercises/%: $(BUILD)/exercises/%.cpp $(BUILD)/objects/tests/main.o
-	@$(EXERCISE)
+	$(SAY) $(EXERCISE)
 -include $(wildcard $(BUILD)/exercises/*.d)
 
 $(BUILD)/fuzz_%: $(BUILD)/objects/tests/fuzz/fuzz_%.o
-	$(CXX) $(FLAGS) $^ -o $@
+	$(SAY) $(CXX) $(FLAGS) $^ -o $@
 
 $(BUILD)/width-tests: $(patsubst %,$(BUILD)/objects/tests/test_%.o,$(WIDTH_TESTS)) $(BUILD)/objects/tests/main.o $(KERNELS)
-	$(CXX) $(FLAGS) $^ $(LIBRARIES) -o $@
+	$(SAY) $(CXX) $(FLAGS) $^ $(LIBRARIES) -o $@
 
 # The headers of the standard library and of doctest are read once, not by each kernel and each test: where g++ or clang++ is
 # to -include X.h, it takes X.h.gch beside it.
@@ -284,13 +297,13 @@ $(BUILD)/kernels.h: $(BUILD)/flags
 	@printf '#include <%s>\n' algorithm cmath functional string >$@
 	@printf '#ifdef __FMA__\n#include <immintrin.h>\n#endif\n' >>$@
 $(BUILD)/tests.h.gch: %.gch: %
-	$(CXX) $(FLAGS) $(TEST_OPTIMIZATION) -x c++-header $< -o $@
+	$(SAY) $(CXX) $(FLAGS) $(TEST_OPTIMIZATION) -x c++-header $< -o $@
 $(BUILD)/kernels.h.gch: %.gch: %
-	$(CXX) $(FLAGS) $(KERNEL_OPTIMIZATION) -x c++-header $< -o $@
+	$(SAY) $(CXX) $(FLAGS) $(KERNEL_OPTIMIZATION) -x c++-header $< -o $@
 
 $(BUILD)/objects/tests/%.o: tests/%.cpp $(BUILD)/tests.h.gch
 	@mkdir -p $(@D)
-	$(CXX) $(FLAGS) $(TEST_OPTIMIZATION) -include $(BUILD)/tests.h -DCAI_SOURCE_DIR='"$(CURDIR)"' -MMD -MP -c $< -o $@
+	$(SAY) $(CXX) $(FLAGS) $(TEST_OPTIMIZATION) -include $(BUILD)/tests.h -DCAI_SOURCE_DIR='"$(CURDIR)"' -MMD -MP -c $< -o $@
 
 $(BUILD)/objects/tests/stages.cpp: $(STAGE_TESTS)
 $(BUILD)/objects/tests/parts.cpp: $(PART_TESTS)
@@ -300,33 +313,33 @@ $(BUILD)/objects/tests/stages.cpp $(BUILD)/objects/tests/parts.cpp: always
 	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 $(BUILD)/objects/tests/stages.o $(BUILD)/objects/tests/parts.o: %.o: %.cpp $(BUILD)/tests.h.gch
 	@mkdir -p $(@D)
-	$(CXX) $(FLAGS) $(TEST_OPTIMIZATION) -include $(BUILD)/tests.h -I. -DCAI_SOURCE_DIR='"$(CURDIR)"' -MMD -MP -c $< -o $@
+	$(SAY) $(CXX) $(FLAGS) $(TEST_OPTIMIZATION) -include $(BUILD)/tests.h -I. -DCAI_SOURCE_DIR='"$(CURDIR)"' -MMD -MP -c $< -o $@
 
 $(BUILD)/objects/tests/fuzz/%.o: tests/fuzz/%.cpp $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(CXX) $(FLAGS) $(OPTIMIZATION) -MMD -MP -c $< -o $@
+	$(SAY) $(CXX) $(FLAGS) $(OPTIMIZATION) -MMD -MP -c $< -o $@
 
 # Lists of constants are tested with the kernels' flags too.
 $(BUILD)/objects/tests/kernel_constants.o: tests/kernel_constants.cpp $(BUILD)/kernels.h.gch
 	@mkdir -p $(@D)
-	$(CXX) $(FLAGS) $(KERNEL_OPTIMIZATION) -include $(BUILD)/kernels.h -MMD -MP -c $< -o $@
+	$(SAY) $(CXX) $(FLAGS) $(KERNEL_OPTIMIZATION) -include $(BUILD)/kernels.h -MMD -MP -c $< -o $@
 
 $(filter-out %/plain.o,$(patsubst %.cpp,$(BUILD)/objects/%.o,$(wildcard cpu/*.cpp))): $(BUILD)/objects/%.o: %.cpp $(BUILD)/kernels.h.gch
 	@mkdir -p $(@D)
-	$(CXX) $(FLAGS) $(KERNEL_OPTIMIZATION) -include $(BUILD)/kernels.h -MMD -MP -c $< -o $@
+	$(SAY) $(CXX) $(FLAGS) $(KERNEL_OPTIMIZATION) -include $(BUILD)/kernels.h -MMD -MP -c $< -o $@
 
 $(BUILD)/objects/cai.o: override OPTIMIZATION += $(FIRST)
 $(BUILD)/objects/%.o: %.cpp $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(CXX) $(FLAGS) $(OPTIMIZATION) -MMD -MP -c $< -o $@
+	$(SAY) $(CXX) $(FLAGS) $(OPTIMIZATION) -MMD -MP -c $< -o $@
 
 $(BUILD)/objects/%.o: %.cu $(BUILD)/kernels.h.gch
 	@mkdir -p $(@D)
-	$(CXX) $(FLAGS) $(KERNEL_OPTIMIZATION) -include $(BUILD)/kernels.h -MMD -MP -x c++ -c $< -o $@
+	$(SAY) $(CXX) $(FLAGS) $(KERNEL_OPTIMIZATION) -include $(BUILD)/kernels.h -MMD -MP -x c++ -c $< -o $@
 
 $(GPU_OBJECTS): $(BUILD)/objects/%.o: %.cu $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(NVCC) $(NVFLAGS) $(GENCODE) -gencode arch=compute_90,code=compute_90 -MMD -MP -c $< -o $@
+	$(SAY) $(NVCC) $(NVFLAGS) $(GENCODE) -gencode arch=compute_90,code=compute_90 -MMD -MP -c $< -o $@
 
 # Changes when the compiler or its flags do, and then everything is compiled again.
 $(BUILD)/flags: always

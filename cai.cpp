@@ -6,8 +6,10 @@
 #include <cstdlib>
 #include <iostream>
 #include <set>
+#include <sstream>
 #include <thread>
 
+#include "core/base/wrap.h"
 #include "core/method/edit_constitution.h"
 #include "core/page/page.h"
 #include "core/page/replay_page.h"
@@ -292,7 +294,9 @@ int trace_verb(Arguments& arguments, const fs::path& program) {
     arguments.finish();
     if (prompt.empty()) fail(kUsage, "cai trace needs --prompt \"a question\"");
     expect_run(directory);
-    trace(s.kernels, directory, s.world, read_constitution(file, s.world), s.recipe, prompt, std::cout);
+    std::ostringstream text;
+    trace(s.kernels, directory, s.world, read_constitution(file, s.world), s.recipe, prompt, text);
+    std::cout << wrapped(text.str(), output_width());
     return kDone;
 }
 
@@ -504,7 +508,7 @@ std::vector<std::string> flags() {
 
 std::string help() {
     std::string text = "cai: Constitutional AI from scratch\n\nusage: cai VERB [options]\n\n";
-    for (const Verb& verb : verbs()) text += concat("  ", padded(verb.name, 11), verb.does, "\n");
+    for (const Verb& verb : verbs()) text += concat("  ", padded(verb.name, 14), verb.does, "\n");
     return text +
            "\n`cai VERB --help` lists the options of a verb, `cai all --help` also every number of the recipe.\n"
            "Results go to stdout, everything else to stderr. Exit status: 0 done, 1 bad input or output, 2 usage,\n"
@@ -541,7 +545,7 @@ std::string help(const Verb& verb) {
 int run(int argc, char** argv) {
     std::vector<std::string> words(argv + 1, argv + argc);
     if (words.empty() || words[0] == "--help" || words[0] == "-h" || words[0] == "help") {
-        (words.empty() ? std::cerr : std::cout) << help();
+        (words.empty() ? std::cerr : std::cout) << wrapped(help(), output_width());
         return words.empty() ? kUsage : kDone;
     }
     if (words[0] == "--version") {
@@ -553,7 +557,7 @@ int run(int argc, char** argv) {
         words.erase(words.begin());
         for (const std::string& word : words)
             if (word == "--help" || word == "-h") {
-                std::cout << help(verb);
+                std::cout << wrapped(help(verb), output_width());
                 return kDone;
             }
         Arguments arguments(words, flags());

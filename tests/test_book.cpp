@@ -10,8 +10,10 @@
 #include "../core/lm/bpe_training.h"
 #include "../core/lm/encode_document.h"
 #include "../core/nn/batch.h"
+#include "../core/nn/config.h"
 #include "../cpu/plain/classifier.h"
 #include "../cpu/plain/rmsnorm.h"
+#include "../cpu/plain/swiglu.h"
 #include "book.h"
 
 using namespace cai;
@@ -134,6 +136,47 @@ TEST_CASE("chapter 2: softmax and cross-entropy of the logits 2, 1, 0") {
     CHECK(chapter.prints("`-log " + fixed(std::exp(logprob[0]), 4) + "` = " + fixed(-logprob[0], 4)));
 }
 
+TEST_CASE("chapter 3: SwiGLU of two columns and its backward pass, against a nudge") {
+    const Chapter chapter("03_matmul.md");
+    const std::vector<double> gate_up = {2, -1, 3, 4}, dout = {1, 1};
+    std::vector<double> out(2), dgate_up(4);
+    plain::swiglu_forward<double>(out.data(), gate_up.data(), 1, 2);
+    plain::swiglu_backward<double>(dgate_up.data(), dout.data(), gate_up.data(), 1, 2);
+    const auto row = [](double a, double b) { return fixed(a, 4) + " | " + fixed(b, 4) + " |"; };
+    const double sigma = 1 / (1 + std::exp(-2.0)), slope = sigma * (1 + 2 * (1 - sigma));
+    CHECK(chapter.prints("| `σ(gate)` | " + row(sigma, 1 / (1 + std::exp(1.0)))));
+    CHECK(chapter.prints("| `out` | " + row(out[0], out[1])));
+    CHECK(chapter.prints("| `dgate` | " + row(dgate_up[0], dgate_up[1])));
+    CHECK(chapter.prints("| `dup` | " + row(dgate_up[2], dgate_up[3])));
+    CHECK(chapter.prints(fixed(sigma, 4) + " · (1 + 2 · " + fixed(1 - sigma, 4) + ") = " + fixed(slope, 4)));
+    std::vector<double> nudged = gate_up, after(2);
+    nudged[0] += 1e-6;
+    plain::swiglu_forward<double>(after.data(), nudged.data(), 1, 2);
+    CHECK((after[0] - out[0]) / 1e-6 == doctest::Approx(dgate_up[0]));
+}
+
+TEST_CASE("chapter 3: the weights of the matrices of a tiny model") {
+    const Chapter chapter("03_matmul.md");
+    const Config c = preset("tiny", 2048);
+    const auto with_commas = [](int number) {
+        std::string text = concat(number);
+        for (int at = static_cast<int>(text.size()) - 3; at > 0; at -= 3) text.insert(static_cast<size_t>(at), ",");
+        return text;
+    };
+    int layer = 0;
+    const auto prints = [&](const std::string& words, int outputs, int inputs) {
+        layer += outputs * inputs;
+        return chapter.prints(concat(words, " | (", outputs, ",", inputs, ") | ", with_commas(outputs * inputs), " |"));
+    };
+    CHECK(prints("`qkv_proj`, for attention", (c.heads + 2 * c.kv_heads) * c.head_dim, c.width));
+    CHECK(prints("`o_proj`, back from attention", c.width, c.heads * c.head_dim));
+    CHECK(prints("`gate_up_proj`", 2 * c.ff, c.width));
+    CHECK(prints("`down_proj`", c.width, c.ff));
+    CHECK(chapter.prints(concat("four layers | | ", with_commas(c.layers * layer), " |")));
+    CHECK(prints("`head`, which is the embedding table", c.vocab_size, c.width));
+    CHECK(c.tied);
+}
+
 TEST_CASE("chapter 10: a rate, five seeds, an Elo") {
     const Chapter chapter("10_reading_the_results.md");
     CHECK(chapter.prints("it is " + fixed(std::sqrt(0.245 * 0.755 / 400), 4)));
@@ -166,6 +209,30 @@ TEST_CASE("chapter 10: a rate, five seeds, an Elo") {
     CHECK(near(elo_ratings(2, {{0, 1, 3, 7}})[1].standard_error, kEloPerNat * std::sqrt(1 / 3.5 + 1 / 7.5), 1e-9));
     const double nine = elo_ratings(2, {{0, 1, 0, 9}})[1].elo, ninety = elo_ratings(2, {{0, 1, 0, 90}})[1].elo;
     CHECK(chapter.prints(fixed(nine, 0) + " and " + fixed(ninety, 0)));
+}
+
+TEST_CASE("the solutions on paper of chapters 1, 2 and 10") {
+    const Chapter chapter("98_on_paper.md");
+    const Tokenizer tokenizer = train_bpe({"aaaa aaaa"}, 1000);
+    CHECK(tokenizer.merges().size() == 2);
+    CHECK(tokenizer.decode({tokenizer.merges()[1].first, tokenizer.merges()[1].second}) == "aaaa");
+
+    for (const double size : {1.0, 100.0}) {
+        const std::vector<double> x = {size, size}, weight = {1, 1}, dout = {1, 0};
+        std::vector<double> out(2), rstd(1), dx(2), dweight(2);
+        plain::rmsnorm_forward<double>(out.data(), rstd.data(), x.data(), weight.data(), 1, 2, 0);
+        plain::rmsnorm_backward<double>(dx.data(), dweight.data(), dout.data(), x.data(), rstd.data(), weight.data(), 1,
+                                        2);
+        CHECK(near(dx[0], -dx[1]));
+        CHECK(chapter.prints(size == 1 ? "= " + fixed(dx[0], 1) + "` and `dx_1"
+                                       : "(" + fixed(dx[0]) + ", " + fixed(dx[1]) + ")"));
+    }
+
+    for (const double wins : {9.0, 90.0}) {
+        const double elo = elo_ratings(2, {{0, 1, 0, wins, 0}})[1].elo;
+        CHECK(chapter.prints(concat(wins + 0.5, " to 0.5, a ratio of ", 2 * wins + 1, ", and ")));
+        CHECK(chapter.prints(concat(fixed(elo, 1), " points")));
+    }
 }
 
 TEST_CASE("chapter 10: a score that is pushed too far") {

@@ -5,8 +5,9 @@
 #include <cstddef>
 #include <utility>
 
-// How many vectors and broadcast numbers a tile of `rows` rows and `vectors` vectors of columns reads at each step for
-// each of its multiply-adds.
+// A tile of `rows` rows and `vectors` vectors of columns reads at each step those vectors of the weights, and one
+// number of x for each row. Returns how many instructions that read that is for each of its multiply-adds. (The
+// chapter's table counts numbers instead: there a vector is 16 of them.)
 double reads_for_each(size_t rows, size_t vectors) {
     (void)rows, (void)vectors;
     return 0;

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The commands of .gdbinit on a small program: what `tensor`, `text` and `bt` print or say when they cannot.
 
-usage: tests/test_gdbinit.py      The last line is "N passed, N failed". Needs gdb and $CXX (g++).
+usage: tests/test_gdb_commands.py      The last line is "N passed, N failed". Needs gdb and $CXX (g++).
 """
 import os
 import re
@@ -76,7 +76,7 @@ def matches(line, expected):
 
 def main():
     if not shutil.which("gdb"):
-        print("test_gdbinit: no gdb on this machine, nothing to compare\n0 passed, 0 failed")
+        print("test_gdb_commands: no gdb on this machine, nothing to compare\n0 passed, 0 failed")
         return 0
     with tempfile.TemporaryDirectory() as folder:
         with open(os.path.join(folder, "program.cpp"), "w") as file:
