@@ -58,7 +58,7 @@ SHARED_TESTS := $(filter-out $(SINGLE_TESTS:%=tests/%.cpp),$(wildcard tests/*.cp
 STAGE_TESTS  := $(shell grep -lE '^.include "../(core/pipeline|core/stages|core/tools|core/page|core/votes|core/eval|cai.cpp)' $(SHARED_TESTS))
 PART_TESTS   := $(filter-out $(STAGE_TESTS),$(SHARED_TESTS))
 TESTS := $(patsubst %,$(BUILD)/objects/tests/%.o,stages parts $(SINGLE_TESTS))
-DOCTEST_FILE := https://raw.githubusercontent.com/doctest/doctest/v2.4.11/doctest/doctest.h
+DOCTEST_FILE := https://github.com/doctest/doctest/raw/v2.4.11/doctest/doctest.h
 DOCTEST  = echo | $(CXX) -include doctest/doctest.h -fsyntax-only -x c++ - 2>/dev/null
 
 # One program for every chip from the T4 on. The emulator stays in, for its own tests.
@@ -258,7 +258,7 @@ deps:
 	  echo "deps: as root, run: apt-get update && apt-get install -y $$missing" >&2; \
 	  [ "$$missing" != doctest-dev ] || printf '%s\n' "deps: or, not being root, fetch its one file and run make again:" \
 	    "  mkdir -p ~/include/doctest && export CPATH=~/include" \
-	  X >&2; exit 1; fi; \
+	    "  curl -L -o ~/include/doctest/doctest.h $(DOCTEST_FILE)" >&2; exit 1; fi; \
 	echo "deps: installing $$missing with $$sudo apt-get"; \
 	$$sudo apt-get update -q && $$sudo apt-get install -y -q $$missing
 

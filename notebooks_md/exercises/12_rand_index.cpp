@@ -1,5 +1,5 @@
-// Exercise to chapter 60: do two divisions of the same people agree? Fill in the function, then run
-//     make exercise NAME=60_rand_index
+// Exercise to chapter 12: do two divisions of the same people agree? Fill in the function, then run
+//     make exercise NAME=12_rand_index
 #include <doctest/doctest.h>
 
 #include <cstddef>

@@ -1,5 +1,5 @@
-// Exercise to chapter 60: what groups agree on. Fill in the function, then run
-//     make exercise NAME=60_consensus
+// Exercise to chapter 12: what groups agree on. Fill in the function, then run
+//     make exercise NAME=12_consensus
 #include <doctest/doctest.h>
 
 #include <algorithm>
