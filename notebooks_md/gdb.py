@@ -78,7 +78,8 @@ tensor NAME[I] is row I alone. Example: tensor x, tensor s.qkv, tensor s.qkv[2],
         largest = max((abs(x) for row in shown if row for x in row if x is not None), default=0)
         form = "8d" if whole else "9.2e" if 0 < largest < 0.01 else "8.4f"
         for row in shown:
-            print(before + "  " + " ".join("..." if x is None else format(x, form) for x in row or [None]))
+            print(before + "  " + " ".join("..." if x is None else f"{'0':>9}" if x == 0 and form == "9.2e" else
+                                           format(x, form) for x in row or [None]))
 
     @staticmethod
     def corner(size):

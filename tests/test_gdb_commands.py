@@ -32,7 +32,7 @@ __attribute__((noinline)) void kernel(float* out, const float* x, float* small, 
 }
 
 int main() {
-    float x[8] = {1, 2, 3, 4, 5, 6, 7, 8}, out[8] = {}, small[2] = {0.001f, -0.002f}, qkv[16] = {};
+    float x[8] = {1, 2, 3, 4, 5, 6, 7, 8}, out[8] = {}, small[2] = {0, -0.002f}, qkv[16] = {};
     int offsets[2] = {0, 2};
     Layer s{qkv, qkv};
     qkv[8] = 42;
@@ -45,7 +45,7 @@ int main() {
 EXPECTED = [
     ("tensor x", ["x float (2,4)", "    1.0000   2.0000   3.0000   4.0000", "    5.0000   6.0000   7.0000   8.0000"]),
     ("tensor x[1]", ["x[1] (4)    5.0000   6.0000   7.0000   8.0000"]),
-    ("tensor small", ["small float (2)", "   1.00e-03 -2.00e-03"]),
+    ("tensor small", ["small float (2)", "          0 -2.00e-03"]),
     ("tensor small[1]", ["small[1] (1)  -2.00e-03"]),
     ("tensor s.qkv[1]", ["s.qkv[1] (8)   42.0000   0.0000   0.0000 ...   0.0000   0.0000"]),
     ("tensor s.qkv", ["tensor: s.qkv is (N,2*C), and N is no number here; say the sizes: tensor s.qkv ... 2*C"]),

@@ -88,8 +88,8 @@ inline Wishes wishes_of_village(const std::vector<std::string>& hazards, const s
 inline const std::vector<std::string> kSelfishMeasures = {"residual", "label gain", "leak",         "moved",
                                                           "gain",     "undecided",  "other helped", "harmful complied"};
 
-// The method `selfish`. Of each seed, OUT/runs/seed-N/base is a run up to SL-CAI, which reuses FROM/seed-N where that is
-// there, and a cell has a run beside it that differs from there on.
+// The method `selfish`. Of each seed, OUT/runs/seed-N/base is a run up to SL-CAI, which reuses FROM/seed-N where that
+// is there, and a cell has a run beside it that differs from there on.
 class SelfishRuns {
   public:
     SelfishRuns(const Session& session, const Constitution& constitution, const std::filesystem::path& out,
