@@ -1,4 +1,4 @@
-"""PPO's curves of four programs with a fault, beside those of runs/story."""
+"""PPO's curves of five programs with a fault, beside those of runs/story."""
 import json
 
 from svg import Picture
