@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The commands of .gdbinit on a small program: what `tensor`, `text` and `bt` print or say when they cannot.
+"""The commands of notebooks_md/gdb.py on a small program: what `tensor`, `text` and `bt` print or say when they cannot.
 
 usage: tests/test_gdb_commands.py      The last line is "N passed, N failed". Needs gdb and $CXX (g++).
 """
@@ -83,7 +83,8 @@ def main():
             file.write(PROGRAM)
         compiler = os.environ.get("CXX", "g++").split()
         subprocess.run([*compiler, "-std=c++20", "-g", "-O0", "program.cpp", "-o", "program"], cwd=folder, check=True)
-        settings = ["set style enabled off", "set width 0", f"source {ROOT}/.gdbinit", "break kernel", "run"]
+        settings = ["set style enabled off", "set width 0", "set print frame-arguments presence",
+                    f"source {ROOT}/notebooks_md/gdb.py", "break kernel", "run"]
         passed = failed = 0
         script = "".join(f"echo (gdb)\\n\npython\ntry:\n    gdb.execute({command!r})\nexcept gdb.error as error:\n"
                          "    print(error)\nend\n" for command, _ in EXPECTED)
