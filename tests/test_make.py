@@ -39,7 +39,7 @@ class Missing(unittest.TestCase):
         status, said = self.deps(compiler=True)
         self.assertNotEqual(status, 0)
         self.assertIn("deps: as root, run: apt-get update && apt-get install -y doctest-dev\n", said)
-        self.assertIn("  curl -o ~/include/doctest/doctest.h https://", said)
+        self.assertIn("  curl -L -o ~/include/doctest/doctest.h https://", said)
 
     def test_a_compiler_is_not(self):
         status, said = self.deps(compiler=False)
