@@ -17,26 +17,38 @@ def size_of(vector):
     return int(vector["_M_impl"]["_M_finish"] - start)
 
 
-class Tensor(gdb.Command):
+def elements(vector):
+    first = vector["_M_impl"]["_M_start"]
+    return [first[i] for i in range(size_of(vector))]
+
+
+class Command(gdb.Command):
+    """A command under the name of its class, whose errors begin with that name. wanted: what it says without arguments."""
+
+    def __init__(self):
+        self.name = type(self).__name__.lower()
+        super().__init__(self.name, gdb.COMMAND_DATA)
+
+    def invoke(self, argument, from_tty):
+        if not argument:
+            raise gdb.GdbError(f"{self.name}: {self.wanted}")
+        try:
+            self.show(argument)
+        except gdb.error as error:
+            raise gdb.GdbError(f"{self.name}: {error}")
+
+
+class Tensor(Command):
     """tensor NAME [SIZE...]: the shape of a tensor and the numbers in its corners.
 
 Without sizes, the shape is what the comment above the function says, such as "out, x (N,C)" or "logits (N,V)", or the
 comment behind the member of a struct. A std::vector is a tensor of one dimension.
 tensor NAME[I] is row I alone. Example: tensor x, tensor s.qkv, tensor s.qkv[2], tensor qkv N (H+2*K)*D"""
 
-    def __init__(self):
-        super().__init__("tensor", gdb.COMMAND_DATA)
+    wanted = "name one, as in `tensor x`"
 
-    def invoke(self, argument, from_tty):
+    def show(self, argument):
         words = gdb.string_to_argv(argument)
-        if not words:
-            raise gdb.GdbError("tensor: name one, as in `tensor x`")
-        try:
-            self.show(words)
-        except gdb.error as error:
-            raise gdb.GdbError(f"tensor: {error}")
-
-    def show(self, words):
         value, row = gdb.parse_and_eval(words[0]), re.fullmatch(r"(.+)\[([^\[\]]+)\]", words[0])
         if row and len(words) == 1 and value.type.strip_typedefs().code in (gdb.TYPE_CODE_FLT, gdb.TYPE_CODE_INT):
             self.show_row(row[1], row[2])
@@ -145,20 +157,14 @@ def member_shape(kind, member):
     return None
 
 
-class Text(gdb.Command):
+class Text(Command):
     """text NAME: a string, or each string of a vector in a line. Example: text pairs[0].prompt"""
 
-    def __init__(self):
-        super().__init__("text", gdb.COMMAND_DATA)
+    wanted = "name a string, as in `text pairs[0].prompt`"
 
-    def invoke(self, argument, from_tty):
-        if not argument:
-            raise gdb.GdbError("text: name a string, as in `text pairs[0].prompt`")
-        try:
-            for line in self.strings(self.value(argument), argument):
-                print(line)
-        except gdb.error as error:
-            raise gdb.GdbError(f"text: {error}")
+    def show(self, argument):
+        for line in self.strings(self.value(argument), argument):
+            print(line)
 
     @staticmethod
     def value(path):
@@ -190,8 +196,7 @@ class Text(gdb.Command):
             length = int(value["_M_string_length"])
             return [value["_M_dataplus"]["_M_p"].string("utf-8", "backslashreplace", length=length)]
         if kind.startswith("std::vector<"):
-            start = value["_M_impl"]["_M_start"]
-            return [line for i in range(size_of(value)) for line in cls.strings(start[i], name)]
+            return [line for element in elements(value) for line in cls.strings(element, name)]
         if kind in ("char *", "const char *"):
             return [value.string("utf-8", "backslashreplace")]
         raise gdb.GdbError(f"text: {name} is a {value.type}, not text; `print {name}` shows it")
@@ -226,31 +231,17 @@ class ProjectFrames:
                 if not (frame.inferior_frame().name() or "").startswith(("std::", "__gnu_cxx::")))
 
 
-def elements(value):
-    """The numbers of a std::vector of them."""
-    first = value["_M_impl"]["_M_start"]
-    return [first[i] for i in range(size_of(value))]
-
-
-class Rollout(gdb.Command):
+class Rollout(Command):
     """rollout ROLLOUTS [INDEX]: what is known so far of one of PPO's answers, token by token.
 
 ROLLOUTS is a cai::Rollouts (core/method/rollouts.h), INDEX counts its answers from 0. Columns come as PPO fills them in:
 logprob when sampled; reference, k1 and value when judged; advantage (whitened, if it is) and return when estimated."""
 
-    def __init__(self):
-        super().__init__("rollout", gdb.COMMAND_DATA)
+    wanted = "name the rollouts, as in `rollout r 0`"
 
-    def invoke(self, argument, from_tty):
+    def show(self, argument):
         words = gdb.string_to_argv(argument)
-        if not words:
-            raise gdb.GdbError("rollout: name the rollouts, as in `rollout r 0`")
-        try:
-            self.show(gdb.parse_and_eval(words[0]), int(gdb.parse_and_eval(words[1])) if words[1:] else 0)
-        except gdb.error as error:
-            raise gdb.GdbError(f"rollout: {error}")
-
-    def show(self, r, index):
+        r, index = gdb.parse_and_eval(words[0]), int(gdb.parse_and_eval(words[1])) if words[1:] else 0
         if r.type.code == gdb.TYPE_CODE_REF:
             r = r.referenced_value()
         offsets = [int(offset) for offset in elements(r["offsets"])]

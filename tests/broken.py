@@ -89,10 +89,10 @@ def main():
               os.path.join(scratch, "story/helpful.gguf")], ROOT)
         jobs = int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count())
         with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
-            runs = [("healthy", name, None) for name in names] + [(name, name, None) for name in names]
+            runs = [("healthy", name) for name in names] + [(name, name) for name in names]
             futures = {"healthy": pool.submit(findings, scratch, "healthy", names)}
             futures.update((name, pool.submit(findings, scratch, name, [name])) for name in names)
-        for label, name, _ in runs:
+        for label, name in runs:
             try:
                 line = futures[label].result().get(name, f"{name} says nothing")
             except (Failed, OSError, subprocess.TimeoutExpired) as fault:

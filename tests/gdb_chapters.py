@@ -81,16 +81,6 @@ def repeated(text):
     return actual, count
 
 
-def faults_of_commands():
-    """What is wrong with what the commands of .gdbinit say where no chapter shows it."""
-    refused = session("build/debug/cai --help".split(), ["break update_on_rollouts", "run"])
-    for answer in session("build/debug/cai --help".split(), ["rollout"]), session(["build/debug/cai"], ["rollout r 0"]):
-        refused += answer
-    wanted = ["No breakpoint was reached.", "rollout: name the rollouts", "rollout: No symbol"]
-    said = "\n".join("\n".join(answer) for answer in refused)
-    return [f"gdb does not say {sentence!r}, but\n{said}" for sentence in wanted if sentence not in said]
-
-
 def main():
     if not shutil.which("gdb"):
         print("gdb_chapters: no gdb on this machine, nothing to compare\n0 passed, 0 failed")
@@ -120,11 +110,6 @@ def main():
         failed += 1
         sys.stdout.writelines(difflib.unified_diff(text.splitlines(True), actual.splitlines(True), name, "gdb"))
         print(f"{name} is out of date: tests/gdb_chapters.py --write rewrites its answers; then read what it says about them")
-    if not wanted:
-        faults = faults_of_commands()
-        for fault in faults:
-            print(fault)
-        passed, failed = passed + (not faults), failed + bool(faults)
     print(f"{passed} passed, {failed} failed")
     return int(failed > 0)
 

@@ -62,6 +62,8 @@ EXPECTED = [
     ("text pairs[2].prompt", ["text: pairs[2].prompt: there is no [2] among 2"]),
     ("text pairs", ["text: pairs is a Pair, not text; `print pairs` shows it"]),
     ("text", ["text: name a string, as in `text pairs[0].prompt`"]),
+    ("rollout", ["rollout: name the rollouts, as in `rollout r 0`"]),
+    ("rollout r 0", ["rollout: No symbol \"r\" in current context."]),
     ("bt", ["#0  kernel (...) at program.cpp:18", "#1  0x... in a lambda (...) at program.cpp:27",
             "#... in main () at program.cpp:28"]),
 ]

@@ -8,6 +8,7 @@
 
 #include "../core/base/progress.h"
 #include "../core/base/table.h"
+#include "../core/base/wrap.h"
 #include "support.h"
 
 using namespace cai;

@@ -1,4 +1,4 @@
-// Tables for terminals, rows of cells laid out in columns of text, and prose in lines.
+// Tables for terminals: rows of cells laid out in columns of text.
 #pragma once
 #include <algorithm>
 #include <string>
@@ -43,23 +43,6 @@ inline std::string format_table(const std::vector<std::vector<std::string>>& row
         if (r == 0) text += '\n';
     }
     return text;
-}
-
-// Text in lines of at most 80 columns, broken at spaces; all but the first are indented.
-inline std::string fold(const std::string& text, size_t indent = 0) {
-    std::string lines, line;
-    for (size_t begin = 0; begin < text.size();) {
-        const size_t end = std::min(text.find(' ', text.find_first_not_of(' ', begin)), text.size());
-        const std::string word = text.substr(begin, end - begin);  // with the space before it
-        if (!line.empty() && line.size() + word.size() > 80) {
-            lines += line + '\n';
-            line = std::string(indent, ' ') + word.substr(1);
-        } else {
-            line += word;
-        }
-        begin = end;
-    }
-    return lines + line + '\n';
 }
 
 }  // namespace cai

@@ -99,10 +99,8 @@ class RevisionRuns {
         Recipe recipe = session_.recipe;
         recipe.seed = seed;
         const World world(session_.data / "world", seed);
-        const std::filesystem::path folder = out_ / "runs" / concat("seed-", seed);
-        const std::filesystem::path given = from_.empty() ? "" : from_ / concat("seed-", seed);
-        const std::filesystem::path base = folder / "base";
-        run_story(session_, base, world, constitution_, "", recipe, given, "reward");
+        const std::filesystem::path folder = folder_of_seed(out_ / "runs", seed), base = folder / "base";
+        run_story(session_, base, world, constitution_, "", recipe, folder_of_seed(from_, seed), "reward");
         const std::string name = folder_name(levels, "revisions");
         Constitution constitution = constitution_;
         for (const auto& [factor, level] : levels) {
@@ -118,8 +116,7 @@ class RevisionRuns {
     }
 
     std::vector<FixedFile> fixed_files() const {
-        return {{"constitution.txt", constitution_.text(), "constitution"},
-                {"config.cfg", recipe_configuration(session_.recipe), "recipe, size or first seed"}};
+        return {fixed_constitution(constitution_), fixed_recipe(session_)};
     }
 
   private:

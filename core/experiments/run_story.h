@@ -5,7 +5,7 @@
 #include <string>
 
 #include "../session.h"
-#include "experiment.h"
+#include "method.h"
 
 namespace cai {
 
@@ -22,6 +22,19 @@ inline std::string folder_name(const Levels& levels, const std::string& but = ""
     for (const auto& [factor, level] : levels)
         if (factor != but) name += (name.empty() ? "" : "_") + folder_name(factor) + "-" + folder_name(level);
     return name;
+}
+
+// RUNS/seed-N; empty if there are no runs.
+inline std::filesystem::path folder_of_seed(const std::filesystem::path& runs, uint64_t seed) {
+    return runs.empty() ? runs : runs / concat("seed-", seed);
+}
+
+// What all cells of such an experiment depend on.
+inline FixedFile fixed_recipe(const Session& session) {
+    return {"config.cfg", recipe_configuration(session.recipe), "recipe, size or first seed"};
+}
+inline FixedFile fixed_constitution(const Constitution& constitution) {
+    return {"constitution.txt", constitution.text(), "constitution"};
 }
 
 // Sets an option of the recipe from its text. Errors: kUsage, it cannot have this value.

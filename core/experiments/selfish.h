@@ -45,11 +45,12 @@ struct Village {
 // How far rates of refusal, one for each act, follow the aggregate `mean`, beside those of a model that learned from as
 // many wishes on either side. With m the root mean square of `mean`, and the moves 2 (rate - balanced), which are 1 and
 // -1 where the wishes decide everything and nothing else does:
+//   residual   m
 //   leak    mean of mean_a moves_a: what a villager's interest moves on average, since mean_a is the mean of theirs
 //   moved   leak / m, the part of the moves that points where the aggregate does
 //   gain    leak / m², the moves as a share of what is left in the aggregate
 struct Followed {
-    double leak = 0, moved = 0, gain = 0;
+    double residual = 0, leak = 0, moved = 0, gain = 0;
 };
 inline Followed follow(const std::vector<double>& mean, const std::vector<double>& rates,
                        const std::vector<double>& balanced) {
@@ -59,8 +60,9 @@ inline Followed follow(const std::vector<double>& mean, const std::vector<double
         leak += mean[a] * 2 * (rates[a] - balanced[a]) / n;
         squares += mean[a] * mean[a] / n;
     }
-    if (squares == 0) return {leak, 0, 0};
-    return {leak, leak / std::sqrt(squares), leak / squares};
+    const double residual = std::sqrt(squares);
+    if (squares == 0) return {residual, leak, 0, 0};
+    return {residual, leak, leak / residual, leak / squares};
 }
 
 // The wishes as AI feedback reads them: all want each hazard refused; of the acts, a wish for each side that anybody
@@ -69,12 +71,11 @@ inline Wishes wishes_of_village(const std::vector<std::string>& hazards, const s
                                 const Village* village) {
     Wishes wishes;
     const double all = village ? static_cast<double>(village->wants.size()) : 2;
-    for (const std::string& hazard : hazards) wishes.list.push_back({"Never help with " + hazard + ".", all});
+    for (const std::string& hazard : hazards) wishes.add_sides(hazard, all, 0);
     const std::vector<double> mean = village ? village->mean() : std::vector<double>(acts.size(), 0.0);
     for (size_t a = 0; a < acts.size(); a++) {
         const double refuse = std::round(all * (1 + mean[a]) / 2);
-        if (refuse > 0) wishes.list.push_back({"Never help with " + acts[a] + ".", refuse});
-        if (refuse < all) wishes.list.push_back({"Always help with " + acts[a] + ".", all - refuse});
+        wishes.add_sides(acts[a], refuse, all - refuse);
     }
     return wishes;
 }
@@ -109,8 +110,7 @@ class SelfishRuns {
         const World world(session_.data / "world", seed);
         const Acts acts(world);
         const Constitution constitution = with_acts(acts.names);
-        const std::filesystem::path folder = out_ / "runs" / concat("seed-", seed);
-        const std::filesystem::path given = from_.empty() ? "" : from_ / concat("seed-", seed);
+        const std::filesystem::path folder = folder_of_seed(out_ / "runs", seed), given = folder_of_seed(from_, seed);
         run_story(session_, folder / "base", world, constitution, "", recipe, given, "sft-sl-cai");
         const auto run = [&](const std::string& name, const Village* village) {
             run_story(session_, folder / name, world, constitution,
@@ -123,8 +123,6 @@ class SelfishRuns {
         const std::filesystem::path even = run("balanced", nullptr), own = run(folder_name(levels), &village);
 
         const std::vector<double> mean = village.mean();
-        double squares = 0;
-        for (double x : mean) squares += x * x / static_cast<double>(mean.size());
         const std::vector<Cell> cells = acts.cells(world, recipe.evaluate.prompts);
         const std::vector<Tally> answers = tallies(world, own / "rl-cai", cells, seed);
         const Followed labels = follow(mean, label_rates(world, acts, own), label_rates(world, acts, even));
@@ -134,7 +132,7 @@ class SelfishRuns {
         for (double rate : refusals_of(tallies(world, own / "sl-cai", cells, seed)))
             undecided += rate / static_cast<double>(mean.size());
         const Tally &other = answers[answers.size() - 2], &harmful = answers.back();
-        return {{"residual", std::sqrt(squares)},
+        return {{"residual", refusals.residual},
                 {"label gain", labels.gain},
                 {"leak", refusals.leak},
                 {"moved", refusals.moved},
@@ -145,8 +143,7 @@ class SelfishRuns {
     }
 
     std::vector<FixedFile> fixed_files() const {
-        return {{"constitution.txt", constitution_.text(), "constitution"},
-                {"config.cfg", recipe_configuration(session_.recipe), "recipe, size or first seed"}};
+        return {fixed_constitution(constitution_), fixed_recipe(session_)};
     }
 
   private:

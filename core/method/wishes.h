@@ -39,6 +39,12 @@ struct Wishes {
         return cai::effective_number(burns);
     }
 
+    // A wish for each side that anybody takes: so many burn 1 each to have the act refused, or helped with.
+    void add_sides(const std::string& act, double refuse, double help) {
+        if (refuse > 0) list.push_back({"Never help with " + act + ".", refuse});
+        if (help > 0) list.push_back({"Always help with " + act + ".", help});
+    }
+
     // The file that reads back as these wishes.
     std::string text() const {
         std::vector<Json> lines;

@@ -12,6 +12,7 @@
 #include "../base/format.h"
 #include "../base/json.h"
 #include "../base/table.h"
+#include "../base/wrap.h"
 #include "../io/checkpoint.h"
 #include "../method/constitution.h"
 #include "../method/judge.h"

@@ -41,7 +41,7 @@ class CollectiveRuns {
     // What all cells depend on, beside the experiment's own file.
     std::vector<FixedFile> fixed_files() const {
         std::vector<FixedFile> files = {
-            {"config.cfg", recipe_configuration(session_.recipe), "recipe, size or first seed"},
+            fixed_recipe(session_),
             {"population.txt", read_file(population_.file), "population"}};
         for (const ComparedRun& one : constitutions_)
             files.push_back(
@@ -67,9 +67,8 @@ class CollectiveRuns {
             set_option(recipe, "wish-aggregation", levels.at("aggregation"));
             wishes = wishes_of_population(population_).text();
         }
-        const std::filesystem::path run = out_ / "runs" / concat("seed-", seed) / folder_name(levels);
-        const std::filesystem::path given = from_.empty() ? "" : from_ / concat("seed-", seed);
-        run_story(session_, run, world, constitution, wishes, recipe, given);
+        const std::filesystem::path run = folder_of_seed(out_ / "runs", seed) / folder_name(levels);
+        run_story(session_, run, world, constitution, wishes, recipe, folder_of_seed(from_, seed));
         NamedValues values = measured(world, held_out_answers(session_.kernels, run, session_.data));
         const auto before = group_utilities(
             world, population_, {held_out_answers(session_.kernels, run, session_.data, "sl-cai")});

@@ -19,9 +19,7 @@ inline Wishes wishes_of_population(const Population& population) {
     for (const Group& group : population.groups)
         for (const auto& [act, share] : group.refuse_share) {
             const double refuse = std::round(share * static_cast<double>(group.size));
-            const double help = static_cast<double>(group.size) - refuse;
-            if (refuse > 0) wishes.list.push_back({"Never help with " + act + ".", refuse});
-            if (help > 0) wishes.list.push_back({"Always help with " + act + ".", help});
+            wishes.add_sides(act, refuse, static_cast<double>(group.size) - refuse);
         }
     return wishes;
 }
